@@ -1,0 +1,1 @@
+"""Argus server: metrics in, forecasts and risk-scored snapshots out."""

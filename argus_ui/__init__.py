@@ -1,0 +1,1 @@
+"""Argus dashboard: a pure client of the snapshot stream."""
