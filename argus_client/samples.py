@@ -1,4 +1,4 @@
-"""`Samples`: rows of the metric contract as columns, the one value every source yields and every publisher takes."""
+"""`Samples`: contract rows as columns, the one value every source yields and every publisher takes."""
 
 from __future__ import annotations
 
