@@ -51,8 +51,8 @@ def write_dataset(
 ) -> DatasetSummary:
     """Simulate a fleet and write `path` (metrics) and `<stem>.labels.parquet` (failures) beside it.
 
-    Metrics: contract column names; timestamp as timestamp[ms, UTC], state as string, metrics as float32; sorted
-    by time, then server. Memory is bounded by one chunk of about 400,000 rows, whatever the length.
+    Metrics: contract column names; timestamp as timestamp[ms, UTC], state as string, metrics as float32;
+    sorted by time, then server. Memory is bounded by one chunk of about 400,000 rows, whatever the length.
 
     Raises:
         MissingExtraError: pyarrow is not installed.

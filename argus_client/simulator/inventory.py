@@ -25,8 +25,8 @@ class Inventory:
         java_share: part of user + system CPU that java processes use.
         phase_seconds: how far this server's day is shifted from UTC.
         activity: [profiles, 25] workday activity at full hours, mean 1, the first hour repeated at the end.
-        disk_growth_pct_day, disk_clean_at_pct, disk_clean_to_pct: the file system fills by itself and is cleaned
-            at a limit: a saw-tooth that never fails.
+        disk_growth_pct_day, disk_clean_at_pct, disk_clean_to_pct: the file system fills by itself and is
+            cleaned at a limit: a saw-tooth that never fails.
         heap_period_ms, heap_pct: memory saw-tooth of garbage collection.
         incident_rate: this server's failures relative to the fleet's mean.
         spike_start_seconds: second of the local day at which a morning spike may begin.
@@ -76,19 +76,20 @@ class Inventory:
         profile = np.array([index for _, index in members])
 
         def of(attribute: str) -> Floats:
-            return np.array([float(getattr(p, attribute)) for p in PROFILES])[profile]
+            values = np.array([float(getattr(p, attribute)) for p in PROFILES])
+            return np.asarray(values[profile])
 
         def around(attribute: str, low: float, high: float) -> Floats:
             pairs = np.array([getattr(p, attribute) for p in PROFILES], dtype=float)
             mean, deviation = pairs[profile].T
-            return np.asarray(np.clip(mean + deviation * rng.standard_normal(servers), low, high), float)
+            return np.asarray(np.clip(mean + deviation * rng.standard_normal(servers), low, high))
 
         def spread(attribute: str) -> Floats:
             """Positive and skewed to the right, with the stated mean and deviation."""
             pairs = np.array([getattr(p, attribute) for p in PROFILES], dtype=float)
             mean, deviation = pairs[profile].T
             sigma = np.sqrt(np.log1p((deviation / mean) ** 2))
-            return np.asarray(mean * np.exp(sigma * rng.standard_normal(servers) - sigma**2 / 2), float)
+            return np.asarray(mean * np.exp(sigma * rng.standard_normal(servers) - sigma**2 / 2))
 
         def within(attribute: str) -> Floats:
             pairs = np.array([getattr(p, attribute) for p in PROFILES], dtype=float)

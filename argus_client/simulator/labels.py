@@ -15,7 +15,7 @@ class Label:
 
     Attributes:
         server_name: the server that fails.
-        mode: failure mode, one of `failures.MODES`.
+        mode: failure mode, one of `modes.MODES`.
         onset_ms: first moment at which any metric is affected. Equal to `failure_ms` for a server that dies
             without warning.
         failure_ms: when it fails: it then is in `critical_issue` or sends nothing. None when it was remedied

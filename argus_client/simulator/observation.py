@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from argus_client.samples import METRICS
 from argus_client.simulator import workload as channel
-from argus_client.simulator.failures import CHANNELS
 from argus_client.simulator.inventory import DAY_SECONDS, HOUR_SECONDS, Floats, Inventory
+from argus_client.simulator.modes import CHANNELS
 from argus_client.simulator.workload import Workload
 
 _LOAD_TAU_SECONDS: Final = 60.0

@@ -10,7 +10,8 @@ from typing import Final
 class Profile:
     """One kind of server.
 
-    Each `(mean, deviation)` pair is the spread of a baseline between servers of the profile, in the metric's unit.
+    Each `(mean, deviation)` pair is the spread of a baseline between servers of the profile, in the metric's
+    unit.
 
     Attributes:
         name: profile name of the contract.
