@@ -1,0 +1,137 @@
+"""The Lightning module: the served TFT, the quantile loss, and a learning rate that knows how long it has."""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import lightning
+import torch
+from lightning.pytorch.callbacks import Callback
+from torch import Tensor
+
+from argus_server.forecast.tft import TemporalFusionTransformer
+from argus_server.training.sampling import Batch
+
+
+def quantile_loss(forecast: Tensor, target: Tensor, observed: Tensor, quantiles: Tensor) -> Tensor:
+    """Mean pinball loss over what was observed.
+
+    Args:
+        forecast: [series, horizon, quantiles].
+        target: [series, horizon].
+        observed: 1 where the target counts, [series, horizon].
+        quantiles: Levels, [quantiles].
+    """
+    error = target[..., None] - forecast
+    loss = torch.maximum(quantiles * error, (quantiles - 1.0) * error).mean(dim=-1)
+    return (loss * observed).sum() / observed.sum().clamp(min=1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class OptimizerConfig:
+    """AdamW with warm-up and a cosine down to 2 % of `learning_rate`."""
+
+    learning_rate: float = 2e-3
+    weight_decay: float = 0.01
+    warmup_steps: int = 200
+    gradient_clip: float = 1.0
+
+
+class ForecastTraining(lightning.LightningModule):
+    """Trains a TFT for `total_steps` steps or `seconds` seconds, whichever ends first."""
+
+    def __init__(
+        self,
+        model: TemporalFusionTransformer,
+        optimizer: OptimizerConfig,
+        *,
+        total_steps: int,
+        seconds: float | None,
+    ) -> None:
+        super().__init__()
+        self.model = model
+        self._optimizer_config = optimizer
+        self._total_steps = total_steps
+        self._seconds = seconds
+        self._started = time.monotonic()
+        self.register_buffer("levels", torch.tensor(model.config.quantiles), persistent=False)
+
+    def progress(self) -> float:
+        """Share of the training that is done, 0 to 1, by steps or by time."""
+        done = self.global_step / max(self._total_steps, 1)
+        if self._seconds is not None:
+            done = max(done, (time.monotonic() - self._started) / self._seconds)
+        return min(done, 1.0)
+
+    def on_train_start(self) -> None:
+        self._started = time.monotonic()
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        config = self._optimizer_config
+        warmup = min(1.0, (self.global_step + 1) / config.warmup_steps)
+        cosine = 0.02 + 0.98 * 0.5 * (1.0 + math.cos(math.pi * self.progress()))
+        for group in self.trainer.optimizers[0].param_groups:
+            group["lr"] = config.learning_rate * warmup * cosine
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        loss = self._loss(batch)
+        self.log("train_loss", loss, batch_size=len(batch.target))
+        return loss
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        self.log("validation_loss", self._loss(batch), batch_size=len(batch.target))
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        config = self._optimizer_config
+        # Weight decay pulls matrices, never biases, norms or gains.
+        matrices = [p for p in self.model.parameters() if p.ndim > 1]
+        vectors = [p for p in self.model.parameters() if p.ndim <= 1]
+        return torch.optim.AdamW(
+            [
+                {"params": matrices, "weight_decay": config.weight_decay},
+                {"params": vectors, "weight_decay": 0.0},
+            ],
+            lr=config.learning_rate,
+            betas=(0.9, 0.98),
+        )
+
+    def _loss(self, batch: Batch) -> Tensor:
+        forecast = self.model(batch.inputs)[:, :, 0]
+        levels: Tensor = self.levels  # type: ignore[assignment]
+        return quantile_loss(forecast, batch.target, batch.observed, levels)
+
+
+class BestWeights(Callback):
+    """Keeps a copy of the weights with the lowest validation loss."""
+
+    def __init__(self) -> None:
+        self.loss = math.inf
+        self.epoch = -1
+        self.history: list[dict[str, float]] = []
+        self._state: dict[str, Tensor] | None = None
+
+    def on_validation_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        if trainer.sanity_checking:
+            return
+        loss = float(trainer.callback_metrics["validation_loss"])
+        train_loss = trainer.callback_metrics.get("train_loss")
+        self.history.append(
+            {
+                "epoch": float(trainer.current_epoch),
+                "train_loss": math.nan if train_loss is None else float(train_loss),
+                "validation_loss": loss,
+            }
+        )
+        if loss < self.loss:
+            self.loss, self.epoch = loss, trainer.current_epoch
+            assert isinstance(pl_module, ForecastTraining)
+            self._state = copy.deepcopy(pl_module.model.state_dict())
+
+    def restore(self, model: TemporalFusionTransformer) -> None:
+        """Put the best weights back; without a validation the model keeps its last ones."""
+        if self._state is not None:
+            model.load_state_dict(self._state)

@@ -1,0 +1,271 @@
+"""Random training windows: tensors straight from the corpus, with the damage that serving will meet.
+
+A window keeps between `min_encoder_steps` and all steps of its past, loses readings at random, in gaps and at its
+end, and forgets its calendar, profile or metric name now and then, so that one model serves servers that warm up,
+lag, or were never seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.utils.data import IterableDataset
+
+from argus_server.forecast import features
+from argus_server.forecast.features import MODELLED, MODELLED_COLUMNS, FeatureSchema
+from argus_server.forecast.tft import TFTInputs
+from argus_server.metrics import METRICS
+from argus_server.profiles import PROFILES
+from argus_server.training.corpus import History
+
+
+class Batch(NamedTuple):
+    """One training step.
+
+    Attributes:
+        inputs: Model inputs with leading dimensions [series, 1].
+        target: Scaled future [series, horizon].
+        observed: 1 where the target was measured, else 0; [series, horizon].
+    """
+
+    inputs: TFTInputs
+    target: Tensor
+    observed: Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class SamplingConfig:
+    """How windows are drawn and damaged. Probabilities are per window unless said otherwise.
+
+    Attributes:
+        series: Series per batch.
+        min_encoder_steps: Shortest past that is kept.
+        truncation: Probability of a shortened past.
+        missing: Probability of readings lost at random (2 to 20 % of them).
+        gap: Probability of a gap of up to 4 hours.
+        lag: Probability of a silent end of up to 30 minutes.
+        metric_loss: Probability of losing a random half of the metrics.
+        hide_calendar: Probability of an unknown clock.
+        hide_profile: Probability of an unknown profile.
+        hide_metric: Probability, per series, of an unknown metric name.
+        constant_share: Share of series that are kept when past and future are one constant.
+        idle_share: Share of cpu_idle_pct series that are kept, since it mirrors the other CPU columns.
+        source_power: A file is drawn with probability proportional to its server-steps to this power.
+    """
+
+    series: int = 1024
+    min_encoder_steps: int = 24
+    truncation: float = 0.3
+    missing: float = 0.15
+    gap: float = 0.1
+    lag: float = 0.1
+    metric_loss: float = 0.15
+    hide_calendar: float = 0.5
+    hide_profile: float = 0.3
+    hide_metric: float = 0.05
+    constant_share: float = 0.1
+    idle_share: float = 0.3
+    source_power: float = 0.5
+
+
+class WindowSampler(IterableDataset[Batch]):
+    """An endless-looking data set: each pass yields `batches` fresh random batches, reproducible by seed."""
+
+    def __init__(
+        self,
+        histories: Sequence[History],
+        schema: FeatureSchema,
+        config: SamplingConfig,
+        *,
+        batches: int,
+        seed: int,
+        damage: bool = True,
+        fixed: bool = False,
+    ) -> None:
+        usable = [h for h in histories if h.boundary >= config.min_encoder_steps + schema.horizon]
+        if not usable:
+            raise ValueError(
+                f"no server has {config.min_encoder_steps + schema.horizon} training steps; "
+                "give longer histories"
+            )
+        self._schema, self._config, self._batches = schema, config, batches
+        self._seed, self._damage, self._fixed = seed, damage, fixed
+        self._pass = 0
+        past = schema.encoder_steps
+        # One array with a day of nothing before each server: a window is then one gather, whatever it overlaps.
+        self._values = np.full(
+            (sum(h.boundary + past for h in usable), len(METRICS)), np.nan, dtype=np.float32
+        )
+        self._first = np.empty(len(usable), dtype=np.int64)
+        offset = 0
+        for index, history in enumerate(usable):
+            self._first[index] = offset + past
+            self._values[offset + past : offset + past + history.boundary] = history.values[: history.boundary]
+            offset += past + history.boundary
+        self._lengths = np.array([h.boundary for h in usable], dtype=np.int64)
+        self._start_ms = np.array([h.start_ms for h in usable], dtype=np.int64)
+        self._profiles = np.array([h.profile for h in usable], dtype=np.int8)
+        self._probability = _server_probability(usable, config.source_power)
+        live = np.array([(~np.isnan(h.values[: h.boundary])).any(axis=0).sum() for h in usable])
+        self._series_per_window = max(float((self._probability * live).sum()) * 0.5, 0.5)
+
+    def __len__(self) -> int:
+        return self._batches
+
+    def __iter__(self) -> Iterator[Batch]:
+        rng = np.random.default_rng((self._seed, 0 if self._fixed else self._pass))
+        self._pass += 1
+        for _ in range(self._batches):
+            yield self._batch(rng)
+
+    def _batch(self, rng: np.random.Generator) -> Batch:
+        parts: list[Batch] = []
+        count = 0
+        while count < self._config.series:
+            part = self._draw(rng, int((self._config.series - count) / self._series_per_window) + 8)
+            if part is not None:
+                parts.append(part)
+                count += len(part.target)
+        return _take(_concatenate(parts), self._config.series)
+
+    def _draw(self, rng: np.random.Generator, windows: int) -> Batch | None:
+        schema, config = self._schema, self._config
+        server = rng.choice(len(self._lengths), size=windows, p=self._probability)
+        low = config.min_encoder_steps
+        length = self._lengths[server]
+        # The origin is the last past step; a future of `horizon` steps must fit behind it.
+        origin = low - 1 + (rng.random(windows) * (length - schema.horizon - low + 1)).astype(np.int64)
+        offsets = np.arange(-schema.encoder_steps + 1, schema.horizon + 1)
+        rows = self._values[(self._first[server] + origin)[:, None] + offsets[None, :]]
+        past = rows[:, : schema.encoder_steps]
+        future = rows[:, schema.encoder_steps :, MODELLED_COLUMNS].transpose(0, 2, 1)
+        step_ms = schema.step_seconds * 1000
+        origin_ms = self._start_ms[server] + origin * step_ms
+        profiles = self._profiles[server]
+        if self._damage:
+            past = self._damaged(rng, past)
+            origin_ms = np.where(rng.random(windows) < config.hide_calendar, -1, origin_ms)
+            profiles = np.where(rng.random(windows) < config.hide_profile, len(PROFILES), profiles)
+        built = features.build(schema, past, origin_ms, profiles.astype(np.int8))
+
+        target = built.scaling.apply(np.ascontiguousarray(future))
+        observed = ~np.isnan(target)
+        keep = (observed.sum(axis=-1) >= schema.horizon // 4) & (
+            (~np.isnan(past[:, :, MODELLED_COLUMNS])).sum(axis=1) >= low // 2
+        )
+        moving = (np.nanstd(np.where(observed, target, 0.0), axis=-1) > 1e-6) | (
+            built.inputs.encoder[0].numpy()[..., : schema.patch_length].std(axis=(2, 3)) > 1e-6
+        )
+        chance = np.where(moving, 1.0, config.constant_share)
+        chance[:, MODELLED.index("cpu_idle_pct")] *= config.idle_share
+        window, metric = np.nonzero(keep & (rng.random(keep.shape) < chance))
+        if len(window) == 0:
+            return None
+        codes = built.inputs.static_categoricals.clone()
+        if self._damage:
+            codes[..., 0][torch.from_numpy(rng.random(keep.shape) < config.hide_metric)] = len(MODELLED)
+        inputs = _select(built.inputs._replace(static_categoricals=codes), window, metric)
+        mask = observed[window, metric]
+        return Batch(
+            inputs,
+            torch.from_numpy(np.where(mask, target[window, metric], np.float32(0.0))),
+            torch.from_numpy(mask.astype(np.float32)),
+        )
+
+    def _damaged(
+        self, rng: np.random.Generator, past: npt.NDArray[np.float32]
+    ) -> npt.NDArray[np.float32]:
+        """Lose readings of windows [windows, steps, metrics] the ways live servers lose them."""
+        config, (windows, steps, metrics) = self._config, past.shape
+        at = np.arange(steps)[None, :]
+
+        def chosen(probability: float) -> npt.NDArray[np.bool_]:
+            return rng.random((windows, 1)) < probability
+
+        # Log-uniform lengths: a server spends little time warming up, but that is when it is watched most.
+        span = np.log(steps / config.min_encoder_steps)
+        kept = config.min_encoder_steps * np.exp(rng.random((windows, 1)) * span)
+        lost = chosen(config.truncation) & (at < steps - kept.astype(np.int64))
+        lost |= chosen(config.missing) & (
+            rng.random((windows, steps)) < 0.02 + 0.18 * rng.random((windows, 1))
+        )
+        gap_start = rng.integers(0, steps, (windows, 1))
+        gap_end = gap_start + rng.integers(1, 49, (windows, 1))
+        lost |= chosen(config.gap) & (at >= gap_start) & (at < gap_end)
+        lost |= chosen(config.lag) & (at >= steps - rng.integers(1, 7, (windows, 1)))
+        columns = chosen(config.metric_loss) & (rng.random((windows, metrics)) < 0.5)
+        return np.where(lost[:, :, None] | columns[:, None, :], np.float32(np.nan), past)
+
+
+def _server_probability(histories: Sequence[History], power: float) -> npt.NDArray[np.float64]:
+    """Draw files by size to a power, and servers inside a file by length."""
+    size: dict[str, float] = {}
+    for history in histories:
+        size[history.source] = size.get(history.source, 0.0) + history.boundary
+    weight = np.array([h.boundary / size[h.source] * size[h.source] ** power for h in histories])
+    return weight / weight.sum()
+
+
+def _select(
+    inputs: TFTInputs, window: npt.NDArray[np.int64], metric: npt.NDArray[np.int64]
+) -> TFTInputs:
+    """Gather series out of [windows, metrics, ...]; a dimension of 1 is shared by all metrics."""
+
+    def gather(x: Tensor) -> Tensor:
+        chosen = x[window, metric] if x.shape[1] > 1 else x[window, 0]
+        return chosen[:, None]
+
+    assert inputs.baselines is not None
+    return TFTInputs(
+        gather(inputs.static_categoricals),
+        tuple(gather(x) for x in inputs.static_reals),
+        tuple(gather(x) for x in inputs.encoder),
+        tuple(gather(x) for x in inputs.decoder),
+        gather(inputs.baselines),
+    )
+
+
+def _concatenate(parts: Sequence[Batch]) -> Batch:
+    if len(parts) == 1:
+        return parts[0]
+    inputs = [part.inputs for part in parts]
+
+    def join(groups: Sequence[tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
+        return tuple(torch.cat(column) for column in zip(*groups, strict=True))
+
+    return Batch(
+        TFTInputs(
+            torch.cat([x.static_categoricals for x in inputs]),
+            join([x.static_reals for x in inputs]),
+            join([x.encoder for x in inputs]),
+            join([x.decoder for x in inputs]),
+            torch.cat([x.baselines for x in inputs if x.baselines is not None]),
+        ),
+        torch.cat([part.target for part in parts]),
+        torch.cat([part.observed for part in parts]),
+    )
+
+
+def _take(batch: Batch, count: int) -> Batch:
+    def first(x: Tensor) -> Tensor:
+        return x[:count]
+
+    inputs = batch.inputs
+    assert inputs.baselines is not None
+    return Batch(
+        TFTInputs(
+            first(inputs.static_categoricals),
+            tuple(map(first, inputs.static_reals)),
+            tuple(map(first, inputs.encoder)),
+            tuple(map(first, inputs.decoder)),
+            first(inputs.baselines),
+        ),
+        first(batch.target),
+        first(batch.observed),
+    )
