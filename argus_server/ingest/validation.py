@@ -1,0 +1,201 @@
+"""Checks every row of a batch against the contract, all rows at once.
+
+The bounds are those of `argus_server.contract`, which reads them from the .proto files. NaN in a metric is
+the one exemption: it says "not measured" and is valid although it lies in no range.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Container
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from argus.v1 import ingest_pb2
+from argus_server.contract import batch_constraints
+from argus_server.ingest.columns import Columns
+from argus_server.ingest.rejections import NO_REJECTIONS, REPORTED_ROWS, RejectedRow, Rejections
+from argus_server.metrics import METRICS
+
+MAX_SKEW_MS: Final = 300_000
+"""How far a sample may be ahead of a wall clock."""
+
+FIELDS: Final = ("timestamp", "server_name", "state", *METRICS)
+"""The columns of a batch in contract order: the first axis of `Validation.broken`."""
+
+_FIRST_METRIC: Final = FIELDS.index(METRICS[0])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Validation:
+    """What came of checking a batch.
+
+    Attributes:
+        valid: Which rows keep all rules, bool [rows].
+        rejections: The other rows.
+        broken: Which cells break a rule, bool [fields, rows] in the order of `FIELDS`; None when none does.
+    """
+
+    valid: npt.NDArray[np.bool_]
+    rejections: Rejections
+    broken: npt.NDArray[np.bool_] | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Limits:
+    """The constraints as arrays: lower and upper are float32 [metrics, 1], known_states is bool [numbers]."""
+
+    lower: npt.NDArray[np.float32]
+    upper: npt.NDArray[np.float32]
+    known_states: npt.NDArray[np.bool_]
+
+
+@cache
+def _limits() -> _Limits:
+    constraints = batch_constraints()
+    # An open end becomes the largest finite number: one comparison then refuses infinities too.
+    largest = np.finfo(np.float32).max
+    lower = [max(bounds.lower, -largest) for bounds in constraints.metric_bounds]
+    upper = [min(bounds.upper, largest) for bounds in constraints.metric_bounds]
+    known_states = np.zeros(max(constraints.state_numbers) + 1, np.bool_)
+    known_states[sorted(constraints.state_numbers)] = True
+    return _Limits(np.array(lower, np.float32)[:, None], np.array(upper, np.float32)[:, None], known_states)
+
+
+def validate(columns: Columns, *, known_names: Container[str] = (), now_ms: int | None = None) -> Validation:
+    """Finds the rows that break a rule of the contract.
+
+    Args:
+        columns: The batch.
+        known_names: Names that are known to be valid and need no check: a set or a mapping, not a list.
+        now_ms: The wall clock's time; None when there is no future, as with an event clock.
+    """
+    rows = len(columns)
+    if rows == 0:
+        return Validation(np.ones(0, np.bool_), NO_REJECTIONS, None)
+    limits = _limits()
+    earliest, latest = batch_constraints().timestamp_bounds
+    if now_ms is not None:
+        latest = min(latest, now_ms + MAX_SKEW_MS)
+
+    bad_names = {
+        name: reason
+        for name in set(columns.server_names)
+        if name not in known_names and (reason := _name_fault(name))
+    }
+    bad_times = columns.timestamp_ms.min() < earliest or columns.timestamp_ms.max() > latest
+    # NaN compares false with everything, which is what exempts it.
+    outside = (columns.metrics < limits.lower) | (columns.metrics > limits.upper)  # [metrics, rows]
+    unknown_states = _unknown_states(columns.states, limits.known_states)
+    if not (bad_names or bad_times or unknown_states.any() or outside.any()):
+        return Validation(np.ones(rows, np.bool_), NO_REJECTIONS, None)
+
+    broken = np.empty((len(FIELDS), rows), np.bool_)
+    broken[0] = (columns.timestamp_ms < earliest) | (columns.timestamp_ms > latest)
+    broken[1] = [name in bad_names for name in columns.server_names]
+    broken[2] = unknown_states
+    broken[_FIRST_METRIC:] = outside
+    valid = np.logical_not(broken.any(axis=0))
+    return Validation(valid, _rejections(columns, broken, bad_names, now_ms), broken)
+
+
+def _unknown_states(
+    states: npt.NDArray[np.int32], known_states: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.bool_]:
+    # Seen as unsigned, a negative number is a very large one, and clips to the last place of the table.
+    numbers = states.view(np.uint32)
+    unknown: npt.NDArray[np.bool_] = ~known_states.take(numbers, mode="clip")
+    return unknown | (numbers >= len(known_states))
+
+
+def _name_fault(name: str) -> int:
+    """The reason to refuse a name, 0 when there is none."""
+    constraints = batch_constraints()
+    if not name:
+        return ingest_pb2.ROW_REJECTION_REASON_EMPTY_NAME
+    if len(name) > constraints.name_max_length:
+        return ingest_pb2.ROW_REJECTION_REASON_NAME_TOO_LONG
+    if not constraints.name_pattern.fullmatch(name):
+        return ingest_pb2.ROW_REJECTION_REASON_INVALID_NAME
+    return 0
+
+
+def _rejections(
+    columns: Columns, broken: npt.NDArray[np.bool_], bad_names: dict[str, int], now_ms: int | None
+) -> Rejections:
+    """One rejection per bad row, for its first broken column."""
+    bad_rows = np.flatnonzero(broken.any(axis=0)).tolist()
+    first = broken[:, bad_rows].argmax(axis=0).tolist()
+    reasons = [_reason(columns, row, field, bad_names) for row, field in zip(bad_rows, first, strict=True)]
+    reported = [
+        RejectedRow(
+            row_index=row,
+            field=FIELDS[field],
+            reason=reason,
+            message=_message(columns, row, field, reason, now_ms) + _others(broken[:, row], field),
+        )
+        for row, field, reason in zip(bad_rows[:REPORTED_ROWS], first, reasons, strict=False)
+    ]
+    return Rejections(tuple(reported), Counter(reasons))
+
+
+def _reason(columns: Columns, row: int, field: int, bad_names: dict[str, int]) -> int:
+    match FIELDS[field]:
+        case "timestamp":
+            earliest, latest = batch_constraints().timestamp_bounds
+            if earliest <= columns.timestamp_ms[row] <= latest:
+                return ingest_pb2.ROW_REJECTION_REASON_IN_FUTURE
+            return ingest_pb2.ROW_REJECTION_REASON_INVALID_TIMESTAMP
+        case "server_name":
+            return bad_names[columns.server_names[row]]
+        case "state":
+            return ingest_pb2.ROW_REJECTION_REASON_UNKNOWN_STATE
+    if np.isinf(columns.metrics[field - _FIRST_METRIC, row]):
+        return ingest_pb2.ROW_REJECTION_REASON_NOT_FINITE
+    return ingest_pb2.ROW_REJECTION_REASON_OUT_OF_RANGE
+
+
+def _message(columns: Columns, row: int, field: int, reason: int, now_ms: int | None) -> str:
+    constraints = batch_constraints()
+    timestamp, name = int(columns.timestamp_ms[row]), columns.server_names[row]
+    match reason:
+        case ingest_pb2.ROW_REJECTION_REASON_INVALID_TIMESTAMP:
+            earliest, latest = constraints.timestamp_bounds
+            return f"got {timestamp}; a timestamp is Unix milliseconds from {earliest} to {latest}"
+        case ingest_pb2.ROW_REJECTION_REASON_IN_FUTURE:
+            ahead = (timestamp - (now_ms or 0)) / 1000
+            return (
+                f"{utc(timestamp)} is {ahead:.0f} s ahead of the server's clock; at most "
+                f"{MAX_SKEW_MS // 1000} s are allowed. Check the clock of the sender"
+            )
+        case ingest_pb2.ROW_REJECTION_REASON_EMPTY_NAME:
+            return f"the name is empty; 1 to {constraints.name_max_length} characters are allowed"
+        case ingest_pb2.ROW_REJECTION_REASON_NAME_TOO_LONG:
+            return f"the name has {len(name)} characters; at most {constraints.name_max_length} are allowed"
+        case ingest_pb2.ROW_REJECTION_REASON_INVALID_NAME:
+            return f"got {name[:64]!a}; printable ASCII without a space at either end is allowed"
+        case ingest_pb2.ROW_REJECTION_REASON_UNKNOWN_STATE:
+            return f"got {columns.states[row]}; known states are {sorted(constraints.state_numbers)}"
+        case ingest_pb2.ROW_REJECTION_REASON_NOT_FINITE:
+            return f"got {columns.metrics[field - _FIRST_METRIC, row]}; send NaN for what was not measured"
+    bounds = constraints.metric_bounds[field - _FIRST_METRIC]
+    allowed = (
+        f"at least {bounds.lower:g}" if np.isinf(bounds.upper) else f"{bounds.lower:g} to {bounds.upper:g}"
+    )
+    return f"got {columns.metrics[field - _FIRST_METRIC, row]:g}; allowed is {allowed}"
+
+
+def _others(broken: npt.NDArray[np.bool_], field: int) -> str:
+    """Names the further broken columns of a row, so that a sender can mend all of them at once."""
+    names = [FIELDS[other] for other in np.flatnonzero(broken) if other != field]
+    return f" (invalid too: {', '.join(names)})" if names else ""
+
+
+def utc(timestamp_ms: int) -> str:
+    """A valid timestamp for people: `2024-01-31T23:55:00Z`."""
+    return datetime.fromtimestamp(timestamp_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
