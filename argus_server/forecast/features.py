@@ -8,7 +8,8 @@ Every modelled metric of every server is its own sequence through one shared TFT
 * static: which metric, which profile, the window's level, scale and how much of it was observed;
 * baselines: the last value, the mean of the last hour, and yesterday's value at each future step.
 
-A forecast made at the window's end looks at nothing after it: decoder step i is `origin + i` steps, i = 1..horizon.
+A forecast made at the window's end looks at nothing after it: decoder step i is `origin + i` steps,
+i = 1..horizon.
 """
 
 from __future__ import annotations
@@ -114,12 +115,10 @@ class Features:
     Attributes:
         inputs: Tensors with leading dimensions that broadcast to [servers, modelled metrics].
         scaling: Location and scale, [servers, modelled metrics].
-        measured: Whether the series was observed at all, bool [servers, modelled metrics].
     """
 
     inputs: TFTInputs
     scaling: Scaling
-    measured: npt.NDArray[np.bool_]
 
 
 def build(
@@ -132,7 +131,7 @@ def build(
 
     Args:
         schema: The model's feature schema.
-        values: [servers, encoder_steps, metrics of the contract], real units, NaN where missing, oldest first.
+        values: [servers, encoder_steps, contract metrics], real units, NaN where missing, oldest first.
         origin_ms: Start of each window's last step, Unix milliseconds UTC; [1] if all servers share it,
             else [servers]. -1 hides the calendar.
         profiles: Index into `PROFILES`, [servers]; its length marks the unknown profile.
@@ -199,7 +198,7 @@ def build(
         decoder=(_tensor(yesterday), _tensor(future)),
         baselines=_tensor(baselines),
     )
-    return Features(inputs, window, mask.any(axis=-1))
+    return Features(inputs, window)
 
 
 def _fill_forward(

@@ -1,8 +1,8 @@
-"""The building blocks of a Temporal Fusion Transformer (Lim et al., arXiv 1912.09363), each with fixed shapes.
+"""The building blocks of a Temporal Fusion Transformer (Lim et al., arXiv 1912.09363), with fixed shapes.
 
 Every block takes tensors with any leading dimensions that broadcast against each other. A variable that all
-series of a server share can therefore come as [servers, 1, tokens, width] and is embedded once per server, not
-once per series. In-place operations are only those whose inputs no backward pass needs.
+series of a server share can therefore come as [servers, 1, tokens, width] and is embedded once per server,
+not once per series. In-place operations are only those whose inputs no backward pass needs.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class GateAddNorm(nn.Module):
 
 
 class GatedResidualNetwork(nn.Module):
-    """The TFT's GRN: two linear layers with ELU between, gated, added to its (resampled) input, normalised."""
+    """The GRN: two linear layers with ELU between, gated, added to the (resampled) input, normalised."""
 
     def __init__(
         self,
@@ -105,8 +105,8 @@ class GatedResidualNetwork(nn.Module):
 class VariableSelection(nn.Module):
     """Embeds each variable on its own and adds the embeddings up with softmax weights it learns to choose.
 
-    Reals pass a linear layer (`width` values a token to `real_size`) and a GRN; categoricals arrive embedded and
-    are only resampled. A single variable is embedded without selection; none gives no output at all.
+    Reals pass a linear layer (`width` values a token to `real_size`) and a GRN; categoricals arrive embedded
+    and are only resampled. A single variable is embedded without selection.
 
     Args:
         categorical_sizes: Embedding size of each categorical variable; these come first.
@@ -157,9 +157,7 @@ class VariableSelection(nn.Module):
             The mixture [..., hidden_size] and the weights [..., variables].
         """
         scaled = [
-            variable
-            if index < self.categoricals
-            else self.prescalers[index - self.categoricals](variable)
+            variable if index < self.categoricals else self.prescalers[index - self.categoricals](variable)
             for index, variable in enumerate(variables)
         ]
         embedded = [embedder(x) for embedder, x in zip(self.embedders, scaled, strict=True)]
@@ -181,15 +179,15 @@ class VariableSelection(nn.Module):
         """
         resample = selector.resample
         resample_matrix = resample.matrix if resample is not None else torch.eye(len(scaled))
-        columns = torch.cat((selector.fc1.weight.t(), resample_matrix), dim=1).split(self.sizes)
+        columns = torch.split(torch.cat((selector.fc1.weight.t(), resample_matrix), dim=1), self.sizes)
         total = scaled[0] @ columns[0]
         for x, matrix in zip(scaled[1:], columns[1:], strict=True):
             total = total + x @ matrix
-        hidden, skip = total.split((selector.fc1.out_features, len(scaled)), dim=-1)
+        hidden, skip = torch.split(total, [selector.fc1.out_features, len(scaled)], dim=-1)
         if resample is not None:
             skip = resample.finish(skip)
-        # The logits leave a layer norm, so they are bounded and exp needs no shift. Slices add up faster than a
-        # reduction over so few elements.
+        # The logits leave a layer norm, so they are bounded and exp needs no shift. Slices add up faster than
+        # a reduction over so few elements.
         weights = torch.exp(selector.tail(hidden + selector.fc1.bias, skip, context))
         normalizer = weights[..., 0:1]
         for index in range(1, len(scaled)):

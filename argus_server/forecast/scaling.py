@@ -1,7 +1,7 @@
 """Per-window robust scaling: every series is seen as asinh((x - median) / mean absolute deviation).
 
-The scale knows nothing but the window itself, so a server never seen before needs nothing, and a metric that is
-missing on one server cannot touch another's.
+The scale knows nothing but the window itself, so a server never seen before needs nothing, and a metric that
+is missing on one server cannot touch another's.
 """
 
 from __future__ import annotations

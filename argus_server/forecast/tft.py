@@ -1,7 +1,7 @@
 """A Temporal Fusion Transformer with fixed shapes: the module that is trained is the module that is served.
 
-A token is `patch_length` steps; with 1 this is the classic TFT, weight-compatible with pytorch-forecasting's. No
-sequence is packed, no shape and no branch depends on a value.
+A token is `patch_length` steps; with 1 this is the classic TFT, weight-compatible with pytorch-forecasting's.
+No sequence is packed, no shape and no branch depends on a value.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from argus_server.forecast.layers import (
-    GatedResidualNetwork,
     GateAddNorm,
+    GatedResidualNetwork,
     InterpretableAttention,
     VariableSelection,
 )
@@ -236,8 +236,8 @@ class TemporalFusionTransformer(nn.Module):
         )
 
     def _static(self, inputs: TFTInputs) -> tuple[Tensor, Tensor]:
-        """Static context [..., hidden] with the leading dimensions of the series, and its variable weights."""
-        leading = torch.broadcast_shapes(
+        """Static context [..., hidden] with the leading dimensions of the series, and its weights."""
+        leading = torch.broadcast_shapes(  # type: ignore[no-untyped-call]
             inputs.static_categoricals.shape[:-1],
             *(x.shape[:-1] for x in inputs.static_reals),
             *(x.shape[:-2] for x in (*inputs.encoder, *inputs.decoder)),
@@ -262,16 +262,16 @@ class TemporalFusionTransformer(nn.Module):
         horizon = config.decoder_tokens * config.patch_length
         raw = self.output(decoded)
         outputs = config.patch_length * config.targets * levels
-        quantiles = raw[..., :outputs].reshape(series, horizon, config.targets, levels)
+        quantiles: Tensor = raw[..., :outputs].reshape(series, horizon, config.targets, levels)
         if not config.baselines or baselines is None:
             return quantiles
         logits = raw[..., outputs:].unflatten(-1, (config.baselines + 1, config.patch_length))
         shares = torch.softmax(logits, dim=-2)[..., :-1, :]
         mix = (shares * baselines.reshape(shares.shape)).sum(dim=-2)
-        return quantiles.add_(mix.reshape(series, horizon, 1, 1))
+        forecast: Tensor = quantiles.add_(mix.reshape(series, horizon, 1, 1))
+        return forecast
 
 
 def parameter_count(module: nn.Module) -> int:
     """Trainable numbers of a module."""
     return sum(parameter.numel() for parameter in module.parameters() if parameter.requires_grad)
-

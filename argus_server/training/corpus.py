@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -62,8 +63,8 @@ def load(path: Path, step_seconds: int) -> tuple[list[History], DataFile]:
     """Read one Parquet, CSV or Arrow file in contract columns.
 
     Rows may come in any order and at any cadence; readings inside one step are averaged (state is not used).
-    Metric columns may be missing or null. An optional `split` column (`train`, `test`) keeps its test rows out
-    of training.
+    Metric columns may be missing or null. An optional `split` column (`train`, `test`) keeps its test rows
+    out of training.
 
     Raises:
         CorpusError: Unknown file type, missing column, or a column of the wrong type.
@@ -97,7 +98,7 @@ def load(path: Path, step_seconds: int) -> tuple[list[History], DataFile]:
             values[begin:end],
             training[begin:end],
         )
-        for begin, end in zip(edges[:-1], edges[1:], strict=True)
+        for begin, end in itertools.pairwise(edges)
     ]
     return histories, DataFile(path.name, _sha256(path), table.num_rows, len(histories))
 
@@ -123,9 +124,7 @@ def _history(
         count = np.add.reduceat(known.astype(np.float32), begins, axis=0)
         grid[at[begins]] = np.where(count > 0, total / np.maximum(count, 1.0), np.nan)
     boundary = len(grid) if training.all() else int(at[np.argmin(training)])
-    return History(
-        name, source, profile_of(name), first * step_seconds * 1000, step_seconds, grid, boundary
-    )
+    return History(name, source, profile_of(name), first * step_seconds * 1000, step_seconds, grid, boundary)
 
 
 def _read(path: Path) -> pa.Table:
@@ -148,7 +147,8 @@ def _timestamps_ms(column: pa.ChunkedArray, path: Path) -> npt.NDArray[np.int64]
         raise CorpusError(f"{path.name}: column 'timestamp' must be a timestamp or integer ms, got {kind}")
     if column.null_count:
         raise CorpusError(f"{path.name}: column 'timestamp' has {column.null_count} nulls; none are allowed")
-    return column.to_numpy().astype(np.int64)
+    milliseconds: npt.NDArray[np.int64] = column.to_numpy().astype(np.int64)
+    return milliseconds
 
 
 def _floats(column: pa.ChunkedArray, name: str, path: Path) -> npt.NDArray[np.float32]:

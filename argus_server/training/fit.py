@@ -129,7 +129,12 @@ def fit(
         training, schema, config.sampling, batches=config.steps_per_epoch, seed=config.seed
     )
     validation_windows = WindowSampler(
-        validation, schema, config.sampling, batches=config.validation_batches, seed=config.seed + 1, fixed=True
+        validation,
+        schema,
+        config.sampling,
+        batches=config.validation_batches,
+        seed=config.seed + 1,
+        fixed=True,
     )
     model = TemporalFusionTransformer(
         model_config(

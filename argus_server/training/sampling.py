@@ -1,8 +1,8 @@
 """Random training windows: tensors straight from the corpus, with the damage that serving will meet.
 
-A window keeps between `min_encoder_steps` and all steps of its past, loses readings at random, in gaps and at its
-end, and forgets its calendar, profile or metric name now and then, so that one model serves servers that warm up,
-lag, or were never seen.
+A window keeps between `min_encoder_steps` and all steps of its past, loses readings at random, in gaps and at
+its end, and forgets its calendar, profile or metric name now and then, so that one model serves servers that
+warm up, lag, or were never seen.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ class WindowSampler(IterableDataset[Batch]):
         self._seed, self._damage, self._fixed = seed, damage, fixed
         self._pass = 0
         past = schema.encoder_steps
-        # One array with a day of nothing before each server: a window is then one gather, whatever it overlaps.
+        # One array with a day of nothing before each server: a window is one gather, whatever it overlaps.
         self._values = np.full(
             (sum(h.boundary + past for h in usable), len(METRICS)), np.nan, dtype=np.float32
         )
@@ -106,7 +106,9 @@ class WindowSampler(IterableDataset[Batch]):
         offset = 0
         for index, history in enumerate(usable):
             self._first[index] = offset + past
-            self._values[offset + past : offset + past + history.boundary] = history.values[: history.boundary]
+            self._values[offset + past : offset + past + history.boundary] = history.values[
+                : history.boundary
+            ]
             offset += past + history.boundary
         self._lengths = np.array([h.boundary for h in usable], dtype=np.int64)
         self._start_ms = np.array([h.start_ms for h in usable], dtype=np.int64)
@@ -178,9 +180,7 @@ class WindowSampler(IterableDataset[Batch]):
             torch.from_numpy(mask.astype(np.float32)),
         )
 
-    def _damaged(
-        self, rng: np.random.Generator, past: npt.NDArray[np.float32]
-    ) -> npt.NDArray[np.float32]:
+    def _damaged(self, rng: np.random.Generator, past: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Lose readings of windows [windows, steps, metrics] the ways live servers lose them."""
         config, (windows, steps, metrics) = self._config, past.shape
         at = np.arange(steps)[None, :]
@@ -209,12 +209,11 @@ def _server_probability(histories: Sequence[History], power: float) -> npt.NDArr
     for history in histories:
         size[history.source] = size.get(history.source, 0.0) + history.boundary
     weight = np.array([h.boundary / size[h.source] * size[h.source] ** power for h in histories])
-    return weight / weight.sum()
+    probability: npt.NDArray[np.float64] = weight / weight.sum()
+    return probability
 
 
-def _select(
-    inputs: TFTInputs, window: npt.NDArray[np.int64], metric: npt.NDArray[np.int64]
-) -> TFTInputs:
+def _select(inputs: TFTInputs, window: npt.NDArray[np.int64], metric: npt.NDArray[np.int64]) -> TFTInputs:
     """Gather series out of [windows, metrics, ...]; a dimension of 1 is shared by all metrics."""
 
     def gather(x: Tensor) -> Tensor:

@@ -1,0 +1,365 @@
+"""Model artifacts: a directory of safetensors and JSON, checked before a single forecast comes from it.
+
+    model.safetensors          float32 weights
+    config.json                hyper-parameters, feature schema, scaling, versions, SHA-256 of the weights
+    training_info.json         data hashes, settings, losses, time
+    server_mapping.json        how server identity is encoded (not at all: any server can be forecast)
+    data_contract_version.txt  version of the metrics contract
+    metrics.json               its evaluation on servers it never saw
+    MODEL_CARD.md              what it is, in words
+
+Nothing in it is executable: no pickle is read or written.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import safetensors
+import safetensors.torch
+import torch
+
+from argus_server.forecast import features
+from argus_server.forecast.features import MODELLED, SCHEMA_VERSION, FeatureSchema
+from argus_server.forecast.quantiles import to_real_units
+from argus_server.forecast.scaling import LIMIT, SCALE_FLOORS
+from argus_server.forecast.tft import TemporalFusionTransformer, TFTConfig
+from argus_server.metrics import METRICS
+from argus_server.profiles import PROFILES
+
+CONTRACT_VERSION: Final = "1"
+WEIGHTS_FILE: Final = "model.safetensors"
+CONFIG_FILE: Final = "config.json"
+TRAINING_FILE: Final = "training_info.json"
+MAPPING_FILE: Final = "server_mapping.json"
+CONTRACT_FILE: Final = "data_contract_version.txt"
+METRICS_FILE: Final = "metrics.json"
+CARD_FILE: Final = "MODEL_CARD.md"
+FILES: Final = (
+    WEIGHTS_FILE,
+    CONFIG_FILE,
+    TRAINING_FILE,
+    MAPPING_FILE,
+    CONTRACT_FILE,
+    METRICS_FILE,
+    CARD_FILE,
+)
+# Fewer observed steps than this (two hours) and a server gets the fallback forecast.
+DEFAULT_MIN_ENCODER_STEPS: Final = 24
+
+
+class ArtifactReason(StrEnum):
+    """Why an artifact was refused."""
+
+    MISSING_FILE = "missing_file"
+    OUTSIDE_ROOTS = "outside_roots"
+    BAD_CONFIG = "bad_config"
+    CONTRACT_MISMATCH = "contract_mismatch"
+    STEP_MISMATCH = "step_mismatch"
+    WEIGHTS_MISMATCH = "weights_mismatch"
+    CORRUPT_WEIGHTS = "corrupt_weights"
+    SMOKE_TEST_FAILED = "smoke_test_failed"
+
+
+class ArtifactError(Exception):
+    """An artifact that must not be served.
+
+    Attributes:
+        reason: What kind of defect it is.
+        message: What was found, what is expected, and where.
+    """
+
+    def __init__(self, reason: ArtifactReason, message: str) -> None:
+        super().__init__(f"{reason}: {message}")
+        self.reason = reason
+        self.message = message
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedModel:
+    """A model that passed every check.
+
+    Attributes:
+        module: The network, in eval mode, on the CPU.
+        schema: Its feature schema.
+        name: Its name.
+        revision: Name and the first 12 hex digits of the weights' SHA-256.
+        min_encoder_steps: Observed steps a server needs for a model forecast.
+        path: Where it was read from.
+        config: The whole of config.json.
+        metrics: The whole of metrics.json.
+        training_info: The whole of training_info.json.
+    """
+
+    module: TemporalFusionTransformer
+    schema: FeatureSchema
+    name: str
+    revision: str
+    min_encoder_steps: int
+    path: Path
+    config: Mapping[str, Any] = field(repr=False)
+    metrics: Mapping[str, Any] = field(repr=False)
+    training_info: Mapping[str, Any] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactContent:
+    """What `save` writes besides the weights' own description."""
+
+    module: TemporalFusionTransformer
+    schema: FeatureSchema
+    name: str
+    training_info: Mapping[str, Any]
+    metrics: Mapping[str, Any]
+    card: str
+    min_encoder_steps: int = DEFAULT_MIN_ENCODER_STEPS
+
+
+def save(path: Path, content: ArtifactContent) -> str:
+    """Write an artifact directory, replacing an older one in one move, and return its revision."""
+    state = {
+        name: tensor.detach().cpu().float().contiguous()
+        for name, tensor in content.module.state_dict().items()
+    }
+    weights = safetensors.torch.save(state, metadata={"format": "pt"})
+    digest = hashlib.sha256(weights).hexdigest()
+    schema = content.schema
+    config = {
+        "format_version": 1,
+        "name": content.name,
+        "contract_version": CONTRACT_VERSION,
+        "git_revision": git_revision(),
+        "weights_sha256": digest,
+        "step_seconds": schema.step_seconds,
+        "min_encoder_steps": content.min_encoder_steps,
+        "features": {
+            "schema_version": SCHEMA_VERSION,
+            "encoder_steps": schema.encoder_steps,
+            "horizon": schema.horizon,
+            "patch_length": schema.patch_length,
+            "metrics": list(METRICS),
+            "modelled_metrics": list(MODELLED),
+            "profiles": list(PROFILES),
+        },
+        "scaling": {"method": "asinh((x - median) / mean absolute deviation)", **_scaling_constants()},
+        "model": content.module.config.to_json(),
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    staging = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+    (staging / WEIGHTS_FILE).write_bytes(weights)
+    _write_json(staging / CONFIG_FILE, config)
+    _write_json(staging / TRAINING_FILE, content.training_info)
+    _write_json(staging / MAPPING_FILE, {"identity": "none", "servers": {}})
+    _write_json(staging / METRICS_FILE, content.metrics)
+    (staging / CONTRACT_FILE).write_text(f"{CONTRACT_VERSION}\n", encoding="utf-8")
+    (staging / CARD_FILE).write_text(content.card, encoding="utf-8")
+    staging.chmod(0o755)
+    if path.exists():
+        retired = staging.with_name(f"{staging.name}-old")
+        path.rename(retired)
+        staging.rename(path)
+        shutil.rmtree(retired)
+    else:
+        staging.rename(path)
+    return revision_of(content.name, digest)
+
+
+def load(path: Path, *, step_seconds: int | None = None) -> LoadedModel:
+    """Read an artifact and check all of it.
+
+    Args:
+        path: The artifact directory.
+        step_seconds: Step the windows have; None to accept the artifact's own.
+
+    Raises:
+        ArtifactError: Anything at all is missing, damaged or made for something else.
+    """
+    for name in FILES:
+        if not (path / name).is_file():
+            raise ArtifactError(ArtifactReason.MISSING_FILE, f"{path} has no {name}")
+    config = _read_json(path / CONFIG_FILE)
+    metrics = _read_json(path / METRICS_FILE)
+    training_info = _read_json(path / TRAINING_FILE)
+    _read_json(path / MAPPING_FILE)
+    _check_contract(path, config)
+    schema, model_config, name, minimum = _parse_config(path, config)
+    if step_seconds is not None and schema.step_seconds != step_seconds:
+        raise ArtifactError(
+            ArtifactReason.STEP_MISMATCH,
+            f"{path} forecasts steps of {schema.step_seconds} s, the windows have steps of {step_seconds} s; "
+            "use a model trained for them or set the server's step to the model's",
+        )
+    module, digest = _load_weights(path, str(config["weights_sha256"]), model_config)
+    model = LoadedModel(
+        module=module,
+        schema=schema,
+        name=name,
+        revision=revision_of(name, digest),
+        min_encoder_steps=minimum,
+        path=path,
+        config=config,
+        metrics=metrics,
+        training_info=training_info,
+    )
+    _smoke_test(model)
+    return model
+
+
+def revision_of(name: str, weights_sha256: str) -> str:
+    """The revision of an artifact: its name and what its weights hash to."""
+    return f"{name}-{weights_sha256[:12]}"
+
+
+def git_revision() -> str:
+    """Commit of this source tree, `unknown` outside a git checkout."""
+    try:
+        result = subprocess.run(
+            ["git", "rev-parse", "HEAD"],
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=10,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"
+    return result.stdout.strip()
+
+
+def _scaling_constants() -> dict[str, Any]:
+    return {"floors": SCALE_FLOORS, "limit": LIMIT}
+
+
+def _check_contract(path: Path, config: Mapping[str, Any]) -> None:
+    written = (path / CONTRACT_FILE).read_text(encoding="utf-8").strip()
+    for version in (written, config.get("contract_version")):
+        if version != CONTRACT_VERSION:
+            raise ArtifactError(
+                ArtifactReason.CONTRACT_MISMATCH,
+                f"{path} was made for contract version {version!r}, this server speaks {CONTRACT_VERSION!r}",
+            )
+
+
+def _parse_config(path: Path, config: Mapping[str, Any]) -> tuple[FeatureSchema, TFTConfig, str, int]:
+    """Read the typed parts of config.json and hold them against this code's feature pipeline."""
+    try:
+        if config["format_version"] != 1:
+            raise ValueError(f"format_version is {config['format_version']!r}, expected 1")
+        described = config["features"]
+        schema = FeatureSchema(
+            step_seconds=int(config["step_seconds"]),
+            encoder_steps=int(described["encoder_steps"]),
+            horizon=int(described["horizon"]),
+            patch_length=int(described["patch_length"]),
+        )
+        expected = {
+            "schema_version": SCHEMA_VERSION,
+            "metrics": list(METRICS),
+            "modelled_metrics": list(MODELLED),
+            "profiles": list(PROFILES),
+        }
+        for key, value in expected.items():
+            if described[key] != value:
+                raise ValueError(f"features.{key} is {described[key]!r}, this code builds {value!r}")
+        for key, value in _scaling_constants().items():
+            if config["scaling"][key] != value:
+                raise ValueError(f"scaling.{key} is {config['scaling'][key]!r}, this code uses {value!r}")
+        model = TFTConfig.from_json(config["model"])
+        built = features.model_config(
+            schema,
+            hidden_size=model.hidden_size,
+            attention_heads=model.attention_heads,
+            lstm_layers=model.lstm_layers,
+            dropout=model.dropout,
+        )
+        if model != built:
+            raise ValueError("the model's variables are not those the feature pipeline builds")
+        name, minimum = config["name"], int(config["min_encoder_steps"])
+        if not isinstance(name, str) or not name:
+            raise ValueError(f"name must be a non-empty string, got {name!r}")
+        if not 1 <= minimum <= schema.encoder_steps:
+            raise ValueError(f"min_encoder_steps must be 1 to {schema.encoder_steps}, got {minimum}")
+        if not isinstance(config["weights_sha256"], str):
+            raise TypeError("weights_sha256 must be a string")
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        detail = f"key {error} is missing" if isinstance(error, KeyError) else str(error)
+        raise ArtifactError(ArtifactReason.BAD_CONFIG, f"{path / CONFIG_FILE}: {detail}") from error
+    return schema, model, name, minimum
+
+
+def _load_weights(
+    path: Path, expected_sha256: str, config: TFTConfig
+) -> tuple[TemporalFusionTransformer, str]:
+    """Read the file once, so that what was hashed is what is served."""
+    file = path / WEIGHTS_FILE
+    data = file.read_bytes()
+    digest = hashlib.sha256(data).hexdigest()
+    if digest != expected_sha256:
+        raise ArtifactError(
+            ArtifactReason.CORRUPT_WEIGHTS,
+            f"{file} has SHA-256 {digest}, {CONFIG_FILE} records {expected_sha256}",
+        )
+    try:
+        state = safetensors.torch.load(data)
+    except (safetensors.SafetensorError, ValueError, KeyError, RuntimeError) as error:
+        raise ArtifactError(ArtifactReason.CORRUPT_WEIGHTS, f"{file} cannot be read: {error}") from error
+    module = TemporalFusionTransformer(config)
+    wanted = module.state_dict()
+    if state.keys() != wanted.keys():
+        difference = sorted(state.keys() ^ wanted.keys())
+        raise ArtifactError(
+            ArtifactReason.WEIGHTS_MISMATCH, f"{file}: tensors missing or unknown: {difference[:5]}"
+        )
+    for name, tensor in state.items():
+        if tensor.shape != wanted[name].shape or tensor.dtype != wanted[name].dtype:
+            raise ArtifactError(
+                ArtifactReason.WEIGHTS_MISMATCH,
+                f"{file}: {name} is {tensor.dtype} {tuple(tensor.shape)}, "
+                f"expected {wanted[name].dtype} {tuple(wanted[name].shape)}",
+            )
+        if not bool(torch.isfinite(tensor).all()):
+            raise ArtifactError(ArtifactReason.CORRUPT_WEIGHTS, f"{file}: {name} holds NaN or infinity")
+    module.load_state_dict(state)
+    return module.eval(), digest
+
+
+def _smoke_test(model: LoadedModel) -> None:
+    """One forward pass over a made-up day; the answer must be finite."""
+    schema = model.schema
+    steps = np.arange(schema.encoder_steps, dtype=np.float32)
+    wave = 40.0 + 20.0 * np.sin(2.0 * np.pi * steps / schema.encoder_steps)
+    values = np.repeat(wave[None, :, None], len(METRICS), axis=2).astype(np.float32)
+    built = features.build(schema, values, np.array([0], dtype=np.int64), np.zeros(1, dtype=np.int8))
+    try:
+        with torch.inference_mode():
+            quantiles = to_real_units(model.module(built.inputs), built.scaling)
+    except RuntimeError as error:
+        raise ArtifactError(ArtifactReason.SMOKE_TEST_FAILED, f"{model.path}: {error}") from error
+    if not bool(torch.isfinite(quantiles).all()):
+        raise ArtifactError(
+            ArtifactReason.SMOKE_TEST_FAILED, f"{model.path}: the forecast of a plain day is not finite"
+        )
+
+
+def _write_json(path: Path, data: Mapping[str, Any]) -> None:
+    path.write_text(json.dumps(data, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def _read_json(path: Path) -> Mapping[str, Any]:
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ArtifactError(ArtifactReason.BAD_CONFIG, f"{path} is not JSON: {error}") from error
+    if not isinstance(data, dict):
+        raise ArtifactError(ArtifactReason.BAD_CONFIG, f"{path} must hold a JSON object")
+    return data

@@ -1,0 +1,102 @@
+"""The model card: what a model is, what it was made from, what it scores, and where it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def model_card(name: str, training_info: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
+    """Markdown card from the contents of training_info.json and metrics.json."""
+    settings, data = training_info["settings"], training_info["data"]
+    lines = [
+        f"# {name}",
+        "",
+        "A Temporal Fusion Transformer that forecasts server metrics 8 hours ahead (96 steps of 5 minutes) as",
+        "p10, p50 and p90. Every metric of every server is its own sequence through one shared network; a server",
+        "never seen before needs nothing.",
+        "",
+        "## Size",
+        "",
+        f"{training_info['parameters']:,} parameters, float32; hidden size {settings['hidden_size']}, "
+        f"{settings['attention_heads']} attention heads, {settings['lstm_layers']} LSTM layer(s), tokens of "
+        f"{training_info['patch_length']} steps.",
+        "",
+        "## Training",
+        "",
+        "```",
+        training_info["command"],
+        "```",
+        "",
+        f"{training_info['seconds'] / 60:.0f} minutes on {training_info['device']} "
+        f"({training_info['threads']} threads), {training_info['steps']:,} steps of "
+        f"{settings['sampling']['series']} series, seed {settings['seed']}; best validation loss "
+        f"{training_info['best_validation_loss']:.4f} in epoch {training_info['best_epoch']}.",
+        "",
+        "| file | rows | servers | SHA-256 |",
+        "| --- | --- | --- | --- |",
+        *(
+            f"| {file['name']} | {file['rows']:,} | {file['servers']} | `{file['sha256'][:16]}` |"
+            for file in data
+        ),
+        "",
+        f"Servers: {len(training_info['training_servers'])} for training, "
+        f"{len(training_info['validation_servers'])} for validation (early stopping), "
+        f"{len(training_info['held_out_servers'])} held out for the figures below. Where a file has a `split` "
+        "column, only its `train` rows were used.",
+        "",
+        "## Accuracy on held-out servers",
+        "",
+        "Servers the model never saw. Rolling origins a horizon apart over the test part (the file's own split, or",
+        "the last 30 %); a forecast sees rows before its origin only. wQL is the mean over p10, p50, p90 of",
+        "2 x pinball / |y|, pooled per metric, averaged over cpu_user_pct, mem_used_pct, load_average, net_in_mb_s",
+        "and disk_usage_pct where present. MASE is scaled by the in-sample seasonal-naive error. Baselines: last",
+        "value (a point), and yesterday with bands from its own past errors.",
+        "",
+    ]
+    for source, figures in metrics["datasets"].items():
+        lines += _dataset(source, figures)
+    lines += [
+        "## Limits",
+        "",
+        "- It knows one day of the past: weekly patterns are seen only through the calendar.",
+        "- Metrics that the training files lack or hold constant were hardly trained; their bands rest on the",
+        "  few files that have them, and the tables above show which were measured.",
+        "- Bands are not calibrated after training; see coverage above.",
+        "- Percentages are forecast one by one and need not add up.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _dataset(source: str, figures: Mapping[str, Any]) -> list[str]:
+    naive, last = figures["baselines"]["seasonal_naive"], figures["baselines"]["last_value"]
+    return [
+        f"### {source}",
+        "",
+        f"{len(figures['servers'])} servers, {figures['series']} series, {figures['origins']} origins.",
+        "",
+        "| | model | seasonal naive | last value |",
+        "| --- | --- | --- | --- |",
+        f"| wQL | {_show(figures['wql'])} | {_show(naive['wql'])} | {_show(last['wql'])} |",
+        f"| wQL, all metrics | {_show(figures['wql_all_metrics'])} | {_show(naive['wql_all_metrics'])} "
+        f"| {_show(last['wql_all_metrics'])} |",
+        f"| MASE mean | {_show(figures['mase_mean'])} | {_show(naive['mase_mean'])} | {_show(last['mase_mean'])} |",
+        f"| MASE median | {_show(figures['mase_median'])} | {_show(naive['mase_median'])} "
+        f"| {_show(last['mase_median'])} |",
+        f"| 80 % band coverage | {_show(figures['coverage'])} | | |",
+        f"| series better than seasonal naive | {_show(figures['series_beating_seasonal_naive'])} | | |",
+        "",
+        "| metric | wQL | seasonal naive wQL | last value wQL | MASE mean | coverage |",
+        "| --- | --- | --- | --- | --- | --- |",
+        *(
+            f"| {name} | {_show(row['wql'])} | {_show(row['seasonal_naive_wql'])} "
+            f"| {_show(row['last_value_wql'])} | {_show(row['mase_mean'])} | {_show(row['coverage'])} |"
+            for name, row in figures["per_metric"].items()
+        ),
+        "",
+    ]
+
+
+def _show(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
