@@ -18,7 +18,7 @@ _LATE_FROM: Final = 0.85
 _SUDDEN_DEATHS: Final = 0.3
 _REMEDIED: Final = 0.15
 _REBOOT_SECONDS: Final = (120.0, 600.0)
-_RELEASE_SECONDS: Final = 240.0
+_FADE_SECONDS: Final = 240.0
 _HELD: Final = np.inf
 
 
@@ -49,6 +49,7 @@ class Failures:
         self._onset_ms = np.full(servers, np.inf)
         self._failure_ms = np.full(servers, np.inf)
         self._end_ms = np.full(servers, np.inf)
+        self._fade_seconds = np.full(servers, _FADE_SECONDS)
         self._label: list[int] = [-1] * servers
         self._labels: list[Label | None] = []
         self._next_ms = np.full(servers, np.inf)
@@ -76,10 +77,10 @@ class Failures:
 
     def advance(self, now_ms: int, seconds: float, workload: Workload) -> None:
         """Start background failures that are due, ramp, fail, repair and release the running ones."""
-        for server in np.flatnonzero(self._next_ms <= now_ms):
+        for server in np.flatnonzero(self._next_ms <= now_ms).tolist():
             self._next_ms[server] = now_ms + self._rng.exponential(1 / self._per_ms[server])
-            if self.mode[server] < 0 and now_ms >= workload.silent_until_ms[server]:
-                self._start_background(int(server), now_ms)
+            if self.mode[server] < 0 and workload.in_service(server, now_ms):
+                self._start_background(server, now_ms)
         active = np.flatnonzero(self.mode >= 0)
         if not len(active):
             return
@@ -88,7 +89,7 @@ class Failures:
         ramp = np.maximum(self._failure_ms[active] - self._onset_ms[active], 1.0)
         progress = np.clip((now_ms - self._onset_ms[active]) / ramp, 0, 1) ** self._shape[active]
         climbing = self._from[active] + (self._peak[active] - self._from[active]) * progress
-        fading = self.severity[active] * np.exp(-seconds / _RELEASE_SECONDS)
+        fading = self.severity[active] * np.exp(-seconds / self._fade_seconds[active])
         releasing = self._releasing[active]
         self.severity[active] = np.where(releasing, fading, climbing)
         self._clear(active[releasing & (fading < 0.01)])
@@ -186,13 +187,18 @@ class Failures:
                 upstream=source,
             )
 
-    def release(self, servers: Ints, now_ms: int, workload: Workload) -> None:
-        """End failures now; their effects fade within minutes. One that has not failed by now never does."""
+    def release(self, servers: Ints, now_ms: int, workload: Workload, *, speed: float) -> None:
+        """End failures now; their effects fade within minutes. One that has not failed by now never does.
+
+        Args:
+            speed: how many times faster than usual they fade.
+        """
         for server in servers:
             self._close_label(int(server), now_ms)
             if self.failed[server] and FAILURE_MODES[NAMES[self.mode[server]]].silent:
                 workload.reboot(np.array([server]), float(now_ms))
         self._releasing[servers] = True
+        self._fade_seconds[servers] = _FADE_SECONDS / speed
         self.failed[servers] = False
         self._end_ms[servers] = np.inf
 
@@ -253,6 +259,7 @@ class Failures:
                 if had_failed:
                     workload.recover(np.array([server]), float(now_ms))
                 self._releasing[server] = True
+                self._fade_seconds[server] = _FADE_SECONDS
                 self.failed[server] = False
 
     def _clear(self, servers: NDArray[np.integer]) -> None:

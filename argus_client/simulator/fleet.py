@@ -89,6 +89,7 @@ class FleetSimulator:
         self._speed = speed
         self._lock = threading.RLock()
         self._now_ms: int | None = None
+        self._pending_scenario: str | None = None
         if start_ms is not None:
             self._begin(start_ms)
 
@@ -148,6 +149,9 @@ class FleetSimulator:
                 self._begin(now_ms - 1000 * self._step_seconds)
             if self._now_ms is None or now_ms <= self._now_ms:
                 raise ValueError(f"Time must move forward: got {now_ms} ms after {self._now_ms} ms.")
+            if self._pending_scenario is not None:
+                self._director.begin(self._pending_scenario, self._now_ms)
+                self._pending_scenario = None
             pieces = max(1, int(np.ceil((now_ms - self._now_ms) / (1000 * _LONGEST_STEP_SECONDS))))
             for moment in np.linspace(self._now_ms, now_ms, pieces + 1)[1:]:
                 metrics, state, present = self._advance(round(float(moment)))
@@ -159,39 +163,36 @@ class FleetSimulator:
                 metrics[rows],
             )
 
-    def set_scenario(self, name: str, speed: float | None = None) -> ScenarioStatus:
-        """Change the scenario from the present simulated moment on.
-
-        Args:
-            name: one of `SCENARIOS`.
-            speed: how many times faster than real its ramps run; None = as constructed.
+    def set_scenario(self, name: str) -> ScenarioStatus:
+        """Change the scenario from the present simulated moment on; before a start, from the first `sample`.
 
         Raises:
-            ValueError: unknown name, or a speed that is not positive.
-            RuntimeError: the simulator has not started.
+            ValueError: `name` is not one of `SCENARIOS`.
         """
         if name not in SCENARIOS:
             raise ValueError(f"Unknown scenario {name!r}; known are {', '.join(SCENARIOS)}.")
-        if speed is not None and not speed > 0:
-            raise ValueError(f"speed must be above 0; got {speed}.")
         with self._lock:
             if self._now_ms is None:
-                raise RuntimeError("A scenario can begin only after the first sample.")
-            self._director.begin(name, self._now_ms, self._speed if speed is None else speed)
-            return self._director.status()
+                self._pending_scenario = name
+            else:
+                self._pending_scenario = None
+                self._director.begin(name, self._now_ms)
+            return self.scenario_status()
 
     def scenario_status(self) -> ScenarioStatus:
         """The running scenario."""
         with self._lock:
-            if self._now_ms is None:
-                return ScenarioStatus("healthy", 0, self._speed, (), 1.0)
+            if self._pending_scenario is not None or self._now_ms is None:
+                return ScenarioStatus(self._pending_scenario or SCENARIOS[0], 0, self._speed, (), 0.0)
             return self._director.status()
 
     def _begin(self, start_ms: int) -> None:
         noise, incidents, scenario = self._rngs
         self._workload = Workload(self._inventory, noise, start_ms)
         self._failures = Failures(self._inventory, incidents, start_ms, self._incidents_per_server_day)
-        self._director = ScenarioDirector(self._inventory, self._failures, self._workload, scenario)
+        self._director = ScenarioDirector(
+            self._inventory, self._failures, self._workload, scenario, self._speed
+        )
         self._observation = Observation(self._inventory)
         self._now_ms = start_ms
 

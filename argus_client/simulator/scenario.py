@@ -49,10 +49,15 @@ class ScenarioStatus:
 
 
 class ScenarioDirector:
-    """Turns a scenario's name into failures of chosen servers."""
+    """Turns a scenario's name into failures of chosen servers, `speed` times faster than real."""
 
     def __init__(
-        self, inventory: Inventory, failures: Failures, workload: Workload, rng: np.random.Generator
+        self,
+        inventory: Inventory,
+        failures: Failures,
+        workload: Workload,
+        rng: np.random.Generator,
+        speed: float,
     ) -> None:
         self._inventory = inventory
         self._failures = failures
@@ -60,19 +65,19 @@ class ScenarioDirector:
         self._rng = rng
         self._name = "healthy"
         self._since_ms = 0
-        self._speed = 1.0
+        self._speed = speed
         self._affected: Ints = np.empty(0, np.int64)
 
-    def begin(self, name: str, now_ms: int, speed: float) -> None:
-        """Change to scenario `name`; its ramps run `speed` times faster than real.
+    def begin(self, name: str, now_ms: int) -> None:
+        """Change to scenario `name`.
 
         Going from `degrading` to `critical`, the degraded servers get worse from where they are.
         """
         worsening = name == "critical" and self._name == "degrading"
         previous = self._affected
         if not worsening:
-            self._failures.release(previous, now_ms, self._workload)
-        self._name, self._since_ms, self._speed = name, now_ms, speed
+            self._failures.release(previous, now_ms, self._workload, speed=self._speed)
+        self._name, self._since_ms = name, now_ms
         if name == "degrading":
             self._affected = self._choose(_DEGRADING_SHARE, ())
             self._degrade(now_ms)

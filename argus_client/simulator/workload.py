@@ -119,6 +119,10 @@ class Workload:
         """Servers are in state recovery from now until a dwell time after `from_ms`."""
         self._enter(servers, np.full(len(self.state), RECOVERY)[servers], from_ms)
 
+    def in_service(self, server: int, now_ms: int) -> bool:
+        """Whether a server is up and not in maintenance."""
+        return bool(now_ms >= self.silent_until_ms[server] and self.state[server] != MAINTENANCE)
+
     def clean_disk(self, server: int) -> None:
         """Someone deletes files: the file system is back at its low mark."""
         self.disk_pct[server] = self._inventory.disk_clean_to_pct[server]
