@@ -53,7 +53,8 @@ class RiskFrame:
         cause_kinds: `CauseKind` numbers, uint8 [servers, 3].
         cause_points: Points each adds to the score, float32 [servers, 3].
         cause_texts: Phrases for people, one tuple of up to 3 per server.
-        breach_metrics: Metric of the first expected threshold breach, uint8 [servers]; 0 when none is expected.
+        breach_metrics: Metric of the first expected threshold breach, uint8 [servers]; 0 when none is
+            expected.
         breach_thresholds: In the metric's unit, float32 [servers].
         breach_minutes: From the forecast origin, float32 [servers].
         breach_probabilities: Of that breach within the horizon, float32 [servers].

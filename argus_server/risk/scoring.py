@@ -1,0 +1,256 @@
+"""Risk v1: from present values and forecasts to one RiskFrame.
+
+    points   of a signal: from the tables, for its present value and for the mean of its pessimistic quantile
+    (p90, for
+             idle CPU p10) over the next 30 minutes
+    base     = 0.70 * min(100, sum of present points) + 0.30 * min(100, sum of predicted points)
+    urgency  = expected points for the time left until a critical threshold is crossed (see `thresholds`)
+    score    = base + (100 - base) * urgency / 100
+
+The predicted side can add 30 points at the most, so by itself the base would leave a certain failure half an
+hour away among the healthy. Urgency is therefore no term inside a side: it takes its share of what the base
+leaves up to 100. That keeps the score within 100 and rising with both, and puts every kind of trouble on its
+own rungs: a certain crossing hours away is at least degrading, a near one at least warning, a threshold that
+is crossed already warning or danger, and one that is far exceeded, or crossed in company, critical.
+
+A server that stopped sending scores at least 90, and counts as having crossed a critical threshold: that of
+silence.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from argus_server.metrics import METRICS
+from argus_server.risk.causes import CauseParts, name_causes
+from argus_server.risk.display import display_values
+from argus_server.risk.environment import environment
+from argus_server.risk.frame import RiskFrame
+from argus_server.risk.signals import signal_values
+from argus_server.risk.tables import RiskTables
+from argus_server.risk.thresholds import UrgencyWeights, crossing
+
+Floats = npt.NDArray[np.float32]
+
+# Minutes beyond any horizon.
+_BEHIND_EVERY_MEDIAN: Final = 1e9
+
+
+@dataclass(frozen=True, slots=True)
+class RiskInputs:
+    """What risk scoring needs to know about a set of servers.
+
+    Attributes:
+        current: Newest step means, float32 [servers, metrics]; NaN where not measured.
+        quantiles: float32 [servers, metrics, horizon, 3] as in `Forecast`; NaN for metrics never measured.
+        profiles: Indices into `PROFILES`, int8 [servers].
+        silent: Whether the server stopped sending, for 3 steps or more, bool [servers].
+        silent_minutes: Minutes since its newest sample, float32 [servers].
+        cores: Number of CPU cores, float32 [servers]; NaN where unknown.
+        step_seconds: Length of a step.
+
+    Raises:
+        ValueError: Shapes that do not go together, or a step that is not positive.
+    """
+
+    current: Floats
+    quantiles: Floats
+    profiles: npt.NDArray[np.int8]
+    silent: npt.NDArray[np.bool_]
+    silent_minutes: Floats
+    cores: Floats
+    step_seconds: int
+
+    def __post_init__(self) -> None:
+        servers = len(self.current)
+        if self.current.shape != (servers, len(METRICS)):
+            raise ValueError(f"current must be [servers, {len(METRICS)}], got {self.current.shape}")
+        shape = self.quantiles.shape
+        if len(shape) != 4 or shape[:2] != self.current.shape or shape[2] < 1 or shape[3] != 3:
+            raise ValueError(f"quantiles must be [{servers}, {len(METRICS)}, horizon, 3], got {shape}")
+        for name in ("profiles", "silent", "silent_minutes", "cores"):
+            if getattr(self, name).shape != (servers,):
+                raise ValueError(f"{name} must be [{servers}], got {getattr(self, name).shape}")
+        if self.step_seconds < 1:
+            raise ValueError(f"step_seconds must be positive, got {self.step_seconds}")
+
+
+def score(inputs: RiskInputs, tables: RiskTables) -> RiskFrame:
+    """Score a set of servers; a row depends on nothing but the same row of the inputs.
+
+    Args:
+        inputs: Present values and forecasts.
+        tables: Points, thresholds, ladder and limits.
+    """
+    signals = _Signals.of(inputs, tables)
+    weights = tables.weights
+    current_share = weights.current_weight * _capped(signals.current_points)
+    predicted_share = weights.predicted_weight * _capped(signals.predicted_points)
+    base = current_share.sum(axis=1) + predicted_share.sum(axis=1)
+    uplift = (100.0 - base) * signals.urgency / 100.0
+    scores = np.clip(base + uplift, 0.0, 100.0).astype(np.float32)
+    scores[inputs.silent] = np.maximum(scores[inputs.silent], np.float32(weights.silent_score))
+
+    near = np.where(inputs.silent, np.float32(1.0), signals.probability_near)
+    horizon = np.where(inputs.silent, np.float32(1.0), signals.probability_horizon)
+    breach = signals.first_breach(inputs.silent)
+    display = display_values(
+        tables.displays, inputs.current, inputs.quantiles, weights.near_steps(inputs.step_seconds)
+    )
+    causes = name_causes(
+        CauseParts(
+            signals=tables.signals,
+            current_share=current_share,
+            predicted_share=predicted_share,
+            urgency_share=uplift[:, None] * _shares(signals.signal_urgency),
+            current=signals.current,
+            predicted=signals.predicted,
+            critical=signals.critical,
+            minutes=signals.minutes,
+            by_median=signals.by_median,
+            probability=signals.signal_probability,
+            metrics=signals.metrics,
+            per_core=signals.per_core,
+            scores=scores,
+            silent=inputs.silent,
+            silent_minutes=inputs.silent_minutes,
+            near_minutes=weights.near_minutes,
+            horizon_minutes=inputs.quantiles.shape[2] * inputs.step_seconds / 60.0,
+        ),
+        weights.minimum_cause_points,
+    )
+    return RiskFrame(
+        scores=scores,
+        levels=tables.ladder.levels(scores),
+        priorities=tables.ladder.priorities(scores),
+        display_current=display.current,
+        display_predicted=display.predicted,
+        trends=display.trends,
+        cause_metrics=causes.metrics,
+        cause_kinds=causes.kinds,
+        cause_points=causes.points,
+        cause_texts=causes.texts,
+        breach_metrics=breach.metrics,
+        breach_thresholds=breach.thresholds,
+        breach_minutes=breach.minutes,
+        breach_probabilities=breach.probabilities,
+        probability_30m=near,
+        probability_8h=horizon,
+        environment=environment(near, horizon, signals.judged | inputs.silent, tables.environment),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Breach:
+    """First expected breach of each server; metric 0, NaN, NaN and 0 where none is expected."""
+
+    metrics: npt.NDArray[np.uint8]
+    thresholds: Floats
+    minutes: Floats
+    probabilities: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class _Signals:
+    """All signals of a set of servers: [servers, signals] unless stated."""
+
+    current: Floats
+    predicted: Floats
+    current_points: Floats
+    predicted_points: Floats
+    critical: Floats
+    metrics: npt.NDArray[np.uint8]
+    metric_thresholds: Floats
+    per_core: npt.NDArray[np.bool_]
+    minutes: Floats
+    by_median: npt.NDArray[np.bool_]
+    signal_probability: Floats  # of crossing within the horizon
+    signal_urgency: Floats
+    urgency: Floats  # [servers]
+    probability_near: Floats  # [servers]
+    probability_horizon: Floats  # [servers]
+    judged: npt.NDArray[np.bool_]  # [servers]: anything is measured or forecast
+
+    @classmethod
+    def of(cls, inputs: RiskInputs, tables: RiskTables) -> _Signals:
+        """One signal at a time, so that no temporary is larger than [servers, horizon]."""
+        servers, _, horizon, _ = inputs.quantiles.shape
+        near_steps = tables.weights.near_steps(inputs.step_seconds)
+        urgency_weights = UrgencyWeights.of(tables.urgency, horizon, inputs.step_seconds)
+        columns = []
+        groups: dict[str, Floats] = {}
+        for signal in tables.signals:
+            values = signal_values(
+                signal, inputs.current, inputs.quantiles, inputs.profiles, inputs.cores, near_steps
+            )
+            crossed = crossing(
+                values.current, values.quantiles, values.critical, inputs.step_seconds, tables.urgency
+            )
+            likelier = groups.get(signal.group)
+            groups[signal.group] = (
+                crossed.probability if likelier is None else np.maximum(likelier, crossed.probability)
+            )
+            columns.append((values, crossed, urgency_weights.points(crossed.probability)))
+        spared = np.ones((servers, horizon), dtype=np.float32)
+        for probability in groups.values():
+            spared *= 1 - probability
+        crossing_by_step = 1 - spared
+        current = np.stack([values.current for values, _, _ in columns], axis=1)
+        predicted = np.stack([values.predicted for values, _, _ in columns], axis=1)
+        known: npt.NDArray[np.bool_] = ~(np.isnan(current) & np.isnan(predicted))
+        return cls(
+            current=current,
+            predicted=predicted,
+            current_points=np.stack([values.current_points for values, _, _ in columns], axis=1),
+            predicted_points=np.stack([values.predicted_points for values, _, _ in columns], axis=1),
+            critical=np.stack([values.critical for values, _, _ in columns], axis=1),
+            metrics=np.stack([values.metrics for values, _, _ in columns], axis=1),
+            metric_thresholds=np.stack([values.metric_thresholds for values, _, _ in columns], axis=1),
+            per_core=np.stack([values.per_core for values, _, _ in columns], axis=1),
+            minutes=np.stack([crossed.minutes for _, crossed, _ in columns], axis=1),
+            by_median=np.stack([crossed.by_median for _, crossed, _ in columns], axis=1),
+            signal_probability=np.stack([crossed.probability[:, -1] for _, crossed, _ in columns], axis=1),
+            signal_urgency=np.stack([urgency for _, _, urgency in columns], axis=1),
+            urgency=urgency_weights.points(crossing_by_step),
+            probability_near=crossing_by_step[:, min(near_steps, horizon) - 1],
+            probability_horizon=crossing_by_step[:, -1],
+            judged=known.any(axis=1),
+        )
+
+    def first_breach(self, silent: npt.NDArray[np.bool_]) -> _Breach:
+        """The earliest crossing of a median; where no median crosses, the earliest of a pessimistic quantile.
+
+        A silent server has none: what it last measured says nothing about now.
+        """
+        rank = np.where(np.isnan(self.minutes) | silent[:, None], np.inf, self.minutes.astype(np.float64))
+        rank = np.where(self.by_median, rank, rank + _BEHIND_EVERY_MEDIAN)
+        first = rank.argmin(axis=1)
+        rows = np.arange(len(first))
+        expected = np.isfinite(rank[rows, first])
+        none = np.float32(np.nan)
+        return _Breach(
+            metrics=np.where(expected, self.metrics[rows, first], 0).astype(np.uint8),
+            thresholds=np.where(expected, self.metric_thresholds[rows, first], none),
+            minutes=np.where(expected, self.minutes[rows, first], none),
+            probabilities=np.where(expected, self.signal_probability[rows, first], np.float32(0.0)),
+        )
+
+
+def _capped(points: Floats) -> npt.NDArray[np.float64]:
+    """Points [servers, signals] shrunk in proportion so that no server's sum is above 100."""
+    wide = points.astype(np.float64)
+    total = wide.sum(axis=1, keepdims=True)
+    capped: npt.NDArray[np.float64] = wide * (100.0 / np.maximum(total, 100.0))
+    return capped
+
+
+def _shares(parts: Floats) -> npt.NDArray[np.float64]:
+    """Parts [servers, signals] as shares of their row's sum; all 0 where that is 0."""
+    wide = parts.astype(np.float64)
+    total = wide.sum(axis=1, keepdims=True)
+    shares: npt.NDArray[np.float64] = np.divide(wide, total, out=np.zeros_like(wide), where=total > 0)
+    return shares
