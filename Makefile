@@ -1,0 +1,77 @@
+# Everything a developer does, by name. `make demo` and `make test` set up all they need on a fresh machine.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+NODE := .cache/node
+BUF := $(NODE)/node_modules/.bin/buf
+
+.PHONY: help setup demo test pytest lint types proto proto-check bench format system-packages clean
+
+help:  ## What there is
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
+
+setup: $(VENV)/.installed  ## A virtual environment with everything in it
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit("Argus needs Python 3.11 or newer; this is %s. Try: make PYTHON=python3.11" % sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+demo: setup  ## Server, simulated fleet and this machine, live in the terminal
+	$(BIN)/argus demo
+
+test: setup lint types proto-check system-packages pytest  ## Everything CI checks
+
+pytest: setup
+	$(BIN)/pytest
+
+lint: setup $(BUF)  ## Style of Python and contract, and who may import whom
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BUF) lint
+	$(BUF) format --diff --exit-code proto
+
+format: setup $(BUF)  ## Mend what lint can mend
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BUF) format -w proto
+
+types: setup  ## mypy on everything, pyright on the client
+	$(BIN)/mypy
+	$(BIN)/pyright argus_client
+
+proto: $(VENV)-proto/.installed  ## Regenerate the stubs from the contract
+	PATH="$(CURDIR)/$(VENV)-proto/bin:$$PATH" $(VENV)-proto/bin/python proto/generate.py
+
+proto-check: $(VENV)-proto/.installed  ## Fail if the committed stubs are not what the contract gives
+	rm -rf .cache/stubs && mkdir -p .cache/stubs/argus/v1
+	PATH="$(CURDIR)/$(VENV)-proto/bin:$$PATH" $(VENV)-proto/bin/python proto/generate.py --out .cache/stubs
+	@for file in .cache/stubs/argus/v1/*; do \
+		cmp -s $$file proto/argus/v1/$$(basename $$file) || { echo "stale: $$(basename $$file); run make proto"; exit 1; }; \
+	done
+
+bench: setup  ## Print every figure the README states
+	$(BIN)/argus bench all
+
+system-packages:  # Prometheus' own tools, for the tests that use the real ones
+	@command -v promtool >/dev/null || command -v apt-get >/dev/null && { \
+		command -v promtool >/dev/null || { \
+		SUDO=$$(test "$$(id -u)" = 0 || echo sudo); \
+		$$SUDO apt-get update -qq && $$SUDO apt-get install -y -qq --no-install-recommends prometheus >/dev/null; }; } \
+		|| echo "promtool is not here and cannot be installed: the tests that need a real Prometheus are skipped"
+
+$(VENV)-proto/.installed: proto/requirements.txt
+	test -x $(VENV)-proto/bin/python || $(PYTHON) -m venv $(VENV)-proto
+	$(VENV)-proto/bin/python -m pip install --quiet --disable-pip-version-check --requirement proto/requirements.txt
+	touch $@
+
+$(BUF):
+	mkdir -p $(NODE)
+	npm install --silent --no-audit --no-fund --prefix $(NODE) @bufbuild/buf@1.75.0
+
+clean:  ## Remove everything that was made
+	rm -rf $(VENV) $(VENV)-proto .cache build dist

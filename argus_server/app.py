@@ -1,0 +1,267 @@
+"""The composition root: makes every part of a server and ties them together."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from importlib import metadata
+from pathlib import Path
+from typing import Final
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from argus.v1 import admin_pb2, ingest_pb2, prediction_pb2
+from argus_server.clock import Clock, EventClock, WallClock
+from argus_server.contract import CONTRACT_VERSION
+from argus_server.engine import Engine
+from argus_server.ingest.pipeline import IngestPipeline
+from argus_server.ingest.session import IngestLimits, IngestSession
+from argus_server.ingest.sources import SourceRegistry
+from argus_server.model_control import ModelControl
+from argus_server.risk.table_file import load_tables
+from argus_server.services.admin import AdminServicer
+from argus_server.services.health import MODEL, HealthBoard
+from argus_server.services.ingest import IngestServicer
+from argus_server.services.prediction import PredictionServicer
+from argus_server.services.registration import register
+from argus_server.settings import ServerSettings, split_address
+from argus_server.shard import Shard
+from argus_server.snapshot.builder import Provenance, SnapshotBuilder
+from argus_server.snapshot.hub import Hub
+from argus_server.telemetry.collector import FleetGauges
+from argus_server.telemetry.exporter import Exporter
+from argus_server.telemetry.metrics import ServerMetrics
+from argus_server.window.fleet_window import FleetWindow
+
+_LOG: Final = logging.getLogger(__name__)
+
+DISTRIBUTION: Final = "argus-forecast"
+MAX_MESSAGE_BYTES: Final = 64 << 20
+_LAG_PROBE_SECONDS: Final = 0.5
+
+_CHANNEL_OPTIONS: Final = (
+    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+    # A second server on the same port must fail, not silently take half of the fleet.
+    ("grpc.so_reuseport", 0),
+    # Readers that stall must not make the transport buffer megabytes each.
+    ("grpc.http2.bdp_probe", 0),
+    # Agrees with the client's keepalive, which pings every 30 s.
+    ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.keepalive_time_ms", 60_000),
+    ("grpc.keepalive_timeout_ms", 20_000),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where a started server listens."""
+
+    grpc: str
+    metrics: str
+
+
+class ArgusServer:
+    """A server made from settings. `start` it, then `drain` it.
+
+    Args:
+        settings: Everything it can be told.
+        clock: What time it is; made from the settings if not given.
+    """
+
+    def __init__(self, settings: ServerSettings, clock: Clock | None = None) -> None:
+        self._settings = settings
+        self._clock = clock or (EventClock() if settings.clock == "event" else WallClock())
+        self._event_clock = isinstance(self._clock, EventClock)
+        self._instance_id = uuid.uuid4().hex
+        self._started_at = time.time()
+        self._metrics = ServerMetrics()
+        self._tables = load_tables(settings.risk_tables)
+        self._models = ModelControl.open(settings, self._metrics)
+        limits = self._limits = IngestLimits(
+            max_batch_rows=settings.max_batch_rows,
+            max_batch_bytes=settings.max_batch_bytes,
+            max_in_flight_batches=settings.max_in_flight_batches,
+            max_servers=settings.max_servers,
+            max_rows_per_second=settings.max_rows_per_second,
+        )
+        self._window = FleetWindow(
+            self._clock,
+            steps=self._models.encoder_steps,
+            step_seconds=self._models.step_seconds,
+            max_servers=limits.max_servers,
+        )
+        self._sources = SourceRegistry()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._exporter: Exporter | None = None
+
+    async def start(self) -> Addresses:
+        """Binds, publishes the first snapshot, and serves.
+
+        Raises:
+            OSError: An address is taken or cannot be bound.
+        """
+        settings = self._settings
+        self._hub = Hub(self._clock.now_ms, settings.heartbeat_seconds)
+        shard = Shard(
+            self._window, self._models, self._tables, settings.cores, 3600 * settings.retention_hours
+        )
+        self._engine = Engine(
+            shard=shard,
+            builder=SnapshotBuilder(self._tables, self._models.horizon_steps),
+            hub=self._hub,
+            clock=self._clock,
+            provenance=self._provenance,
+            metrics=self._metrics,
+            tick_seconds=settings.tick_seconds,
+        )
+        self._pipeline = IngestPipeline(
+            window=self._window,
+            clock=self._clock,
+            metrics=self._metrics,
+            written=self._engine.touch,
+            required_steps=lambda: self._models.required_steps,
+            max_batch_rows=self._limits.max_batch_rows,
+        )
+        await self._bind()
+        await self._engine.tick()
+        await self._server.start()
+        await self._board.set_model(not self._models.degraded_reason)
+        await self._board.set_serving(True)
+        self._tasks = [
+            asyncio.create_task(self._engine.run()),
+            asyncio.create_task(self._hub.pulse()),
+            asyncio.create_task(self._watch_loop_lag()),
+        ]
+        if settings.metrics_listen:
+            self._metrics.registry.register(FleetGauges(self._hub, self.status, settings.max_exported_servers))
+            self._exporter = Exporter(*split_address(settings.metrics_listen), self._metrics.registry)
+        return self.addresses
+
+    @property
+    def addresses(self) -> Addresses:
+        """Where the server listens."""
+        host, _ = split_address(self._settings.listen)
+        return Addresses(
+            grpc=f"[{host}]:{self._port}" if ":" in host else f"{host}:{self._port}",
+            metrics=self._exporter.address if self._exporter else "",
+        )
+
+    async def drain(self) -> None:
+        """Tells clients that the server stops, lets them leave, and stops."""
+        await self._board.drain()
+        self._hub.drain("the server is stopping")
+        self._ingest.drain()
+        for task in self._tasks:
+            task.cancel()
+        await self._server.stop(self._settings.drain_seconds)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._engine.close()
+        if self._exporter is not None:
+            await asyncio.get_running_loop().run_in_executor(None, self._exporter.close)
+
+    def status(self) -> admin_pb2.GetStatusResponse:
+        """How the server does."""
+        snapshot = self._hub.current
+        return admin_pb2.GetStatusResponse(
+            serving=snapshot is not None and not self._hub.draining_reason,
+            degraded=bool(self._models.degraded_reason),
+            degraded_reason=self._models.degraded_reason,
+            model=self._models.info(),
+            servers=len(self._window),
+            warm_servers=self._window.warm_count(self._models.required_steps),
+            required_steps=self._models.required_steps,
+            revision=snapshot.revision if snapshot else 0,
+            subscribers=len(self._hub.subscriptions),
+            ingest_streams=self._ingest.streams,
+            accepted_rows=self._metrics.rows("accepted"),
+            rejected_rows=self._metrics.rows("rejected"),
+            duplicate_rows=self._metrics.rows("duplicate"),
+            uptime_seconds=time.time() - self._started_at,
+            clock_ms=self._clock.now_ms(),
+        )
+
+    async def _bind(self) -> None:
+        self._server = grpc.aio.server(options=_CHANNEL_OPTIONS)
+        self._ingest = IngestServicer(self._open_session)
+        capabilities: list[str] = []
+        for service, servicer, raw in (
+            (ingest_pb2.DESCRIPTOR.services_by_name["IngestService"], self._ingest, {"StreamMetrics"}),
+            (
+                prediction_pb2.DESCRIPTOR.services_by_name["PredictionService"],
+                PredictionServicer(
+                    self._hub, self._engine.fresh, self._instance_id, self._settings.max_subscribers
+                ),
+                {"Subscribe", "GetSnapshot", "GetForecast"},
+            ),
+            (
+                admin_pb2.DESCRIPTOR.services_by_name["AdminService"],
+                AdminServicer(self._info(capabilities), self.status, self._models, self._swapped),
+                set[str](),
+            ),
+        ):
+            capabilities.append(register(self._server, service, servicer, frozenset(raw)))
+        self._board = HealthBoard(tuple(capabilities))
+        await self._board.set_serving(False)
+        await self._board.set_model(False)
+        health_pb2_grpc.add_HealthServicer_to_server(self._board.servicer, self._server)
+        health_name = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
+        reflection.enable_server_reflection(
+            (*capabilities, health_name, reflection.SERVICE_NAME), self._server
+        )
+        capabilities.extend((health_name, reflection.SERVICE_NAME))
+        try:
+            self._port = self._server.add_insecure_port(self._settings.listen)
+        except RuntimeError as error:
+            raise OSError(
+                f"cannot listen on {self._settings.listen}: the address is taken or not this machine's"
+            ) from error
+
+    def _info(self, capabilities: list[str]) -> Callable[[], admin_pb2.GetServerInfoResponse]:
+        def info() -> admin_pb2.GetServerInfoResponse:
+            return admin_pb2.GetServerInfoResponse(
+                version=metadata.version(DISTRIBUTION),
+                contract_version=CONTRACT_VERSION,
+                instance_id=self._instance_id,
+                started_at_ms=int(1000 * self._started_at),
+                capabilities=capabilities,
+                limits=self._limits.to_proto(),
+                max_message_bytes=MAX_MESSAGE_BYTES,
+                clock=self._settings.clock,
+            )
+
+        return info
+
+    def _open_session(self) -> IngestSession:
+        welcome = ingest_pb2.Welcome(
+            limits=self._limits.to_proto(),
+            step_seconds=self._models.step_seconds,
+            server_version=metadata.version(DISTRIBUTION),
+        )
+        welcome.tick_interval.FromTimedelta(timedelta(seconds=self._settings.tick_seconds))
+        return IngestSession(self._pipeline, self._sources, self._limits, welcome)
+
+    def _provenance(self) -> Provenance:
+        return Provenance(self._instance_id, self._models.info(), self._models.degraded_reason)
+
+    async def _swapped(self) -> None:
+        self._engine.touch()
+        await self._board.set_model(not self._models.degraded_reason)
+        await self._engine.fresh()
+
+    async def _watch_loop_lag(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            due = loop.time() + _LAG_PROBE_SECONDS
+            await asyncio.sleep(_LAG_PROBE_SECONDS)
+            self._metrics.event_loop_lag.set(max(loop.time() - due, 0.0))

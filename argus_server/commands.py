@@ -1,0 +1,110 @@
+"""The server's own sub-commands of `argus`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import signal
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+
+_LOG: Final = logging.getLogger("argus_server")
+
+
+def server(
+    listen: Annotated[str | None, typer.Option(help="HOST:PORT for gRPC; port 0 picks a free one.")] = None,
+    metrics_listen: Annotated[
+        str | None, typer.Option(help="HOST:PORT for Prometheus; empty turns it off.")
+    ] = None,
+    data_dir: Annotated[Path | None, typer.Option(help="Directory for state and further models.")] = None,
+    model: Annotated[Path | None, typer.Option(help="Model artifact to run; the shipped one if not given.")] = None,
+    clock: Annotated[
+        str | None, typer.Option(help="wall, or event to replay history: time is the newest sample's.")
+    ] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N.")] = None,
+    tick_seconds: Annotated[float | None, typer.Option(help="How often to forecast.")] = None,
+    retention_hours: Annotated[float | None, typer.Option(help="Forget servers silent for this long.")] = None,
+    max_servers: Annotated[int | None, typer.Option(help="Servers the fleet may have.")] = None,
+    max_subscribers: Annotated[int | None, typer.Option(help="Subscriptions that may be open at once.")] = None,
+    max_rows_per_second: Annotated[
+        int | None, typer.Option(help="Rows per second a stream may send unthrottled.")
+    ] = None,
+    risk_tables: Annotated[Path | None, typer.Option(help="TOML file of risk tables.")] = None,
+    insecure_listen: Annotated[
+        bool | None, typer.Option("--insecure-listen", help="Allow binding beyond loopback unencrypted.")
+    ] = None,
+    log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error.")] = None,
+    config: Annotated[
+        Path | None, typer.Option(envvar="ARGUS_CONFIG", help="TOML file with settings.")
+    ] = None,
+    print_config: Annotated[bool, typer.Option("--print-config", help="Print the settings in force and exit.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the addresses as one JSON line when ready.")] = False,
+) -> None:
+    """Run the Argus server.
+
+    Every setting can be a flag, an ARGUS_* environment variable (ARGUS_LISTEN, ...) or a key of the TOML file; flags
+    win over the environment, the environment over the file, the file over the defaults. --print-config shows what is
+    in force, including the settings that have no flag.
+    """
+    from argus_server.settings import ServerSettings, SettingsError
+
+    flags: dict[str, Any] = {
+        "listen": listen,
+        "metrics_listen": metrics_listen,
+        "data_dir": data_dir,
+        "model": model,
+        "clock": clock,
+        "device": device,
+        "tick_seconds": tick_seconds,
+        "retention_hours": retention_hours,
+        "max_servers": max_servers,
+        "max_subscribers": max_subscribers,
+        "max_rows_per_second": max_rows_per_second,
+        "risk_tables": risk_tables,
+        "insecure_listen": insecure_listen,
+        "log_level": log_level,
+    }
+    try:
+        settings = ServerSettings.load(flags, config)
+    except SettingsError as error:
+        typer.echo(f"argus server: {error}", err=True)
+        raise typer.Exit(2) from None
+    if print_config:
+        typer.echo(settings.to_json())
+        return
+    logging.basicConfig(
+        level=settings.log_level.upper(), format="%(asctime)s %(levelname)-7s %(name)s: %(message)s"
+    )
+    try:
+        asyncio.run(_serve(settings, as_json))
+    except (OSError, ValueError) as error:
+        typer.echo(f"argus server: {error}", err=True)
+        raise typer.Exit(1) from None
+
+
+async def _serve(settings: Any, as_json: bool) -> None:
+    from argus_server.app import ArgusServer
+
+    server = ArgusServer(settings)
+    addresses = await server.start()
+    status = server.status()
+    if as_json:
+        typer.echo(json.dumps({"listen": addresses.grpc, "metrics_listen": addresses.metrics}))
+    _LOG.info("gRPC on %s", addresses.grpc)
+    if addresses.metrics:
+        _LOG.info("Prometheus metrics on http://%s/metrics", addresses.metrics)
+    if status.degraded:
+        _LOG.error("DEGRADED: %s", status.degraded_reason)
+    else:
+        _LOG.info("model %s on %s", status.model.revision, status.model.device)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await stop.wait()
+    _LOG.info("draining: telling clients, at most %g s", settings.drain_seconds)
+    await server.drain()
+    _LOG.info("stopped")

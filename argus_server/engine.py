@@ -1,0 +1,146 @@
+"""The heart beat: tick the shard off the event loop, build a snapshot, publish it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
+
+from argus_server.clock import Clock
+from argus_server.shard import Shard
+from argus_server.snapshot.builder import Provenance, SnapshotBuilder
+from argus_server.snapshot.hub import Hub
+from argus_server.snapshot.snapshot import Snapshot
+from argus_server.telemetry.metrics import ServerMetrics
+
+_LOG: Final = logging.getLogger(__name__)
+
+# Forecasting yields the processor to the event loop: answering a health check matters more than a tick being early.
+_NICENESS: Final = 5
+
+
+class Engine:
+    """Runs ticks, one at a time, on a thread of its own.
+
+    Args:
+        shard: Whose servers to forecast.
+        builder: Makes snapshots.
+        hub: Publishes them.
+        clock: What time it is.
+        provenance: What made the snapshot about to be built.
+        metrics: Where to count.
+        tick_seconds: How often to tick.
+    """
+
+    def __init__(
+        self,
+        *,
+        shard: Shard,
+        builder: SnapshotBuilder,
+        hub: Hub,
+        clock: Clock,
+        provenance: Callable[[], Provenance],
+        metrics: ServerMetrics,
+        tick_seconds: float,
+    ) -> None:
+        self._shard = shard
+        self._builder = builder
+        self._hub = hub
+        self._clock = clock
+        self._provenance = provenance
+        self._metrics = metrics
+        self._tick_seconds = tick_seconds
+        self._thread = ThreadPoolExecutor(1, "argus-inference", initializer=_yield_to_others)
+        self._written = 1
+        self._seen = 0
+        self._silent: frozenset[str] = frozenset()
+        self._ticking: asyncio.Future[Snapshot] | None = None
+
+    def touch(self) -> None:
+        """Notes that the next snapshot will differ from the last: rows were written, or the model was swapped."""
+        self._written += 1
+
+    async def run(self) -> None:
+        """Ticks for ever. A tick that fails is logged and counted, and the next one is tried."""
+        while True:
+            started = time.monotonic()
+            try:
+                if self._stale or await self._silence_changed():
+                    await self.tick()
+                else:
+                    self._metrics.forecast_skipped.labels("unchanged").inc()
+            except Exception:
+                self._metrics.forecast_skipped.labels("failed").inc()
+                _LOG.exception("a tick failed; the last snapshot stays")
+            spent = time.monotonic() - started
+            if spent > self._tick_seconds:
+                self._metrics.tick_overruns.inc()
+            await asyncio.sleep(max(self._tick_seconds - spent, 0.0))
+
+    async def fresh(self) -> Snapshot:
+        """A snapshot that has every row written before the call."""
+        if self._ticking is not None and self._stale:
+            with contextlib.suppress(Exception):
+                await asyncio.shield(self._ticking)
+        if self._hub.current is None or self._stale:
+            return await self.tick()
+        return self._hub.current
+
+    async def tick(self) -> Snapshot:
+        """Makes and publishes a snapshot; joins the tick that is running, if one is."""
+        if self._ticking is None:
+            self._ticking = asyncio.ensure_future(self._tick())
+            self._ticking.add_done_callback(self._ticked)
+        return await asyncio.shield(self._ticking)
+
+    def close(self) -> None:
+        """Ends the thread after the running tick."""
+        self._thread.shutdown()
+
+    @property
+    def _stale(self) -> bool:
+        return self._seen != self._written
+
+    def _ticked(self, tick: asyncio.Future[Snapshot]) -> None:
+        self._ticking = None
+
+    async def _silence_changed(self) -> bool:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, self._shard.silent, self._clock.now_ms()) != self._silent
+
+    async def _tick(self) -> Snapshot:
+        seen = self._written
+        loop = asyncio.get_running_loop()
+        snapshot = await loop.run_in_executor(self._thread, self._compute)
+        self._seen = seen
+        self._hub.publish(snapshot)
+        return snapshot
+
+    def _compute(self) -> Snapshot:
+        started = time.perf_counter()
+        now_ms = self._clock.now_ms()
+        frame = self._shard.tick(now_ms)
+        scored = time.perf_counter()
+        snapshot = self._builder.build(frame, self._provenance(), now_ms, scored - started)
+        self._hub.prepare(snapshot)
+        self._silent = frozenset(
+            name for name, silent in zip(frame.server_names, frame.silent.tolist(), strict=True) if silent
+        )
+        for phase, seconds in frame.phase_seconds.items():
+            self._metrics.forecast_duration.labels(phase).observe(seconds)
+        self._metrics.forecast_duration.labels("serialise").observe(time.perf_counter() - scored)
+        return snapshot
+
+
+def _yield_to_others() -> None:
+    if sys.platform == "linux":
+        # On Linux a priority belongs to a thread, and the threads torch starts from this one inherit it.
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)

@@ -1,0 +1,116 @@
+"""Takes the rows of a batch into the window: decode, validate, write, count."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from argus.v1 import ingest_pb2, metrics_pb2
+from argus_server.clock import Clock, EventClock
+from argus_server.ingest.columns import decode
+from argus_server.ingest.rejections import Rejections
+from argus_server.ingest.validation import validate
+from argus_server.telemetry.metrics import ServerMetrics
+from argus_server.window.fleet_window import FleetWindow, WriteResult
+
+_ROW_PREFIX: Final = "ROW_REJECTION_REASON_"
+
+
+class IngestPipeline:
+    """What every ingest session writes through.
+
+    Args:
+        window: Where rows go.
+        clock: What time it is; an event clock is moved on by the rows.
+        metrics: Where to count.
+        written: Called after rows were accepted.
+        required_steps: Says how many steps a server needs for a model forecast.
+        max_batch_rows: Rows a batch may have.
+    """
+
+    def __init__(
+        self,
+        *,
+        window: FleetWindow,
+        clock: Clock,
+        metrics: ServerMetrics,
+        written: Callable[[], None],
+        required_steps: Callable[[], int],
+        max_batch_rows: int,
+    ) -> None:
+        self._window = window
+        self._clock = clock
+        self._event_time = isinstance(clock, EventClock)
+        self._metrics = metrics
+        self._written = written
+        self._required_steps = required_steps
+        self._max_batch_rows = max_batch_rows
+        self._accepted = metrics.ingest_rows.labels("accepted")
+        self._rejected = metrics.ingest_rows.labels("rejected")
+        self._duplicate = metrics.ingest_rows.labels("duplicate")
+
+    def accept(self, batch: metrics_pb2.MetricBatch, sequence: int) -> ingest_pb2.Ack:
+        """Writes the valid rows of a batch and says what became of all.
+
+        Raises:
+            BatchTooLarge: The batch has more rows than allowed; nothing was written.
+            ColumnLengthMismatch: Its columns differ in length; nothing was written.
+        """
+        columns = decode(batch, max_rows=self._max_batch_rows)
+        now_ms = None if self._event_time else self._clock.now_ms()
+        validation = validate(columns, known_names=self._window.known_names, now_ms=now_ms)
+        result = self._window.write(columns, validation.valid)
+        rejections = validation.rejections + result.rejections
+        if result.accepted:
+            newest = int(columns.timestamp_ms[result.accepted_rows].max())
+            self._metrics.sample_age.observe(max(self._clock.now_ms() - newest, 0) / 1000)
+            self._written()
+        self._count(len(columns), result.accepted, result.duplicates, rejections)
+        return ingest_pb2.Ack(
+            accepted_rows=result.accepted,
+            duplicate_rows=result.duplicates,
+            rejected_rows=rejections.total,
+            rejections=[
+                ingest_pb2.RowRejection(
+                    sequence=sequence,
+                    row_index=row.row_index,
+                    field=row.field,
+                    reason=row.reason,  # type: ignore[arg-type]
+                    message=row.message,
+                )
+                for row in rejections.rows
+            ],
+            warm_up=self._warm_up(result),
+        )
+
+    def count_duplicates(self, rows: int) -> None:
+        """Counts the rows of a batch that was committed before."""
+        self._duplicate.inc(rows)
+
+    def count_throttle(self) -> None:
+        """Counts an ack that asked its source to pause."""
+        self._metrics.ingest_throttles.inc()
+
+    def count_batch_rejection(self, reason: str, rows: int) -> None:
+        """Counts a message that could not be used as a whole."""
+        self._rejected.inc(rows)
+        self._metrics.ingest_rejections.labels(reason).inc()
+
+    def _count(self, rows: int, accepted: int, duplicates: int, rejections: Rejections) -> None:
+        self._metrics.ingest_batch_rows.observe(rows)
+        self._accepted.inc(accepted)
+        self._duplicate.inc(duplicates)
+        if rejections.total:
+            self._rejected.inc(rejections.total)
+            for reason, count in rejections.counts.items():
+                name = ingest_pb2.RowRejectionReason.Name(reason).removeprefix(_ROW_PREFIX)  # type: ignore[arg-type]
+                self._metrics.ingest_rejections.labels(name.lower()).inc(count)
+
+    def _warm_up(self, result: WriteResult) -> ingest_pb2.WarmUp:
+        required, observed = self._required_steps(), result.observed_steps
+        return ingest_pb2.WarmUp(
+            servers=len(observed),
+            warm_servers=int((observed >= required).sum()),
+            required_steps=required,
+            min_observed_steps=int(observed.min()) if len(observed) else 0,
+        )

@@ -1,0 +1,154 @@
+"""Settings of the server: flags over `ARGUS_*` environment over a TOML file over defaults."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import tomllib
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+
+class SettingsError(ValueError):
+    """Settings that cannot be used. The message names each setting, what was got and what is allowed."""
+
+
+def split_address(address: str) -> tuple[str, int]:
+    """Host and port of `HOST:PORT`, `[IPv6]:PORT` or `:PORT`.
+
+    Raises:
+        ValueError: It is none of these.
+    """
+    host, colon, port = address.rpartition(":")
+    if not colon or not port.isdigit() or int(port) > 65535:
+        raise ValueError(f"{address!r} is no HOST:PORT; for example 127.0.0.1:50051, or port 0 for any free one")
+    return host.strip("[]") or "127.0.0.1", int(port)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only programs on this machine can reach an address."""
+    if host in ("localhost", "localhost.localdomain"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+class ServerSettings(BaseSettings):
+    """Everything the server can be told."""
+
+    model_config = SettingsConfigDict(env_prefix="ARGUS_", frozen=True, extra="forbid", toml_file=None)
+
+    listen: str = Field("127.0.0.1:50051", description="HOST:PORT for gRPC; port 0 picks a free one")
+    metrics_listen: str = Field(
+        "127.0.0.1:9464", description="HOST:PORT for Prometheus; port 0 picks a free one, empty turns it off"
+    )
+    insecure_listen: bool = Field(False, description="allow binding beyond loopback although nothing is encrypted")
+    data_dir: Path | None = Field(None, description="directory for state; models in DIR/models can be loaded")
+    model: Path | None = Field(None, description="model artifact to run; the shipped one if not given")
+    clock: Literal["wall", "event"] = Field(
+        "wall", description="wall: the time of day; event: the time of the newest sample, to replay history"
+    )
+    device: str = Field("auto", description="auto, cpu, cuda or cuda:N")
+    tick_seconds: float = Field(5.0, gt=0, le=3600, description="how often to forecast")
+    retention_hours: float = Field(
+        24.0, gt=0, description="forget a server that has been silent for this long; it counts as offline until then"
+    )
+    max_servers: int = Field(10_000, gt=0, le=1_000_000, description="servers the fleet may have")
+    max_batch_rows: int = Field(10_000, gt=0, le=10_000, description="rows a batch may have")
+    max_batch_bytes: int = Field(4 << 20, gt=1024, le=64 << 20, description="bytes a batch may have")
+    max_in_flight_batches: int = Field(64, gt=0, description="unacknowledged batches a source may have")
+    max_rows_per_second: int = Field(2_000_000, gt=0, description="rows per second a stream may send unthrottled")
+    max_subscribers: int = Field(2_000, gt=0, description="subscriptions that may be open at once")
+    max_exported_servers: int = Field(1_000, ge=0, description="servers with gauges of their own in Prometheus")
+    heartbeat_seconds: float = Field(10.0, gt=0, le=15, description="longest silence on a subscription")
+    drain_seconds: float = Field(5.0, ge=0, description="time clients have to leave when the server stops")
+    risk_tables: Path | None = Field(None, description="TOML file of risk tables; the built-in ones if not given")
+    cores: dict[str, int] = Field(default_factory=dict, description="CPU cores by server name, to judge load per core")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least severity to log")
+
+    @field_validator("listen")
+    @classmethod
+    def _listen_is_address(cls, value: str) -> str:
+        split_address(value)
+        return value
+
+    @field_validator("metrics_listen")
+    @classmethod
+    def _metrics_listen_is_address(cls, value: str) -> str:
+        if value:
+            split_address(value)
+        return value
+
+    @model_validator(mode="after")
+    def _beyond_loopback_only_if_told(self) -> Self:
+        for address in filter(None, (self.listen, self.metrics_listen)):
+            host, _ = split_address(address)
+            if not is_loopback(host) and not self.insecure_listen:
+                raise ValueError(
+                    f"{address} can be reached from other machines, and nothing is encrypted or authenticated; "
+                    "bind to 127.0.0.1, or give --insecure-listen if the network is trusted"
+                )
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        # The file's place comes in with the flags, since only they know it.
+        given = dict(init_settings.init_kwargs) if isinstance(init_settings, InitSettingsSource) else {}
+        file = given.pop("config_file", None)
+        return (
+            InitSettingsSource(settings_cls, given),
+            env_settings,
+            TomlConfigSettingsSource(settings_cls, file),
+        )
+
+    @classmethod
+    def load(cls, flags: dict[str, Any], config_file: Path | None = None) -> Self:
+        """Reads settings from all places.
+
+        Args:
+            flags: Flags that were given; None means not given.
+            config_file: TOML file with the names of the settings as keys.
+
+        Raises:
+            SettingsError: A setting has a wrong value or name, or the file cannot be read.
+        """
+        if config_file is not None:
+            try:
+                tomllib.loads(config_file.read_text())
+            except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+                raise SettingsError(f"cannot read {config_file}: {error}") from error
+        given = {name: value for name, value in flags.items() if value is not None}
+        try:
+            return cls(config_file=config_file, **given)
+        except ValidationError as error:
+            raise SettingsError("; ".join(_spell_out(problem) for problem in error.errors())) from error
+
+    def to_json(self) -> str:
+        """The settings in force."""
+        return json.dumps(self.model_dump(mode="json"), indent=2)
+
+
+def _spell_out(problem: Any) -> str:
+    name = ".".join(str(part) for part in problem["loc"])
+    message = problem["msg"].removeprefix("Value error, ")
+    if problem["type"] == "extra_forbidden":
+        return f"{name}: there is no such setting"
+    return f"{name}: {message} (got {problem['input']!r})" if name else message

@@ -1,0 +1,128 @@
+"""A shard owns window, forecast and risk of a set of servers, and hands over one frame per tick."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from argus_server.forecast.frame import Forecast, Source
+from argus_server.frame import FleetFrame
+from argus_server.model_control import ModelControl
+from argus_server.risk.scoring import RiskInputs, score
+from argus_server.risk.states import settle_states
+from argus_server.risk.tables import RiskTables
+from argus_server.window.fleet_window import FleetWindow
+
+# A server that has sent nothing for this many steps has stopped sending.
+SILENT_STEPS: Final = 3
+
+
+class Shard:
+    """Window, forecast and risk of a set of servers.
+
+    `tick` runs on the inference thread while the event loop writes to the window.
+
+    Args:
+        window: Recent past of the servers.
+        models: Gives the forecaster in use.
+        tables: Risk tables.
+        cores: CPU cores by server name, where known.
+        retention_seconds: Servers silent for longer are forgotten.
+    """
+
+    def __init__(
+        self,
+        window: FleetWindow,
+        models: ModelControl,
+        tables: RiskTables,
+        cores: Mapping[str, int],
+        retention_seconds: float,
+    ) -> None:
+        self.window = window
+        self._models = models
+        self._tables = tables
+        self._cores = dict(cores)
+        self._retention_ms = int(1000 * retention_seconds)
+
+    def silent(self, now_ms: int) -> frozenset[str]:
+        """Names of the servers that have stopped sending."""
+        table = self.window.servers()
+        mask = now_ms - table.last_sample_ms > self._silence_ms
+        return frozenset(table.names[row] for row in np.flatnonzero(mask).tolist())
+
+    def tick(self, now_ms: int) -> FleetFrame:
+        """Forgets the long silent, forecasts the rest and scores them.
+
+        Args:
+            now_ms: The clock to go by, Unix milliseconds UTC.
+        """
+        started = time.perf_counter()
+        self.window.evict(now_ms, self._retention_ms)
+        frame = self.window.frame()
+        table = self.window.servers()
+        rows = slice(0, len(frame.server_names))  # servers that came since stand behind those of the frame
+        current, last_sample_ms, sent = table.current[rows], table.last_sample_ms[rows], table.states[rows]
+        prepared = time.perf_counter()
+        forecast = self._models.forecast(frame)
+        forecast_at = time.perf_counter()
+
+        silent_ms = np.maximum(now_ms - last_sample_ms, 0)
+        silent = silent_ms > self._silence_ms
+        risk = score(
+            RiskInputs(
+                current=current,
+                quantiles=forecast.quantiles,
+                profiles=frame.profiles,
+                silent=silent,
+                silent_minutes=(silent_ms / 60_000).astype(np.float32),
+                cores=self._known_cores(frame.server_names),
+                step_seconds=frame.step_seconds,
+            ),
+            self._tables,
+        )
+        states, derived = settle_states(sent, current, silent, self._tables)
+        scored = time.perf_counter()
+        return FleetFrame(
+            server_names=frame.server_names,
+            profiles=frame.profiles,
+            states=states,
+            states_derived=derived,
+            last_sample_ms=last_sample_ms,
+            observed_steps=frame.observed_steps,
+            silent=silent,
+            current=current,
+            forecast=_with_stale(forecast, silent),
+            risk=risk,
+            clock_ms=now_ms,
+            required_steps=self._models.required_steps,
+            phase_seconds={
+                "prepare": prepared - started,
+                "forward": forecast_at - prepared,
+                "score": scored - forecast_at,
+            },
+        )
+
+    @property
+    def _silence_ms(self) -> int:
+        return SILENT_STEPS * 1000 * self.window.step_seconds
+
+    def _known_cores(self, names: tuple[str, ...]) -> npt.NDArray[np.float32]:
+        if not self._cores:
+            return np.full(len(names), np.nan, dtype=np.float32)
+        return np.array([self._cores.get(name, np.nan) for name in names], dtype=np.float32)
+
+
+def _with_stale(forecast: Forecast, silent: npt.NDArray[np.bool_]) -> Forecast:
+    if not silent.any():
+        return forecast
+    return Forecast(
+        quantiles=forecast.quantiles,
+        sources=np.where(silent, np.uint8(Source.STALE), forecast.sources).astype(np.uint8),
+        origin_ms=forecast.origin_ms,
+        step_seconds=forecast.step_seconds,
+        model_revision=forecast.model_revision,
+    )

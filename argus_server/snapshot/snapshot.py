@@ -1,0 +1,156 @@
+"""The immutable snapshot of one tick, and its bytes for every reader that wants them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from argus.v1 import prediction_pb2, snapshot_pb2
+from argus_server.metrics import METRICS
+from argus_server.snapshot import encoding
+from argus_server.snapshot.filters import Filter
+
+STANDARD_SECONDS: Final = 3600
+
+_DATA_AGE: Final = encoding.tag(
+    snapshot_pb2.ServerPrediction.DESCRIPTOR.fields_by_name["data_age_seconds"].number, wire_type=5
+)
+_SERVERS_FIELD: Final = prediction_pb2.SnapshotPart.DESCRIPTOR.fields_by_name["servers"].number
+# One entry serves both messages because the field has the same number in them; a test holds them together.
+assert _SERVERS_FIELD == snapshot_pb2.Snapshot.DESCRIPTOR.fields_by_name["servers"].number
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotIndex:
+    """Who was in a snapshot, and how each stood; kept for a while so that deltas against it can be made.
+
+    Attributes:
+        revision: Number of the snapshot.
+        names: Servers, riskiest first.
+        scores: Risk scores in that order, float32 [servers].
+        profiles: Profiles in that order, int8 [servers].
+        changed_at: Revision in which each server's row last changed, int64 [servers].
+    """
+
+    revision: int
+    names: tuple[str, ...]
+    scores: npt.NDArray[np.float32]
+    profiles: npt.NDArray[np.int8]
+    changed_at: npt.NDArray[np.int64]
+
+    def members(self, wanted: Filter) -> npt.NDArray[np.int64]:
+        """Places of the servers a filter lets through, riskiest first."""
+        mask = self.scores >= wanted.min_risk
+        if wanted.profiles:
+            mask &= np.isin(self.profiles, wanted.profile_indices)
+        if wanted.servers:
+            mask &= np.fromiter((name in wanted.servers for name in self.names), dtype=bool, count=len(self.names))
+        return np.flatnonzero(mask)
+
+
+class Snapshot:
+    """One published tick. Immutable to the outside; series bytes are made on first use and kept.
+
+    Args:
+        index: Who is in it.
+        header: What made it.
+        summary: The fleet in numbers.
+        environment: The fleet in probabilities.
+        bases: `ServerPrediction` of each server without age and series, serialised, in index order.
+        data_age_seconds: float32 [servers], in index order.
+        quantiles: float32 [servers, metrics, horizon, 3], in index order.
+    """
+
+    def __init__(
+        self,
+        *,
+        index: SnapshotIndex,
+        header: snapshot_pb2.SnapshotHeader,
+        summary: snapshot_pb2.FleetSummary,
+        environment: snapshot_pb2.Environment,
+        bases: Sequence[bytes],
+        data_age_seconds: npt.NDArray[np.float32],
+        quantiles: npt.NDArray[np.float32],
+    ) -> None:
+        self.index = index
+        self.header = header
+        self.summary = summary
+        self.environment = environment
+        self.bases = bases
+        self.data_age_seconds = data_age_seconds
+        self.quantiles = quantiles
+        self._place = {name: place for place, name in enumerate(index.names)}
+        self._series: dict[int, list[list[bytes]]] = {}
+        self._entries: dict[tuple[int, frozenset[int]], list[bytes]] = {}
+        self._updates: dict[tuple[Filter, int], tuple[bytes, ...]] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def revision(self) -> int:
+        return self.index.revision
+
+    def place(self, server_name: str) -> int | None:
+        """Where a server stands in the order of risk; None when the fleet does not have it."""
+        return self._place.get(server_name)
+
+    def steps_in(self, view: int) -> int:
+        """How many forecast steps a view carries."""
+        if view == snapshot_pb2.SNAPSHOT_VIEW_FULL:
+            return self.header.horizon_steps
+        if view == snapshot_pb2.SNAPSHOT_VIEW_STANDARD:
+            return min(self.header.horizon_steps, STANDARD_SECONDS // max(self.header.step_seconds, 1))
+        return 0
+
+    def series(self, steps: int) -> list[list[bytes]]:
+        """Forecast entries per metric and server; see `encoding.forecast_series`."""
+        with self._lock:
+            if steps not in self._series:
+                self._series[steps] = encoding.forecast_series(self.quantiles, steps)
+            return self._series[steps]
+
+    def entries(self, wanted: Filter) -> list[bytes]:
+        """Every server as an entry of the `servers` field, in index order, made once per view and set of metrics."""
+        steps = self.steps_in(wanted.view)
+        key = (steps, wanted.metrics if steps else frozenset[int]())
+        series = self.series(steps) if steps else []
+        with self._lock:
+            if key not in self._entries:
+                self._entries[key] = self._encode(series, wanted.metrics)
+            return self._entries[key]
+
+    def _encode(self, series: list[list[bytes]], metrics: frozenset[int]) -> list[bytes]:
+        chosen = [
+            column for number, column in zip(range(1, len(METRICS) + 1), series, strict=False)
+            if not metrics or number in metrics
+        ]  # fmt: skip
+        ages = self.data_age_seconds.astype("<f4").tobytes()
+        opening = encoding.tag(_SERVERS_FIELD)
+        out = []
+        for place, base in enumerate(self.bases):
+            body = b"".join(
+                (base, _DATA_AGE, ages[4 * place : 4 * place + 4], *(column[place] for column in chosen))
+            )
+            out.append(b"".join((opening, encoding.varint(len(body)), body)))
+        return out
+
+    def message(self, wanted: Filter) -> bytes:
+        """A `GetSnapshotResponse` with what the filter leaves of this snapshot."""
+        head = snapshot_pb2.Snapshot(
+            header=self.header, summary=self.summary, environment=self.environment
+        ).SerializeToString()
+        entries = self.entries(wanted)
+        body = b"".join((head, *(entries[place] for place in self.index.members(wanted).tolist())))
+        return encoding.delimited(1, body)
+
+    def cached_update(self, key: tuple[Filter, int]) -> tuple[bytes, ...] | None:
+        """An update another reader has asked for already."""
+        return self._updates.get(key)
+
+    def keep_update(self, key: tuple[Filter, int], parts: tuple[bytes, ...]) -> None:
+        """Keeps an update for the next reader with the same filter and base."""
+        self._updates[key] = parts
