@@ -1,7 +1,8 @@
 """The constraints of the contract, read from its descriptors.
 
 The .proto files are the single source of every bound: this module reads their `buf.validate` annotations out of the
-compiled descriptors, so that the vectorised checks can never disagree with what is documented.
+compiled descriptors, so that the vectorised checks can never disagree with what is documented. Control messages, which
+are few, are held to theirs by protovalidate.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from functools import cache
 from importlib import resources
 from typing import Any, Final
 
+import protovalidate
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
-from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
 from argus.v1 import metrics_pb2
@@ -38,13 +39,39 @@ def _rules_pool() -> Any:
     return pool
 
 
-def field_rules(field: FieldDescriptor) -> Message:
+def field_rules(field: Any) -> Message:
     """The `buf.validate.FieldRules` of a field; the empty message when it has none."""
     pool = _rules_pool()
     options = message_factory.GetMessageClass(pool.FindMessageTypeByName("google.protobuf.FieldOptions"))
     parsed: Any = options.FromString(field.GetOptions().SerializeToString())
     rules: Message = parsed.Extensions[pool.FindExtensionByName(_RULES_OPTION)]
     return rules
+
+
+@dataclass(frozen=True, slots=True)
+class FieldViolation:
+    """A constraint that a control message breaks.
+
+    Attributes:
+        field: Path of the field, such as `filter.min_risk`.
+        message: What is allowed.
+    """
+
+    field: str
+    message: str
+
+
+def violations(message: Message) -> list[FieldViolation]:
+    """The constraints a control message breaks."""
+    return [
+        FieldViolation(
+            ".".join(element.field_name for element in violation.proto.field.elements)
+            if violation.proto.field
+            else "",
+            violation.proto.message,
+        )
+        for violation in protovalidate.collect_violations(message)
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +122,7 @@ def batch_constraints() -> BatchConstraints:
     )
 
 
-def _float_bounds(field: FieldDescriptor) -> Bounds:
+def _float_bounds(field: Any) -> Bounds:
     rules: Any = field_rules(field)
     bounds = rules.repeated.items.float
     return Bounds(

@@ -136,8 +136,10 @@ class ServerSettings(BaseSettings):
             except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
                 raise SettingsError(f"cannot read {config_file}: {error}") from error
         given = {name: value for name, value in flags.items() if value is not None}
+        if config_file is not None:
+            given["config_file"] = config_file
         try:
-            return cls(config_file=config_file, **given)
+            return cls(**given)
         except ValidationError as error:
             raise SettingsError("; ".join(_spell_out(problem) for problem in error.errors())) from error
 

@@ -23,10 +23,10 @@ _EXTRAS: Final = {"server": "server", "train": "train", "bench": "dev", "ui": "u
 class _Commands(typer.core.TyperGroup):
     """Finds sub-commands of other parts by entry point and loads one only when it is called or described."""
 
-    def list_commands(self, ctx: typer.Context) -> list[str]:
+    def list_commands(self, ctx: Any) -> list[str]:
         return [*super().list_commands(ctx), *sorted(entry.name for entry in _entry_points())]
 
-    def get_command(self, ctx: typer.Context, cmd_name: str) -> Any:
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
         own = super().get_command(ctx, cmd_name)
         if own is not None:
             return own

@@ -103,7 +103,7 @@ class IngestPipeline:
         if rejections.total:
             self._rejected.inc(rejections.total)
             for reason, count in rejections.counts.items():
-                name = ingest_pb2.RowRejectionReason.Name(reason).removeprefix(_ROW_PREFIX)  # type: ignore[arg-type]
+                name = ingest_pb2.RowRejectionReason.Name(reason).removeprefix(_ROW_PREFIX)
                 self._metrics.ingest_rejections.labels(name.lower()).inc(count)
 
     def _warm_up(self, result: WriteResult) -> ingest_pb2.WarmUp:

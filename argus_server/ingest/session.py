@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-import protovalidate
 from google.protobuf.message import DecodeError
 
 from argus.v1 import ingest_pb2
+from argus_server.contract import violations
 from argus_server.errors import Superseded
 from argus_server.ingest.columns import BatchTooLarge, ColumnLengthMismatch
 from argus_server.ingest.pipeline import IngestPipeline
@@ -103,8 +103,8 @@ class IngestSession:
                 Reason.BATCH_REJECTION_REASON_HELLO_REPEATED,
                 f"this stream speaks for {self._source.source_id!r} already; open another stream for another source",
             )
-        if violations := protovalidate.collect_violations(hello):
-            text = "; ".join(_describe(violation) for violation in violations)
+        if broken := violations(hello):
+            text = "; ".join(f"{violation.field}: {violation.message}" for violation in broken)
             return self._reject(Reason.BATCH_REJECTION_REASON_INVALID_HELLO, text)
         self._source = self._sources.claim(hello.source_id, self)
         welcome = ingest_pb2.Welcome()
@@ -179,7 +179,7 @@ class IngestSession:
             rows,
         )
 
-    def _reject(self, reason: Reason.ValueType, message: str, sequence: int = 0, rows: int = 0) -> Response:
+    def _reject(self, reason: ingest_pb2.BatchRejectionReason, message: str, sequence: int = 0, rows: int = 0) -> Response:
         name = Reason.Name(reason).removeprefix("BATCH_REJECTION_REASON_").lower()
         self._pipeline.count_batch_rejection(name, rows)
         return Response(
@@ -188,7 +188,3 @@ class IngestSession:
             )
         )
 
-
-def _describe(violation: protovalidate.Violation) -> str:
-    path = ".".join(element.field_name for element in violation.proto.field.elements)
-    return f"{path}: {violation.proto.message}"

@@ -12,12 +12,12 @@ from datetime import timedelta
 from typing import Any, Final
 
 import grpc
-import protovalidate
 from google.protobuf import message_factory
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 
+from argus_server.contract import violations
 from argus_server.errors import ArgusServerError, InvalidArgument
 
 _LOG: Final = logging.getLogger(__name__)
@@ -102,12 +102,9 @@ def check(request: Message) -> None:
     Raises:
         InvalidArgument: It breaks one; the message names every field and rule.
     """
-    if violations := protovalidate.collect_violations(request):
-        paths = [
-            ".".join(element.field_name for element in violation.proto.field.elements) for violation in violations
-        ]
-        text = "; ".join(f"{path}: {v.proto.message}" for path, v in zip(paths, violations, strict=True))
-        raise InvalidArgument(text, field=paths[0])
+    if broken := violations(request):
+        text = "; ".join(f"{violation.field}: {violation.message}" for violation in broken)
+        raise InvalidArgument(text, field=broken[0].field)
 
 
 async def abort(context: Context, error: Exception) -> None:
