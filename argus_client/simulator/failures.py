@@ -197,6 +197,8 @@ class Failures:
             self._close_label(int(server), now_ms)
             if self.failed[server] and FAILURE_MODES[NAMES[self.mode[server]]].silent:
                 workload.reboot(np.array([server]), float(now_ms))
+            elif self.failed[server]:
+                workload.recover(np.array([server]), float(now_ms))
         self._releasing[servers] = True
         self._fade_seconds[servers] = _FADE_SECONDS / speed
         self.failed[servers] = False
