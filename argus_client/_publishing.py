@@ -1,0 +1,379 @@
+"""The source's half of `IngestService.StreamMetrics` as a state machine: no transport, no clock, no threads.
+
+    offer -> [unsent] -> number and send -> [window] -> acknowledged, refused or known to be committed -> gone
+                ^                              |
+                +---- split, when too large ---+   after a Welcome or a gap: sent again, never counted twice
+
+Both publishers drive this one machine, so that they cannot differ in what they do, only in how they wait.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from argus.v1 import ingest_pb2
+from argus_client._config import Backoff, PublisherConfig, client_version
+from argus_client._errors import ArgusError, BufferFull, Closed, ConnectionLost, InvalidArgument
+from argus_client._rejections import RecentRejections, batch_rejection, row_rejection
+from argus_client._send_buffer import Batch, Chunk, SendBuffer
+from argus_client._values import ConnectionState, PublisherStats, Rejection, WarmUp
+from argus_client._wire import frame_batch
+
+_Reason = ingest_pb2.BatchRejectionReason
+
+CLIENT_NAME: Final = "argus-python"
+
+
+@dataclass(frozen=True, slots=True)
+class StateChange:
+    """A new state, and the error that led to it."""
+
+    state: ConnectionState
+    error: ArgusError | None
+
+
+Event = StateChange | Rejection
+
+
+class PublishingMachine:
+    """What a publisher holds and what it must do next. Not thread-safe.
+
+    The driver opens a stream, sends `opened()`, then whatever `next_message()` gives, feeds answers to
+    `receive()`, and reports the end of the stream to `ended()`. It hands `events` to the user's callbacks.
+
+    Args:
+        source_id: Names the source of the sequence numbers.
+        config: How to buffer.
+        backoff: Waits before a stream is opened again.
+        acknowledge_seconds: Silence of a server that owes an answer which counts as a lost connection.
+        uniform: Source of jitter.
+
+    Attributes:
+        failure: What has ended the publisher for good.
+        leave: Set when the present stream must be given up, and why.
+        reconnect_at: When to open the next stream, on the clock of `now`.
+        events: What the callbacks have not been told yet.
+    """
+
+    def __init__(
+        self,
+        source_id: str,
+        config: PublisherConfig,
+        backoff: Backoff,
+        acknowledge_seconds: float,
+        uniform: Callable[[float, float], float] = random.uniform,
+    ) -> None:
+        self.source_id = source_id
+        self.config = config
+        self.state = ConnectionState.CONNECTING
+        self.failure: ArgusError | None = None
+        self.leave: ArgusError | None = None
+        self.events: deque[Event] = deque()
+        self.reconnect_at = 0.0
+        self._backoff = backoff
+        self._acknowledge_seconds = acknowledge_seconds
+        self._uniform = uniform
+
+        self._buffer = SendBuffer(config.max_buffered_rows, config.batch_rows)
+        self._welcomed = False
+        self._heard_at = 0.0
+        self._paused_until = 0.0
+        self._reconnect_after = 0.0
+        self._failures = 0
+        self._suspect: Batch | None = None
+        self._gap_until = 0
+        self._gap_seen = 0
+
+        self._refused = RecentRejections()
+        self._published = self._sent = self._accepted = self._duplicate = 0
+        self._rejected = self._unreported = self._dropped = 0
+        self._streams = self._batches_sent = self._throttles = 0
+        self._warm_up: WarmUp | None = None
+        self._last_error: ArgusError | None = None
+
+    # The user's side.
+
+    def offer(self, chunks: deque[Chunk]) -> bool:
+        """Takes chunks, from the left, as far as there is room. False: offer the rest when rows are settled.
+
+        Raises:
+            BufferFull: there is no room and the policy is `raise`; nothing was taken.
+            Closed: the publisher is closed.
+            ArgusError: the stream has failed for good.
+        """
+        self.check()
+        buffer, policy = self._buffer, self.config.when_full
+        if policy == "raise" and not buffer.has_room(rows := sum(chunk.rows for chunk in chunks)):
+            raise BufferFull(
+                f"The buffer holds {buffer.rows} of {self.config.max_buffered_rows} rows and has no room for "
+                f"{rows} more. Publish less at once, raise max_buffered_rows, or wait: when_full='block'."
+            )
+        while chunks:
+            rows = chunks[0].rows
+            while policy == "drop_oldest" and not buffer.has_room(rows) and (lost := buffer.drop_oldest()):
+                self._dropped += lost
+            if not buffer.has_room(rows):
+                return False
+            buffer.append(chunks.popleft())
+            self._published += rows
+        return True
+
+    def check(self) -> None:
+        """Raises what has ended this publisher, if anything has."""
+        if self.failure is not None:
+            raise self.failure
+        if self.state is ConnectionState.CLOSED:
+            raise Closed("The publisher is closed; make a new one.")
+
+    def check_rejections(self) -> None:
+        """Raises Rejected when rows were refused since the last time."""
+        if (refused := self._refused.take()) is not None:
+            raise refused
+
+    @property
+    def buffered_rows(self) -> int:
+        """Rows waiting to be sent or acknowledged."""
+        return self._buffer.rows
+
+    @property
+    def stats(self) -> PublisherStats:
+        """All counters as they are now."""
+        return PublisherStats(
+            state=self.state,
+            rows_published=self._published,
+            rows_sent=self._sent,
+            rows_accepted=self._accepted,
+            rows_duplicate=self._duplicate,
+            rows_rejected=self._rejected,
+            rows_unreported=self._unreported,
+            rows_dropped=self._dropped,
+            rows_buffered=self._buffer.rows,
+            batches_sent=self._batches_sent,
+            reconnects=max(0, self._streams - 1),
+            throttles=self._throttles,
+            warm_up=self._warm_up,
+            last_error=self._last_error,
+        )
+
+    def close(self) -> int:
+        """Ends the publisher; gives up what is buffered and returns how many rows that was."""
+        lost = self._buffer.clear()
+        self._dropped += lost
+        self._enter(ConnectionState.CLOSED, self.failure)
+        return lost
+
+    # The stream's side.
+
+    def opened(self, now: float) -> bytes:
+        """A stream is open; returns the Hello to send."""
+        self._streams += 1
+        self._start_over()
+        self.leave = None
+        self._reconnect_after = 0.0
+        self._heard_at = now
+        hello = ingest_pb2.Hello(
+            source_id=self.source_id, client_name=CLIENT_NAME, client_version=client_version()
+        )
+        return ingest_pb2.StreamMetricsRequest(hello=hello).SerializeToString()
+
+    def next_message(self, now: float) -> bytes | None:
+        """The next message to send; None when there is none for now."""
+        if not self._may_send or now < self._paused_until:
+            return None
+        was_idle = not self._buffer.out
+        if (step := self._buffer.advance()) is None:
+            return None
+        if was_idle:
+            self._heard_at = now  # from here on an answer is due
+        batch, fresh_rows = step
+        self._sent += fresh_rows
+        self._batches_sent += 1
+        return frame_batch(batch.sequence, batch.payload)
+
+    def seconds_until_due(self, now: float) -> float | None:
+        """Seconds until `next_message` or `stalled` may change by time alone; None: never."""
+        due: list[float] = []
+        if self._may_send and now < self._paused_until:
+            due.append(self._paused_until)
+        if self._unanswered:
+            due.append(self._heard_at + self._acknowledge_seconds)
+        return max(0.0, min(due) - now) if due else None
+
+    def check_stalled(self, now: float) -> bool:
+        """True, with `leave` set, when the server has owed an answer for too long."""
+        if not self._unanswered or now - self._heard_at < self._acknowledge_seconds:
+            return False
+        self.leave = ConnectionLost(
+            f"The server has owed an answer for {self._acknowledge_seconds:g} s; connecting again."
+        )
+        return True
+
+    def receive(self, response: ingest_pb2.StreamMetricsResponse, now: float) -> None:
+        """Takes an answer. Afterwards `leave` is set when the stream must be given up."""
+        self._heard_at = now
+        kind = response.WhichOneof("message")
+        if kind == "ack":
+            self._ack(response.ack, now)
+        elif kind == "welcome":
+            self._welcome(response.welcome)
+        elif kind == "rejection":
+            self._rejection(response.rejection)
+        elif kind == "draining":
+            self._reconnect_after = response.draining.reconnect_after.ToTimedelta().total_seconds()
+            self._enter(ConnectionState.DRAINING, None)
+
+    def ended(self, error: ArgusError | None, now: float) -> None:
+        """The stream is over, with an error or with OK. Sets `reconnect_at`; or `failure`, if all is lost."""
+        if self.state is ConnectionState.CLOSED:
+            return
+        self._start_over()
+        if self.state is ConnectionState.DRAINING and (error is None or error.stream_retryable):
+            self.reconnect_at = now + self._reconnect_after + self._backoff.delay(1, self._uniform)
+            self._enter(ConnectionState.RECONNECTING, None)
+            return
+        error = self.leave or error or ConnectionLost("The server ended the stream.")
+        self._failures += 1
+        self._last_error = error
+        if not error.stream_retryable or self._backoff.exhausted(self._failures):
+            self.failure = error
+            self.close()
+            return
+        wait = max(self._backoff.delay(self._failures, self._uniform), error.retry_delay or 0.0)
+        self.reconnect_at = now + wait
+        self._enter(ConnectionState.RECONNECTING, error)
+
+    # Inside.
+
+    @property
+    def _may_send(self) -> bool:
+        return self._welcomed and self.state is ConnectionState.LIVE and self.leave is None
+
+    @property
+    def _unanswered(self) -> bool:
+        """Whether the server owes something: a Welcome, an ack, or the end of a stream it is draining."""
+        if self.state is ConnectionState.RECONNECTING:
+            return False
+        return not self._welcomed or self._buffer.out > 0 or self.state is ConnectionState.DRAINING
+
+    def _enter(self, state: ConnectionState, error: ArgusError | None) -> None:
+        if state is not self.state:
+            self.state = state
+            self.events.append(StateChange(state, error))
+
+    def _start_over(self) -> None:
+        self._welcomed = False
+        self._buffer.out = 0
+        self._gap_until = self._gap_seen = 0
+
+    def _welcome(self, welcome: ingest_pb2.Welcome) -> None:
+        limits = welcome.limits
+        self._buffer.set_limits(limits.max_batch_rows, limits.max_batch_bytes, limits.max_in_flight_batches)
+        self._welcomed = True
+        self._failures = 0
+        self._settle_unreported(welcome.last_sequence)
+        window = self._buffer.window
+        if self._suspect is not None and window and window[0] is self._suspect:
+            self._give_up(self._suspect)
+        self._suspect = None
+        # What lies beyond last_sequence was never committed: its numbers are free, but must leave no gap.
+        self._buffer.renumber(welcome.last_sequence + 1)
+        self._enter(ConnectionState.LIVE, None)
+
+    def _ack(self, ack: ingest_pb2.Ack, now: float) -> None:
+        for row in ack.rejections:
+            self._report(row_rejection(row, self._buffer.find(row.sequence)))
+        settled = sum(batch.rows for batch in self._buffer.settle_until(ack.sequence))
+        # An ack for what was settled before counts nothing; what it does not account for is unreported.
+        rejected = min(ack.rejected_rows, settled)
+        accepted = min(ack.accepted_rows, settled - rejected)
+        duplicate = min(ack.duplicate_rows, settled - rejected - accepted)
+        self._rejected += rejected
+        self._accepted += accepted
+        self._duplicate += duplicate
+        self._unreported += settled - rejected - accepted - duplicate
+        self._refused.count(rejected)
+        if ack.HasField("retry_delay"):
+            self._throttles += 1
+            self._paused_until = now + ack.retry_delay.ToTimedelta().total_seconds()
+        if ack.HasField("warm_up"):
+            progress = ack.warm_up
+            self._warm_up = WarmUp(
+                progress.servers, progress.warm_servers, progress.required_steps, progress.min_observed_steps
+            )
+
+    def _rejection(self, rejection: ingest_pb2.BatchRejection) -> None:
+        reason = rejection.reason
+        batch = self._buffer.find(rejection.sequence)
+        if reason == _Reason.BATCH_REJECTION_REASON_SEQUENCE_GAP:
+            self._rewind(rejection)
+        elif reason == _Reason.BATCH_REJECTION_REASON_BATCH_TOO_LARGE:
+            self._too_large(rejection, batch)
+        elif reason == _Reason.BATCH_REJECTION_REASON_INVALID_HELLO:
+            self.leave = InvalidArgument(
+                f"The server refuses source_id {self.source_id!r}: {rejection.message}. It must be 1 to 253 "
+                "printable ASCII characters without spaces."
+            )
+        elif reason in (
+            _Reason.BATCH_REJECTION_REASON_HELLO_REQUIRED,
+            _Reason.BATCH_REJECTION_REASON_HELLO_REPEATED,
+        ):
+            self.leave = _out_of_step(rejection)
+        elif batch is not None:
+            self._report(batch_rejection(rejection, batch.rows))
+            self._give_up(batch)
+        else:
+            # The number could not be read. The next Welcome tells whether it was the oldest one out.
+            self._report(batch_rejection(rejection, rejection.rejected_rows))
+            self._suspect = self._buffer.window[0] if self._buffer.out else None
+            self.leave = _out_of_step(rejection)
+
+    def _rewind(self, rejection: ingest_pb2.BatchRejection) -> None:
+        """Sends again from the sequence the server waits for; what lies before that is committed."""
+        if self._gap_seen < rejection.sequence <= self._gap_until:
+            self._gap_seen = rejection.sequence  # sent before the rewind: the same gap, seen once more
+            return
+        self._settle_unreported(rejection.expected_sequence - 1)
+        window = self._buffer.window
+        if not window or window[0].sequence != rejection.expected_sequence:
+            self.leave = _out_of_step(rejection)  # the next Welcome numbers everything anew
+            return
+        self._gap_seen, self._gap_until = rejection.sequence, self._buffer.highest_out
+        self._buffer.out = 0
+
+    def _too_large(self, rejection: ingest_pb2.BatchRejection, batch: Batch | None) -> None:
+        if batch is None:
+            self._buffer.halve_batch_rows()
+            self.leave = _out_of_step(rejection)
+        elif batch.rows == 1:
+            self._report(batch_rejection(rejection, 1))
+            self._give_up(batch)
+        else:
+            # The number is consumed, the rows are not: they go out again, in smaller batches.
+            self._buffer.cap_batch_rows(batch.rows // 2)
+            self._buffer.return_halved(batch)
+            self._sent -= batch.rows
+
+    def _settle_unreported(self, sequence: int) -> None:
+        """Lets go of batches that are known to be committed though no ack for them will come."""
+        self._unreported += sum(batch.rows for batch in self._buffer.settle_until(sequence))
+
+    def _give_up(self, batch: Batch) -> None:
+        """Counts a batch that was refused as a whole and lets it go."""
+        self._rejected += batch.rows
+        self._refused.count(batch.rows)
+        self._buffer.remove(batch)
+
+    def _report(self, rejection: Rejection) -> None:
+        self._refused.remember(rejection)
+        self.events.append(rejection)
+
+
+def _out_of_step(rejection: ingest_pb2.BatchRejection) -> ConnectionLost:
+    return ConnectionLost(
+        f"The server answered {batch_rejection(rejection, 0).reason}: {rejection.message}. The publisher "
+        "opens a new stream and numbers its batches anew."
+    )

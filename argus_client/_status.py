@@ -1,0 +1,118 @@
+"""From a gRPC status to an error of the tree: the only place that knows both."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+import grpc
+from google.protobuf.message import DecodeError
+from google.rpc import error_details_pb2, status_pb2
+
+from argus_client import _errors
+from argus_client._errors import ArgusError, FieldViolation
+
+DETAILS_KEY: Final = "grpc-status-details-bin"
+
+BY_CODE: Final[dict[grpc.StatusCode, type[ArgusError]]] = {
+    grpc.StatusCode.ABORTED: _errors.Superseded,
+    grpc.StatusCode.ALREADY_EXISTS: _errors.AlreadyExists,
+    grpc.StatusCode.CANCELLED: _errors.Cancelled,
+    grpc.StatusCode.DATA_LOSS: _errors.ServerError,
+    grpc.StatusCode.DEADLINE_EXCEEDED: _errors.DeadlineExceeded,
+    grpc.StatusCode.FAILED_PRECONDITION: _errors.FailedPrecondition,
+    grpc.StatusCode.INTERNAL: _errors.ServerError,
+    grpc.StatusCode.INVALID_ARGUMENT: _errors.InvalidArgument,
+    grpc.StatusCode.NOT_FOUND: _errors.NotFound,
+    grpc.StatusCode.OUT_OF_RANGE: _errors.InvalidArgument,
+    grpc.StatusCode.PERMISSION_DENIED: _errors.PermissionDenied,
+    grpc.StatusCode.RESOURCE_EXHAUSTED: _errors.Throttled,
+    grpc.StatusCode.UNAUTHENTICATED: _errors.Unauthenticated,
+    grpc.StatusCode.UNAVAILABLE: _errors.ConnectionLost,
+    grpc.StatusCode.UNIMPLEMENTED: _errors.Unimplemented,
+    grpc.StatusCode.UNKNOWN: _errors.ServerError,
+}
+"""Every code a call can fail with. UNAVAILABLE with a RetryInfo is `NotReady`: the server itself answered."""
+
+_ADVICE: Final[dict[type[ArgusError], str]] = {
+    _errors.ConnectionLost: "Check the address and that the server runs.",
+    _errors.DeadlineExceeded: "Allow more time, or ask for less.",
+    _errors.Throttled: "Send less, or later.",
+    _errors.MessageTooLarge: "Ask for fewer servers, fewer metrics or a smaller view.",
+    _errors.Unauthenticated: "Give the client the API key the server's operator made for it.",
+    _errors.PermissionDenied: "Use an API key with the scope this call needs.",
+    _errors.Unimplemented: "get_server_info().capabilities lists what this server has.",
+    _errors.Superseded: "Give every running publisher its own source_id.",
+    _errors.ServerError: "The server's log has the cause.",
+}
+
+_SIZE_LIMIT_PHRASE: Final = "message larger than max"
+
+
+def error_from_call(error: Any, call: str, target: str) -> ArgusError:
+    """The error of the tree for a failed call.
+
+    Args:
+        error: A `grpc.RpcError` that is a `grpc.Call`, or a `grpc.aio.AioRpcError`.
+        call: Name of the method, for the message.
+        target: Address of the server, for the message.
+    """
+    return error_from_status(
+        error.code(), error.details() or "", error.trailing_metadata() or (), call=call, target=target
+    )
+
+
+def error_from_status(
+    code: grpc.StatusCode | None,
+    details: str,
+    trailers: Iterable[tuple[str, str | bytes]],
+    *,
+    call: str,
+    target: str,
+) -> ArgusError:
+    """The error of the tree for a status. A code this client does not know is a `ServerError`."""
+    kind = _errors.ServerError if code is None else BY_CODE.get(code, _errors.ServerError)
+    violations, retry_delay = _parse_details(trailers)
+    if kind is _errors.ConnectionLost and retry_delay is not None:
+        kind = _errors.NotReady
+    if kind is _errors.Throttled and _SIZE_LIMIT_PHRASE in details:
+        kind = _errors.MessageTooLarge
+
+    name = "UNKNOWN" if code is None else code.name
+    message = f"{call} at {target}: {details or name}"
+    if violations:
+        message += "; " + "; ".join(f"{v.field}: {v.description}" for v in violations)
+    if retry_delay is not None:
+        message += f"; try again in {retry_delay:g} s"
+    if advice := _ADVICE.get(kind):
+        message = f"{message.rstrip('.')}. {advice}"
+    if kind is _errors.InvalidArgument:
+        return _errors.InvalidArgument(message, code=name, retry_delay=retry_delay, violations=violations)
+    return kind(message, code=name, retry_delay=retry_delay)
+
+
+def _parse_details(
+    trailers: Iterable[tuple[str, str | bytes]],
+) -> tuple[tuple[FieldViolation, ...], float | None]:
+    """Field violations and the retry delay (seconds) out of the `google.rpc.Status` trailer."""
+    violations: list[FieldViolation] = []
+    retry_delay: float | None = None
+    for key, value in trailers:
+        if key != DETAILS_KEY or not isinstance(value, bytes):
+            continue
+        try:
+            status = status_pb2.Status.FromString(value)
+            for detail in status.details:
+                if detail.Is(error_details_pb2.BadRequest.DESCRIPTOR):
+                    bad_request = error_details_pb2.BadRequest()
+                    detail.Unpack(bad_request)
+                    violations += [
+                        FieldViolation(v.field, v.description) for v in bad_request.field_violations
+                    ]
+                elif detail.Is(error_details_pb2.RetryInfo.DESCRIPTOR):
+                    retry_info = error_details_pb2.RetryInfo()
+                    detail.Unpack(retry_info)
+                    retry_delay = retry_info.retry_delay.ToTimedelta().total_seconds()
+        except DecodeError:
+            continue  # details are an extra; the status itself says enough
+    return tuple(violations), retry_delay
