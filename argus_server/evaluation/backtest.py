@@ -30,8 +30,8 @@ def backtest(
     """Score a model against the last value and the seasonal naive forecast.
 
     A server's test part starts at its boundary, or after 70 % of a history without one. The first origin lies
-    one day into it, the next ones a horizon apart; a forecast sees rows before its origin only. uptime_days is
-    left out: it is computed, not forecast.
+    one day into it, the next ones a horizon apart; a forecast sees rows before its origin only. uptime_days
+    is left out: it is computed, not forecast.
 
     Args:
         module: The network, in eval mode.

@@ -80,7 +80,8 @@ def import_weights(state: Mapping[str, Tensor], config: TFTConfig) -> TemporalFu
     mapped: dict[str, Tensor] = {}
     for index, item in enumerate(config.static_categoricals):
         mapped[f"embeddings.{index}.weight"] = state[f"input_embeddings.embeddings.{item.name}.weight"]
-    static_names = [item.name for item in (*config.static_categoricals, *config.static_reals)]
+    static_names = [item.name for item in config.static_categoricals]
+    static_names += [real.name for real in config.static_reals]
     if static_names:
         _selection(
             mapped,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple, Self
+from typing import Any, Final, NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +18,18 @@ from argus_server.forecast.layers import (
     GatedResidualNetwork,
     InterpretableAttention,
     VariableSelection,
+)
+
+
+_POSITIVE: Final = (
+    "encoder_tokens",
+    "decoder_tokens",
+    "patch_length",
+    "hidden_size",
+    "real_size",
+    "attention_heads",
+    "lstm_layers",
+    "targets",
 )
 
 
@@ -77,6 +89,10 @@ class TFTConfig:
     baselines: int = 0
 
     def __post_init__(self) -> None:
+        for name in _POSITIVE:
+            value = getattr(self, name)
+            if not isinstance(value, int) or value < 1:
+                raise ValueError(f"{name} must be a positive integer, got {value!r}")
         if self.hidden_size % self.attention_heads:
             raise ValueError(
                 f"hidden_size {self.hidden_size} is not a multiple of attention_heads {self.attention_heads}"

@@ -12,9 +12,9 @@ def model_card(name: str, training_info: Mapping[str, Any], metrics: Mapping[str
     lines = [
         f"# {name}",
         "",
-        "A Temporal Fusion Transformer that forecasts server metrics 8 hours ahead (96 steps of 5 minutes) as",
-        "p10, p50 and p90. Every metric of every server is its own sequence through one shared network; a server",
-        "never seen before needs nothing.",
+        "A Temporal Fusion Transformer that forecasts server metrics 8 hours ahead (96 steps of 5 minutes)",
+        "as p10, p50 and p90. Every metric of every server is its own sequence through one shared network; a",
+        "server never seen before needs nothing.",
         "",
         "## Size",
         "",
@@ -42,16 +42,16 @@ def model_card(name: str, training_info: Mapping[str, Any], metrics: Mapping[str
         "",
         f"Servers: {len(training_info['training_servers'])} for training, "
         f"{len(training_info['validation_servers'])} for validation (early stopping), "
-        f"{len(training_info['held_out_servers'])} held out for the figures below. Where a file has a `split` "
-        "column, only its `train` rows were used.",
+        f"{len(training_info['held_out_servers'])} held out for the figures below. Where a file has a "
+        "`split` column, only its `train` rows were used.",
         "",
         "## Accuracy on held-out servers",
         "",
-        "Servers the model never saw. Rolling origins a horizon apart over the test part (the file's own split, or",
-        "the last 30 %); a forecast sees rows before its origin only. wQL is the mean over p10, p50, p90 of",
-        "2 x pinball / |y|, pooled per metric, averaged over cpu_user_pct, mem_used_pct, load_average, net_in_mb_s",
-        "and disk_usage_pct where present. MASE is scaled by the in-sample seasonal-naive error. Baselines: last",
-        "value (a point), and yesterday with bands from its own past errors.",
+        "Servers the model never saw. Rolling origins a horizon apart over the test part (the file's own",
+        "split, or the last 30 %); a forecast sees rows before its origin only. wQL is the mean over p10, p50,",
+        "p90 of 2 x pinball / |y|, pooled per metric, averaged over cpu_user_pct, mem_used_pct, load_average,",
+        "net_in_mb_s and disk_usage_pct where present. MASE is scaled by the in-sample seasonal-naive error.",
+        "Baselines: last value (a point), and yesterday with bands from its own past errors.",
         "",
     ]
     for source, figures in metrics["datasets"].items():
@@ -60,8 +60,8 @@ def model_card(name: str, training_info: Mapping[str, Any], metrics: Mapping[str
         "## Limits",
         "",
         "- It knows one day of the past: weekly patterns are seen only through the calendar.",
-        "- Metrics that the training files lack or hold constant were hardly trained; their bands rest on the",
-        "  few files that have them, and the tables above show which were measured.",
+        "- Metrics that the training files lack or hold constant were hardly trained; the tables above show",
+        "  which were measured.",
         "- Bands are not calibrated after training; see coverage above.",
         "- Percentages are forecast one by one and need not add up.",
         "",
@@ -81,7 +81,8 @@ def _dataset(source: str, figures: Mapping[str, Any]) -> list[str]:
         f"| wQL | {_show(figures['wql'])} | {_show(naive['wql'])} | {_show(last['wql'])} |",
         f"| wQL, all metrics | {_show(figures['wql_all_metrics'])} | {_show(naive['wql_all_metrics'])} "
         f"| {_show(last['wql_all_metrics'])} |",
-        f"| MASE mean | {_show(figures['mase_mean'])} | {_show(naive['mase_mean'])} | {_show(last['mase_mean'])} |",
+        f"| MASE mean | {_show(figures['mase_mean'])} | {_show(naive['mase_mean'])} "
+        f"| {_show(last['mase_mean'])} |",
         f"| MASE median | {_show(figures['mase_median'])} | {_show(naive['mase_median'])} "
         f"| {_show(last['mase_median'])} |",
         f"| 80 % band coverage | {_show(figures['coverage'])} | | |",

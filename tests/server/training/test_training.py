@@ -1,0 +1,136 @@
+"""A training run: learns, stops, keeps its best weights, and leaves an artifact that can be served."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import typer
+from typer.testing import CliRunner
+
+from argus_server.forecast import artifact
+from argus_server.forecast.features import FeatureSchema
+from argus_server.training import corpus, pipeline
+from argus_server.training.command import train as train_command
+from argus_server.training.corpus import CorpusError
+from argus_server.training.fit import Progress, TrainingConfig, fit
+from argus_server.training.module import OptimizerConfig, quantile_loss
+from argus_server.training.sampling import SamplingConfig
+
+TINY = TrainingConfig(
+    hidden_size=8,
+    attention_heads=2,
+    epochs=3,
+    steps_per_epoch=12,
+    validation_batches=2,
+    optimizer=OptimizerConfig(learning_rate=5e-3, warmup_steps=5),
+    sampling=SamplingConfig(series=64),
+)
+
+
+def test_pinball_loss_by_hand() -> None:
+    forecast = torch.tensor([[[1.0, 2.0, 3.0], [0.0, 0.0, 0.0]]])
+    target = torch.tensor([[4.0, 100.0]])
+    observed = torch.tensor([[1.0, 0.0]])
+    loss = quantile_loss(forecast, target, observed, torch.tensor([0.1, 0.5, 0.9]))
+    assert float(loss) == pytest.approx((0.1 * 3 + 0.5 * 2 + 0.9 * 1) / 3)
+
+
+def test_it_learns_and_keeps_the_best_weights(fleet_file: Path) -> None:
+    histories, _ = corpus.load(fleet_file, 300)
+    seen: list[Progress] = []
+    result = fit(histories, FeatureSchema(), TINY, holdout=["ppweb002"], on_progress=seen.append)
+    losses = [epoch["validation_loss"] for epoch in result.history]
+    assert len(losses) == 3
+    assert losses[-1] < losses[0]
+    assert result.best_loss == min(losses)
+    assert "ppweb002" not in result.training_servers + result.validation_servers
+    assert result.steps == 36
+    assert [progress.step for progress in seen] == list(range(1, 37))
+    assert seen[-1].done == 1.0
+
+
+def test_the_seed_fixes_the_result(fleet_file: Path) -> None:
+    histories, _ = corpus.load(fleet_file, 300)
+    short = TrainingConfig(**{**_fields(TINY), "epochs": 1})
+    first, second = (fit(histories, FeatureSchema(), short) for _ in range(2))
+    for ours, theirs in zip(first.model.parameters(), second.model.parameters(), strict=True):
+        assert torch.equal(ours, theirs)
+
+
+def test_early_stopping(fleet_file: Path) -> None:
+    histories, _ = corpus.load(fleet_file, 300)
+    stuck = TrainingConfig(
+        **{
+            **_fields(TINY),
+            "epochs": 30,
+            "steps_per_epoch": 1,
+            "patience": 2,
+            "optimizer": OptimizerConfig(learning_rate=0.0),
+        }
+    )
+    assert len(fit(histories, FeatureSchema(), stuck).history) == 3
+
+
+def test_the_artifact_can_be_served_and_tells_its_story(fleet_file: Path, tmp_path: Path) -> None:
+    out = tmp_path / "model"
+    outcome = pipeline.train(
+        [fleet_file], out, TINY, name="small", holdout=["ppweb002"], command="argus train"
+    )
+    model = artifact.load(out, step_seconds=300)
+    assert model.revision == outcome.revision
+    figures = model.metrics["datasets"]["fleet"]
+    assert figures["servers"] == ["ppweb002"]
+    assert figures["series"] == 3
+    # Test rows are 700 to 1199: the first origin lies a day in, the last leaves room for the horizon.
+    assert figures["origins"] == len(range(700 + 288, 1200 - 96 + 1, 96)) == 2
+    assert figures["wql"] > 0
+    assert 0.0 <= figures["coverage"] <= 1.0
+    info = model.training_info
+    assert info["data"][0]["name"] == "fleet.parquet"
+    assert len(info["data"][0]["sha256"]) == 64
+    assert info["held_out_servers"] == ["ppweb002"]
+    card = (out / "MODEL_CARD.md").read_text()
+    assert "fleet.parquet" in card
+    assert "argus train" in card
+
+
+def test_unknown_holdouts_and_doubled_servers_are_refused(fleet_file: Path, tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match="held-out servers are in none"):
+        pipeline.train([fleet_file], tmp_path / "m", TINY, name="x", holdout=["nobody"])
+    copy = tmp_path / "copy.parquet"
+    copy.write_bytes(fleet_file.read_bytes())
+    with pytest.raises(CorpusError, match="is in both fleet and copy"):
+        pipeline.train([fleet_file, copy], tmp_path / "m", TINY, name="x")
+    assert not (tmp_path / "m").exists()
+
+
+def app() -> typer.Typer:
+    application = typer.Typer()
+    application.command()(train_command)
+    return application
+
+
+def test_the_command_prints_one_json_object(fleet_file: Path, tmp_path: Path) -> None:
+    arguments = ["--data", str(fleet_file), "--out", str(tmp_path / "m"), "--epochs", "1", "--json"]
+    small = ["--steps-per-epoch", "2", "--hidden-size", "8", "--heads", "2", "--series", "32"]
+    result = CliRunner().invoke(app(), [*arguments, *small, "--holdout", "ppweb001"])
+    assert result.exit_code == 0, result.output
+    report = json.loads(result.stdout.strip().splitlines()[-1])
+    assert report["steps"] == 2
+    assert report["revision"] == artifact.load(tmp_path / "m").revision
+    assert np.isfinite(report["best_validation_loss"])
+
+
+def test_the_command_says_what_is_wrong(fleet_file: Path, tmp_path: Path) -> None:
+    arguments = ["--data", str(fleet_file), "--out", str(tmp_path / "m"), "--holdout", "nobody"]
+    result = CliRunner().invoke(app(), arguments)
+    assert result.exit_code == 1
+    assert "held-out servers are in none of the files: nobody" in result.output
+
+
+def _fields(config: TrainingConfig) -> dict[str, object]:
+    return {name: getattr(config, name) for name in TrainingConfig.__slots__}
