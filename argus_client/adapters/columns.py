@@ -141,6 +141,7 @@ class ColumnReader:
     def _parsed(self, column: Any, first_row: int) -> Any:
         """Text of integers or of ISO 8601 times; a time without a zone is UTC."""
         pc = self._pc
+        original = column
         column = pc.utf8_trim_whitespace(column)
         if pc.all(pc.match_substring_regex(column, r"^-?\d+$")).as_py():
             return self._cast(column, self._pa.int64(), TIMESTAMP, first_row, "must be Unix milliseconds")
@@ -148,9 +149,15 @@ class ColumnReader:
         zoned = pc.match_substring_regex(column, r"[T ].*" + _ZONE)
         column = pc.if_else(zoned, column, pc.binary_join_element_wise(column, "Z", ""))
         rule = "must be ISO 8601, as 2025-01-31T12:00:00Z"
-        return self._cast(column, self._pa.timestamp("ns", "UTC"), TIMESTAMP, first_row, rule)
+        return self._cast(
+            column, self._pa.timestamp("ns", "UTC"), TIMESTAMP, first_row, rule, original=original
+        )
 
-    def _cast(self, column: Any, to: Any, name: str, first_row: int, rule: str) -> Any:
+    def _cast(
+        self, column: Any, to: Any, name: str, first_row: int, rule: str, *, original: Any = None
+    ) -> Any:
+        """`column` as type `to`; an error quotes the cell of `original`, which is `column` by default."""
+        original = column if original is None else original
         try:
             return column.cast(to)
         except self._pa.ArrowInvalid:
@@ -160,7 +167,7 @@ class ColumnReader:
                 column.slice(row, 1).cast(to)
             except self._pa.ArrowInvalid as error:
                 raise FileFormatError(
-                    self._path, f"{rule}; got {column[row].as_py()!r}.", column=name, row=first_row + row
+                    self._path, f"{rule}; got {original[row].as_py()!r}.", column=name, row=first_row + row
                 ) from error
         raise AssertionError(f"{name} could be cast row by row only")
 
