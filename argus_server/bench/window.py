@@ -55,7 +55,7 @@ def run(
         result = window.write(columns, valid)
         written = time.perf_counter_ns()
         if result.accepted != batch_rows:
-            raise RuntimeError(f"the window took {result.accepted} of {batch_rows} rows; the benchmark is wrong")
+            raise RuntimeError(f"the window took {result.accepted} of {batch_rows} rows; the run is void")
         if number >= 0:
             timings[number] = decoded - began, validated - decoded, written - validated
     decode_us, validate_us, write_us = np.median(timings, axis=0) / 1000

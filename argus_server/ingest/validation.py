@@ -7,7 +7,7 @@ the one exemption: it says "not measured" and is valid although it lies in no ra
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -67,12 +67,12 @@ def _limits() -> _Limits:
     return _Limits(np.array(lower, np.float32)[:, None], np.array(upper, np.float32)[:, None], known_states)
 
 
-def validate(columns: Columns, *, known_names: Container[str] = (), now_ms: int | None = None) -> Validation:
+def validate(columns: Columns, *, known_names: Collection[str] = (), now_ms: int | None = None) -> Validation:
     """Finds the rows that break a rule of the contract.
 
     Args:
         columns: The batch.
-        known_names: Names that are known to be valid and need no check: a set or a mapping, not a list.
+        known_names: Names that are known to be valid and need no check: best a set or a dict.
         now_ms: The wall clock's time; None when there is no future, as with an event clock.
     """
     rows = len(columns)
@@ -83,11 +83,8 @@ def validate(columns: Columns, *, known_names: Container[str] = (), now_ms: int 
     if now_ms is not None:
         latest = min(latest, now_ms + MAX_SKEW_MS)
 
-    bad_names = {
-        name: reason
-        for name in set(columns.server_names)
-        if name not in known_names and (reason := _name_fault(name))
-    }
+    new_names = set(columns.server_names).difference(known_names)
+    bad_names = {name: reason for name in new_names if (reason := _name_fault(name))}
     bad_times = columns.timestamp_ms.min() < earliest or columns.timestamp_ms.max() > latest
     # NaN compares false with everything, which is what exempts it.
     outside = (columns.metrics < limits.lower) | (columns.metrics > limits.upper)  # [metrics, rows]

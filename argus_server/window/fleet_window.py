@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, KeysView
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final
@@ -113,9 +113,9 @@ class FleetWindow:
         return tuple(self._names)
 
     @property
-    def known_names(self) -> KeysView[str]:
-        """The same as a set-like view, for the writing thread: names that need no validation."""
-        return self._rows.keys()
+    def known_names(self) -> Mapping[str, int]:
+        """Row of each server, for the writing thread: a live view of names that need no validation."""
+        return self._rows
 
     @property
     def bytes_per_server(self) -> int:
@@ -220,7 +220,7 @@ class FleetWindow:
         """Puts in samples that are sorted by row and second, each second new."""
         rings = self._rings
         starts = run_starts(fresh.rows)
-        ends = np.append(starts[1:], len(fresh)) - 1
+        ends = np.concatenate((starts[1:], [len(fresh)])) - 1
         rows = fresh.rows[starts]
         measured = np.logical_not(np.isnan(columns.metrics).all(axis=0))[fresh.positions]
         self._note_newest(fresh, starts, ends, measured, columns)
@@ -228,12 +228,13 @@ class FleetWindow:
         rings.advance(rows, fresh.steps[ends])
         if (fresh.steps[starts] <= rings.heads[rows] - self._steps).any():
             # The batch is longer than the window and has pushed out its own beginning.
-            fresh = fresh.where(fresh.steps > rings.heads[fresh.rows] - self._steps)
+            kept = fresh.steps > rings.heads[fresh.rows] - self._steps
+            fresh, measured = fresh.where(kept), measured[kept]
         cells = rings.cells(fresh.rows, fresh.steps)
         seconds = fresh.seconds - fresh.steps * self._step_seconds
         rings.mark_seen(cells, seconds)
         metrics = np.ascontiguousarray(columns.metrics.T).take(fresh.positions, axis=0)
-        rings.merge(step_samples(cells, fresh.rows, seconds + 1, metrics))
+        rings.merge(step_samples(cells, fresh.rows, seconds + 1, metrics, measured))
 
     def _note_newest(
         self,
@@ -296,6 +297,7 @@ class FleetWindow:
                     return None
                 source = slice(start + first, min(start + first + _COPY_CHUNK, stop))
                 self._rings.copy_aligned(source, origin, means[part], measured[part])
+            means[part][~measured[part]] = np.nan
         return WindowFrame(
             server_names=names,
             values=means,

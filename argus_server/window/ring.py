@@ -34,26 +34,31 @@ class StepSamples:
         rows: Ring of each cell, int64 [cells].
         means: float32 [cells, metrics]; the newest value instead for uptime; NaN where nothing was measured.
         counts: Measured samples, uint16 [cells, metrics]; for uptime the rank of its newest one.
+        measured: Whether any metric was, bool [cells].
     """
 
     cells: Ints
     rows: Ints
     means: Floats
     counts: Counts
+    measured: Flags
 
 
 class Rings:
     """Step means of many servers in contiguous arrays, row by row.
 
     A step `s` (Unix time divided by the step length) lies in slot `s % steps` of its row, so that the slots
-    of all rows turn together. A *cell* is the position `row * steps + slot`. A row holds the steps `head -
-    steps + 1` to `head`; a cell nothing was measured in holds NaN and zeros.
+    of all rows turn together. A *cell* is the position `row * steps + slot`. A row holds the steps
+    `head - steps + 1` to `head`.
+
+    Means and counts of a cell say something only where `measured` is set; what a slot held a turn ago stays
+    in it until then, because emptying every slot ahead of its use would double the work of a write.
 
     Memory per row: `bytes_per_row`. With 288 steps of 300 s: 56 bytes of means, 28 of counts, 40 of seconds
     seen and 1 flag per step, 36,000 bytes in all.
 
     Attributes:
-        means: float32 [capacity, steps, metrics]; NaN where not measured.
+        means: float32 [capacity, steps, metrics]; NaN where a metric was not measured.
         counts: Samples in each mean, uint16 [capacity, steps, metrics]. For uptime it is a rank instead: 1
             plus the second, within the step, of the newest sample.
         seen: Seconds of each step a sample was taken for, one bit each, uint64 [capacity, steps, words].
@@ -76,7 +81,8 @@ class Rings:
         self._allocate(0)
 
     def _allocate(self, capacity: int) -> None:
-        # Rows are initialised when they are taken, so the pages of a spare row cost nothing until then.
+        # A row is initialised when it is taken, and of means and counts nothing at all: memory that was never
+        # written to takes no room.
         self.means = np.empty((capacity, self.steps, len(METRICS)), np.float32)
         self.counts = np.empty((capacity, self.steps, len(METRICS)), np.uint16)
         self.seen = np.empty((capacity, self.steps, self._words), np.uint64)
@@ -118,8 +124,7 @@ class Rings:
             for old, new in zip(kept, self._arrays(), strict=True):
                 new[: self.used] = old[: self.used]
         self.used = rows.stop
-        self.means[rows] = np.nan
-        for array in self._arrays()[1:]:
+        for array in self._arrays()[2:]:
             array[rows] = 0
         self.heads[rows] = NO_STEP
         return rows
@@ -163,17 +168,15 @@ class Rings:
         stale = np.where(old == NO_STEP, 0, np.clip(steps, 0, self.steps))
         if not (total := int(stale.sum())):
             return
-        # Counts up from the first stale step of each row to its head.
-        ordinals = np.arange(total) - np.repeat(np.cumsum(stale) - stale, stale)
+        # The stale steps of a row run up to its head: over all rows an arange with an offset per row.
+        ends = np.cumsum(stale)
         owners = np.repeat(rows, stale)
-        self._clear(owners, self.cells(owners, np.repeat(heads - stale + 1, stale) + ordinals))
+        self._clear(owners, self.cells(owners, np.arange(total) + np.repeat(heads + 1 - ends, stale)))
 
     def _clear(self, rows: Ints, cells: Ints) -> None:
         measured = self.measured.reshape(-1)
         np.subtract.at(self.observed, rows, measured[cells].astype(np.int32))
         measured[cells] = False
-        _records(self.means)[cells] = _records(np.full((1, len(METRICS)), np.nan, np.float32))
-        _records(self.counts)[cells] = _records(np.zeros((1, len(METRICS)), np.uint16))
         _records(self.seen)[cells] = _records(np.zeros((1, self._words), np.uint64))
 
     def merge(self, samples: StepSamples) -> None:
@@ -182,27 +185,34 @@ class Rings:
         A mean moves by its difference to the new samples, which cannot overflow where a sum could.
         """
         cells, means, counts = samples.cells, samples.means, samples.counts
-        old_counts = self.counts.reshape(-1, len(METRICS)).take(cells, axis=0)  # [cells, metrics]
-        if old_counts.any():
-            old = self.means.reshape(-1, len(METRICS)).take(cells, axis=0)
-            total = old_counts + counts
-            newer = counts[:, _LAST] > old_counts[:, _LAST]
-            last = np.where(newer, means[:, _LAST], old[:, _LAST])
-            rank = np.where(newer, counts[:, _LAST], old_counts[:, _LAST])
-            weight = np.divide(counts, np.maximum(total, 1), dtype=np.float32)
-            merged = old + (means - old) * weight
-            np.copyto(merged, means, where=old_counts == 0)
-            np.copyto(merged, old, where=counts == 0)
-            merged[:, _LAST] = last
-            total[:, _LAST] = rank
-            means, counts = merged, total
+        measured = self.measured.reshape(-1)
+        begun = measured[cells]
+        if begun.any():
+            means, counts = self._merged(samples, begun)
         _records(self.means)[cells] = _records(means)
         _records(self.counts)[cells] = _records(counts)
-
-        measured = self.measured.reshape(-1)
-        gained = (samples.counts != 0).any(axis=1) & ~measured[cells]
+        gained = samples.measured & ~begun
         measured[cells] |= gained
         np.add.at(self.observed, samples.rows, gained.astype(np.int32))
+
+    def _merged(self, samples: StepSamples, begun: Flags) -> tuple[Floats, Counts]:
+        """Means and counts of cells after the samples; `begun` tells which hold any already, bool [cells]."""
+        means, counts = samples.means, samples.counts  # [cells, metrics]
+        old = self.means.reshape(-1, len(METRICS)).take(samples.cells, axis=0)
+        old_counts = self.counts.reshape(-1, len(METRICS)).take(samples.cells, axis=0)
+        if not begun.all():
+            old[~begun] = np.nan
+            old_counts[~begun] = 0
+        total = old_counts + counts
+        with np.errstate(invalid="ignore"):
+            merged = old + (means - old) * np.divide(counts, total, dtype=np.float32)
+        if np.isnan(merged).any():
+            np.copyto(merged, means, where=old_counts == 0)
+            np.copyto(merged, old, where=counts == 0)
+        newer = counts[:, _LAST] > old_counts[:, _LAST]
+        merged[:, _LAST] = np.where(newer, means[:, _LAST], old[:, _LAST])
+        total[:, _LAST] = np.where(newer, counts[:, _LAST], old_counts[:, _LAST])
+        return merged, total
 
     def latest(self, steps: range) -> Floats:
         """The newest mean of each metric within a range of steps, NaN without; float32 [rows, metrics]."""
@@ -210,17 +220,18 @@ class Rings:
         found = np.full((self.used, len(METRICS)), np.nan, np.float32)
         for step in steps:
             inside = (step <= heads) & (step > heads - self.steps)
+            inside &= self.measured[: self.used, step % self.steps]
             means = self.means[: self.used, step % self.steps]
             np.copyto(found, means, where=inside[:, None] & ~np.isnan(means))
         return found
 
     def copy_aligned(self, rows: slice, origin: int, means: Floats, measured: Flags) -> None:
-        """Copies rows turned so that they all end at one step, NaN and False where a row does not reach.
+        """Copies rows turned so that they all end at one step.
 
         Args:
             rows: Which.
             origin: The step to end at.
-            means: Filled, float32 [rows, steps, metrics].
+            means: Filled, float32 [rows, steps, metrics]; says something only where `measured` is set.
             measured: Filled, bool [rows, steps].
         """
         first = (origin + 1) % self.steps
@@ -230,14 +241,11 @@ class Rings:
         heads = self.heads[rows]
         if (heads != origin).any():
             steps = np.arange(origin - self.steps + 1, origin + 1)
-            # Behind: what lies after the head is older than the frame. Ahead: the oldest slots hold newer
-            # steps.
-            foreign = (steps > heads[:, None]) | (steps <= heads[:, None] - self.steps)  # [rows, steps]
-            means[foreign] = np.nan
-            measured[foreign] = False
+            # What lies after the head is a turn older; where the head is ahead, the oldest slots are newer.
+            measured &= (steps <= heads[:, None]) & (steps > heads[:, None] - self.steps)  # [rows, steps]
 
 
-def step_samples(cells: Ints, rows: Ints, ranks: Ints, metrics: Floats) -> StepSamples:
+def step_samples(cells: Ints, rows: Ints, ranks: Ints, metrics: Floats, measured: Flags) -> StepSamples:
     """Sums up samples that are sorted by cell and, within a cell, by time.
 
     Args:
@@ -245,22 +253,24 @@ def step_samples(cells: Ints, rows: Ints, ranks: Ints, metrics: Floats) -> StepS
         rows: Ring of each, int64 [samples].
         ranks: 1 plus the second within the step, int64 [samples].
         metrics: float32 [samples, metrics]; NaN where not measured.
+        measured: Whether any metric was, bool [samples].
     """
-    measured = ~np.isnan(metrics)
+    present = ~np.isnan(metrics)
     starts = run_starts(cells)
     if len(starts) == len(cells):
-        counts = measured.astype(np.uint16)
+        counts = present.astype(np.uint16)
         counts[:, _LAST] *= ranks.astype(np.uint16)
-        return StepSamples(cells, rows, metrics, counts)
+        return StepSamples(cells, rows, metrics, counts, measured)
 
-    counts = np.add.reduceat(measured, starts, axis=0, dtype=np.uint16)
+    counts = np.add.reduceat(present, starts, axis=0, dtype=np.uint16)
     # Summed in double precision: two samples near the largest float32 must not become infinite.
-    sums = np.add.reduceat(np.where(measured, metrics, 0), starts, axis=0, dtype=np.float64)
+    sums = np.add.reduceat(np.where(present, metrics, 0), starts, axis=0, dtype=np.float64)
     means = np.where(counts, sums / np.maximum(counts, 1), np.nan).astype(np.float32)
-    newest = np.maximum.reduceat(np.where(measured[:, _LAST], np.arange(len(cells)), -1), starts)
+    newest = np.maximum.reduceat(np.where(present[:, _LAST], np.arange(len(cells)), -1), starts)
     means[:, _LAST] = np.where(newest >= 0, metrics[newest, _LAST], np.nan)
     counts[:, _LAST] = np.where(newest >= 0, ranks[newest], 0)
-    return StepSamples(cells[starts], rows[starts], means, counts)
+    any_measured = np.logical_or.reduceat(measured, starts)
+    return StepSamples(cells[starts], rows[starts], means, counts, any_measured)
 
 
 def run_starts(values: Ints) -> Ints:

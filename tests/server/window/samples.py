@@ -17,10 +17,10 @@ START_MS = 1_700_000_100_000
 def columns(
     names: Sequence[str],
     seconds: Sequence[float],
-    values: Sequence[float] | np.ndarray = 50.0,
+    values: float | Sequence[float] | np.ndarray = 50.0,
     states: Sequence[int] | None = None,
 ) -> Columns:
-    """Rows at `seconds` after START_MS; `values` is one number per row for all metrics, or [metrics, rows]."""
+    """Rows at `seconds` after START_MS; `values` is a number per row for all metrics, or [metrics, rows]."""
     rows = len(names)
     return Columns(
         timestamp_ms=(START_MS + np.asarray(seconds, np.float64) * 1000).astype(np.int64),

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from argus_server.clock import EventClock, ManualClock
 from argus_server.ingest.columns import Columns
+from argus_server.ingest.validation import MAX_SKEW_MS
 from argus_server.metrics import METRICS
 from argus_server.window.fleet_window import FleetWindow
 
@@ -100,6 +101,8 @@ def test_agrees_with_the_reference(
                 clock.advance(event.move * step_seconds * 1000)
                 wall_ms = clock.now_ms()
             columns, valid = rows_of(event, cursor, step_seconds)
+            if wall_ms is not None:
+                valid &= columns.timestamp_ms <= wall_ms + MAX_SKEW_MS  # as validation does
             result = window.write(columns, valid)
             outcome = reference.write(columns, valid, wall_ms)
             assert np.flatnonzero(result.accepted_rows).tolist() == outcome.accepted
@@ -114,7 +117,7 @@ def test_agrees_with_the_reference(
 def check(window: FleetWindow, reference: ReferenceWindow, wall_ms: int | None) -> None:
     """Everything a reader can see."""
     assert set(window.names) == set(reference.samples)
-    assert window.known_names == set(reference.samples)
+    assert window.known_names == {name: row for row, name in enumerate(window.names)}
     frame, table = window.frame(), window.servers()
     origin = reference.origin(wall_ms)
     assert frame.origin_ms == origin * frame.step_seconds * 1000
