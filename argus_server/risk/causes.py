@@ -139,7 +139,7 @@ def _phrase(parts: CauseParts, row: int, column: int, kind: CauseKind) -> str:
         return f"{signal.label} {_number(float(parts.current[row, column]))}{unit} now"
     if kind is CauseKind.FORECAST:
         value = _number(float(parts.predicted[row, column]))
-        return f"{signal.label} {value}{unit} within {_duration(parts.near_minutes)}"
+        return f"{signal.label} up to {value}{unit} within {_duration(parts.near_minutes)}"
     return _breach_phrase(parts, row, column, unit)
 
 
@@ -164,7 +164,7 @@ def _number(value: float) -> str:
 def _below(value: float, threshold: float) -> str:
     """A value below a threshold, never rounded up to it."""
     text = _number(value)
-    return text if text != _number(threshold) else f"{math.floor(value * 10) / 10:.1f}"
+    return text if text != _number(threshold) else f"{min(round(value, 1), threshold - 0.1):.1f}"
 
 
 def _duration(minutes: float) -> str:

@@ -54,11 +54,12 @@ class RiskFrame:
         cause_points: Points each adds to the score, float32 [servers, 3].
         cause_texts: Phrases for people, one tuple of up to 3 per server.
         breach_metrics: Metric of the first expected threshold breach, uint8 [servers]; 0 when none is
-            expected.
-        breach_thresholds: In the metric's unit, float32 [servers].
-        breach_minutes: From the forecast origin, float32 [servers].
+            expected, and for silent servers.
+        breach_thresholds: In the metric's unit, float32 [servers]; NaN where there is no breach.
+        breach_minutes: From the forecast origin, float32 [servers]; NaN where there is no breach.
         breach_probabilities: Of that breach within the horizon, float32 [servers].
-        probability_30m: Of crossing any critical threshold within 30 minutes, float32 [servers].
+        probability_30m: Of crossing any critical threshold within 30 minutes, float32 [servers]; 1 for silent
+            servers, which have crossed that of silence.
         probability_8h: The same within the horizon, float32 [servers].
         environment: The fleet as a whole.
     """

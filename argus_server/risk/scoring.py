@@ -201,7 +201,7 @@ class _Signals:
         crossing_by_step = 1 - spared
         current = np.stack([values.current for values, _, _ in columns], axis=1)
         predicted = np.stack([values.predicted for values, _, _ in columns], axis=1)
-        known: npt.NDArray[np.bool_] = ~(np.isnan(current) & np.isnan(predicted))
+        judged: npt.NDArray[np.bool_] = np.any(~(np.isnan(current) & np.isnan(predicted)), axis=1)
         return cls(
             current=current,
             predicted=predicted,
@@ -218,7 +218,7 @@ class _Signals:
             urgency=urgency_weights.points(crossing_by_step),
             probability_near=crossing_by_step[:, min(near_steps, horizon) - 1],
             probability_horizon=crossing_by_step[:, -1],
-            judged=known.any(axis=1),
+            judged=judged,
         )
 
     def first_breach(self, silent: npt.NDArray[np.bool_]) -> _Breach:
