@@ -1,8 +1,7 @@
 """Risk v1: from present values and forecasts to one RiskFrame.
 
-    points   of a signal: from the tables, for its present value and for the mean of its pessimistic quantile
-    (p90, for
-             idle CPU p10) over the next 30 minutes
+    points   of a signal: from the tables, for its present value, and for the mean of its pessimistic
+             quantile (p90, for idle CPU p10) over the next 30 minutes
     base     = 0.70 * min(100, sum of present points) + 0.30 * min(100, sum of predicted points)
     urgency  = expected points for the time left until a critical threshold is crossed (see `thresholds`)
     score    = base + (100 - base) * urgency / 100
