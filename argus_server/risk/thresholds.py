@@ -16,9 +16,9 @@ the chance of step h counts with the exponent
     P(H) = max(max p(h), 1 - prod (1 - p(h)) ** w(h))
 
 The exponent 1.6 of the tables was fitted to simulated normal random walks and first-order autoregressive
-series (coefficients 0 to 1, with and without drift, thresholds 0.5 to 2.6 standard deviations away, 30 minutes
-to 8 hours). There P is wrong by less than 0.04 on average and 0.15 at most, which a test holds. The usual
-shortcut, steps of one hour as one chance and hours as independent, is wrong by up to 0.7.
+series (coefficients 0 to 1, with and without drift, thresholds 0.5 to 2.6 standard deviations away, 30
+minutes to 8 hours). There P is wrong by less than 0.04 on average and 0.15 at most, which a test holds. The
+usual shortcut, steps of one hour as one chance and hours as independent, is wrong by up to 0.7.
 
 **One server.** Signals of one group of the tables (CPU and load, memory and swap) measure the same trouble:
 the likelier one speaks for the group. Groups are taken as independent, and so are servers: troubles that
