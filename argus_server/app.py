@@ -184,9 +184,9 @@ class ArgusServer:
             revision=snapshot.revision if snapshot else 0,
             subscribers=len(self._hub.subscriptions),
             ingest_streams=self._ingest.streams,
-            accepted_rows=self._metrics.rows("accepted"),
-            rejected_rows=self._metrics.rows("rejected"),
-            duplicate_rows=self._metrics.rows("duplicate"),
+            accepted_rows=self._pipeline.totals.accepted,
+            rejected_rows=self._pipeline.totals.rejected,
+            duplicate_rows=self._pipeline.totals.duplicate,
             uptime_seconds=time.time() - self._started_at,
             clock_ms=self._clock.now_ms(),
         )

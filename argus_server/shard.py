@@ -102,7 +102,7 @@ class Shard:
             phase_seconds={
                 "prepare": prepared - started,
                 "forward": forecast_at - prepared,
-                "score": scored - forecast_at,
+                "enrich": scored - forecast_at,
             },
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 from argus.v1 import ingest_pb2, metrics_pb2
@@ -14,6 +15,15 @@ from argus_server.telemetry.metrics import ServerMetrics
 from argus_server.window.fleet_window import FleetWindow, WriteResult
 
 _ROW_PREFIX: Final = "ROW_REJECTION_REASON_"
+
+
+@dataclass(slots=True)
+class RowTotals:
+    """Rows since the start, by what became of them."""
+
+    accepted: int = 0
+    duplicate: int = 0
+    rejected: int = 0
 
 
 class IngestPipeline:
@@ -45,12 +55,15 @@ class IngestPipeline:
         self._written = written
         self._required_steps = required_steps
         self._max_batch_rows = max_batch_rows
-        self._accepted = metrics.ingest_rows.labels("accepted")
-        self._rejected = metrics.ingest_rows.labels("rejected")
-        self._duplicate = metrics.ingest_rows.labels("duplicate")
+        self.totals = RowTotals()
 
-    def accept(self, batch: metrics_pb2.MetricBatch, sequence: int) -> ingest_pb2.Ack:
+    def accept(self, source_id: str, sequence: int, batch: metrics_pb2.MetricBatch) -> ingest_pb2.Ack:
         """Writes the valid rows of a batch and says what became of all.
+
+        Args:
+            source_id: Who sent it.
+            sequence: Its number.
+            batch: Its rows.
 
         Raises:
             BatchTooLarge: The batch has more rows than allowed; nothing was written.
@@ -65,7 +78,9 @@ class IngestPipeline:
             newest = int(columns.timestamp_ms[result.accepted_rows].max())
             self._metrics.sample_age.observe(max(self._clock.now_ms() - newest, 0) / 1000)
             self._written()
-        self._count(len(columns), result.accepted, result.duplicates, rejections)
+        self._metrics.ingest_batch_rows.observe(len(columns))
+        self._count(source_id, result.accepted, result.duplicates, rejections.total)
+        self._count_reasons(rejections)
         return ingest_pb2.Ack(
             accepted_rows=result.accepted,
             duplicate_rows=result.duplicates,
@@ -83,28 +98,33 @@ class IngestPipeline:
             warm_up=self._warm_up(result),
         )
 
-    def count_duplicates(self, rows: int) -> None:
+    def count_duplicates(self, source_id: str, rows: int) -> None:
         """Counts the rows of a batch that was committed before."""
-        self._duplicate.inc(rows)
+        self._count(source_id, 0, rows, 0)
 
     def count_throttle(self) -> None:
         """Counts an ack that asked its source to pause."""
         self._metrics.ingest_throttles.inc()
 
-    def count_batch_rejection(self, reason: str, rows: int) -> None:
+    def count_batch_rejection(self, source_id: str, reason: str, rows: int) -> None:
         """Counts a message that could not be used as a whole."""
-        self._rejected.inc(rows)
+        self._count(source_id, 0, 0, rows)
         self._metrics.ingest_rejections.labels(reason).inc()
 
-    def _count(self, rows: int, accepted: int, duplicates: int, rejections: Rejections) -> None:
-        self._metrics.ingest_batch_rows.observe(rows)
-        self._accepted.inc(accepted)
-        self._duplicate.inc(duplicates)
-        if rejections.total:
-            self._rejected.inc(rejections.total)
-            for reason, count in rejections.counts.items():
-                name = ingest_pb2.RowRejectionReason.Name(reason).removeprefix(_ROW_PREFIX)
-                self._metrics.ingest_rejections.labels(name.lower()).inc(count)
+    def _count(self, source_id: str, accepted: int, duplicate: int, rejected: int) -> None:
+        totals, rows = self.totals, self._metrics.ingest_rows
+        totals.accepted += accepted
+        totals.duplicate += duplicate
+        totals.rejected += rejected
+        label = self._metrics.source_label(source_id)
+        for outcome, count in (("accepted", accepted), ("duplicate", duplicate), ("rejected", rejected)):
+            if count:
+                rows.labels(label, outcome).inc(count)
+
+    def _count_reasons(self, rejections: Rejections) -> None:
+        for reason, count in rejections.counts.items():
+            name = ingest_pb2.RowRejectionReason.Name(reason).removeprefix(_ROW_PREFIX)
+            self._metrics.ingest_rejections.labels(name.lower()).inc(count)
 
     def _warm_up(self, result: WriteResult) -> ingest_pb2.WarmUp:
         required, observed = self._required_steps(), result.observed_steps

@@ -128,7 +128,7 @@ class IngestSession:
                 Reason.BATCH_REJECTION_REASON_INVALID_SEQUENCE, "sequence 0; number batches from 1", 0, rows
             )
         if batch.sequence <= source.last_sequence:
-            self._pipeline.count_duplicates(rows)
+            self._pipeline.count_duplicates(source.source_id, rows)
             return Response(ack=ingest_pb2.Ack(sequence=source.last_sequence, duplicate_rows=rows))
         if source.last_sequence and batch.sequence != source.last_sequence + 1:
             rejection = self._reject(
@@ -144,7 +144,7 @@ class IngestSession:
     def _commit(self, source: Source, batch: ingest_pb2.SequencedBatch) -> Response:
         rows = len(batch.metrics.timestamp)
         try:
-            ack = self._pipeline.accept(batch.metrics, batch.sequence)
+            ack = self._pipeline.accept(source.source_id, batch.sequence, batch.metrics)
         except ColumnLengthMismatch as error:
             source.last_sequence = batch.sequence
             return self._reject(
@@ -181,7 +181,8 @@ class IngestSession:
 
     def _reject(self, reason: ingest_pb2.BatchRejectionReason, message: str, sequence: int = 0, rows: int = 0) -> Response:
         name = Reason.Name(reason).removeprefix("BATCH_REJECTION_REASON_").lower()
-        self._pipeline.count_batch_rejection(name, rows)
+        source_id = self._source.source_id if self._source else "unknown"
+        self._pipeline.count_batch_rejection(source_id, name, rows)
         return Response(
             rejection=ingest_pb2.BatchRejection(
                 sequence=sequence, reason=reason, message=message, rejected_rows=rows

@@ -138,6 +138,20 @@ class Snapshot:
             out.append(b"".join((opening, encoding.varint(len(body)), body)))
         return out
 
+    def sizes(self) -> dict[str, int]:
+        """Bytes of all servers, by view, for the views that have been asked for with all metrics."""
+        names = {
+            self.steps_in(view): snapshot_pb2.SnapshotView.Name(view).removeprefix("SNAPSHOT_VIEW_").lower()
+            for view in snapshot_pb2.SnapshotView.values()
+            if view != snapshot_pb2.SNAPSHOT_VIEW_UNSPECIFIED
+        }
+        with self._lock:
+            return {
+                names[steps]: sum(map(len, entries))
+                for (steps, metrics), entries in self._entries.items()
+                if not metrics
+            }
+
     def message(self, wanted: Filter) -> bytes:
         """A `GetSnapshotResponse` with what the filter leaves of this snapshot."""
         head = snapshot_pb2.Snapshot(

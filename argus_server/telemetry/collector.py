@@ -14,9 +14,12 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoM
 
 from argus.v1 import admin_pb2, snapshot_pb2
 from argus_server.forecast.frame import Source
-from argus_server.metrics import METRICS, P50, QUANTILES
+from argus_server.metrics import METRICS, P50
 from argus_server.snapshot.hub import Hub
 from argus_server.snapshot.snapshot import Snapshot
+
+# In the order of `QUANTILES`. Prometheus keeps the label "quantile" for summaries.
+PERCENTILES: Final = ("p10", "p50", "p90")
 
 # Horizons at which forecasts are exported, by label.
 HORIZONS_SECONDS: Final = {"30m": 1800, "8h": 28800}
@@ -84,6 +87,12 @@ class FleetGauges:
 
 def _fleet(snapshot: Snapshot, now_ms: int) -> Iterator[Metric]:
     header, summary, environment = snapshot.header, snapshot.summary, snapshot.environment
+    sizes = GaugeMetricFamily(
+        "argus_snapshot_bytes", "Size of the newest snapshot, for the views that are being read.", labels=("view",)
+    )
+    for view, size in snapshot.sizes().items():
+        sizes.add_metric((view,), size)
+    yield sizes
     yield GaugeMetricFamily("argus_snapshot_revision", "Newest revision published.", value=header.revision)
     yield GaugeMetricFamily(
         "argus_forecast_age_seconds",
@@ -153,7 +162,7 @@ def _per_server(snapshot: Snapshot, max_servers: int) -> Iterator[Metric]:
             minutes.add_metric((name, metric), 60 * server.first_breach.minutes)
     yield from (risk, alert, age, breach, minutes, _forecasts(snapshot, len(names)))
     yield GaugeMetricFamily(
-        "argus_fleet_gauges_truncated_servers",
+        "argus_fleet_gauges_truncated",
         "Servers left out of the per-server gauges because of the cap.",
         value=len(snapshot.index.names) - len(names),
     )
@@ -163,7 +172,7 @@ def _forecasts(snapshot: Snapshot, servers: int) -> Metric:
     family = GaugeMetricFamily(
         "argus_forecast",
         "Forecast of a server's metric in the metric's own unit.",
-        labels=("server", "metric", "horizon", "quantile"),
+        labels=("server", "metric", "horizon", "percentile"),
     )
     for label, seconds in HORIZONS_SECONDS.items():
         step = min(seconds // max(snapshot.header.step_seconds, 1), snapshot.quantiles.shape[2]) - 1
@@ -171,6 +180,6 @@ def _forecasts(snapshot: Snapshot, servers: int) -> Metric:
             continue
         at_step = snapshot.quantiles[:servers, :, step]  # [servers, metrics, 3]
         for place, metric in zip(*(~(at_step[..., P50] != at_step[..., P50])).nonzero(), strict=True):
-            for quantile, value in zip(QUANTILES, at_step[place, metric].tolist(), strict=True):
-                family.add_metric((snapshot.index.names[place], METRICS[metric], label, str(quantile)), value)
+            for percentile, value in zip(PERCENTILES, at_step[place, metric].tolist(), strict=True):
+                family.add_metric((snapshot.index.names[place], METRICS[metric], label, percentile), value)
     return family

@@ -6,7 +6,11 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-PHASES: Final = ("prepare", "forward", "score", "serialise")
+PHASES: Final = ("prepare", "forward", "enrich", "serialise")
+
+# Sources beyond this many share one label, so that names from outside cannot fill the registry.
+MAX_SOURCE_LABELS: Final = 100
+OTHER_SOURCES: Final = "other"
 
 _PHASE_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _AGE_BUCKETS: Final = (0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600, 21600, 86400)
@@ -18,8 +22,12 @@ class ServerMetrics:
 
     def __init__(self) -> None:
         registry = self.registry = CollectorRegistry()
+        self._sources: set[str] = set()
         self.ingest_rows = Counter(
-            "argus_ingest_rows_total", "Rows received, by what became of them.", ("outcome",), registry=registry
+            "argus_ingest_rows_total",
+            "Rows received, by source and by what became of them.",
+            ("source", "outcome"),
+            registry=registry,
         )
         self.ingest_rejections = Counter(
             "argus_ingest_rejections_total", "Rows and batches refused, by reason.", ("reason",), registry=registry
@@ -47,7 +55,7 @@ class ServerMetrics:
             "argus_forecast_skipped_total", "Ticks without a new snapshot, by reason.", ("reason",), registry=registry
         )
         self.tick_overruns = Counter(
-            "argus_tick_overruns_total", "Ticks that took longer than the tick interval.", registry=registry
+            "argus_tick_overrun_total", "Ticks that took longer than the tick interval.", registry=registry
         )
         self.event_loop_lag = Gauge(
             "argus_event_loop_lag_seconds", "How late the event loop last woke up.", registry=registry
@@ -59,14 +67,15 @@ class ServerMetrics:
         self.model_reload_failures = Counter(
             "argus_model_reload_failures_total", "Models refused; the running one was kept.", registry=registry
         )
-        for outcome in ("accepted", "rejected", "duplicate"):
-            self.ingest_rows.labels(outcome)
         for phase in PHASES:
             self.forecast_duration.labels(phase)
         for reason in ("unchanged", "failed"):
             self.forecast_skipped.labels(reason)
 
-    def rows(self, outcome: str) -> int:
-        """Rows of an outcome since the start."""
-        value = self.registry.get_sample_value("argus_ingest_rows_total", {"outcome": outcome})
-        return int(value or 0)
+    def source_label(self, source_id: str) -> str:
+        """The label of a source: its name, or the shared one when there are too many."""
+        if source_id not in self._sources:
+            if len(self._sources) >= MAX_SOURCE_LABELS:
+                return OTHER_SOURCES
+            self._sources.add(source_id)
+        return source_id
