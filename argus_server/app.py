@@ -48,7 +48,7 @@ DISTRIBUTION: Final = "argus-forecast"
 MAX_MESSAGE_BYTES: Final = 64 << 20
 _LAG_PROBE_SECONDS: Final = 0.5
 
-_CHANNEL_OPTIONS: Final = (
+CHANNEL_OPTIONS: Final = (
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
     ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
     # A second server on the same port must fail, not silently take half of the fleet.
@@ -95,7 +95,7 @@ class ArgusServer:
             max_servers=settings.max_servers,
             max_rows_per_second=settings.max_rows_per_second,
         )
-        self._window = FleetWindow(
+        self.window = FleetWindow(
             self._clock,
             steps=self._models.encoder_steps,
             step_seconds=self._models.step_seconds,
@@ -114,9 +114,9 @@ class ArgusServer:
         settings = self._settings
         self._hub = Hub(self._clock.now_ms, settings.heartbeat_seconds)
         shard = Shard(
-            self._window, self._models, self._tables, settings.cores, 3600 * settings.retention_hours
+            self.window, self._models, self._tables, settings.cores, 3600 * settings.retention_hours
         )
-        self._engine = Engine(
+        self.engine = Engine(
             shard=shard,
             builder=SnapshotBuilder(self._tables, self._models.horizon_steps),
             hub=self._hub,
@@ -126,20 +126,20 @@ class ArgusServer:
             tick_seconds=settings.tick_seconds,
         )
         self._pipeline = IngestPipeline(
-            window=self._window,
+            window=self.window,
             clock=self._clock,
             metrics=self._metrics,
-            written=self._engine.touch,
+            written=self.engine.touch,
             required_steps=lambda: self._models.required_steps,
             max_batch_rows=self._limits.max_batch_rows,
         )
         await self._bind()
-        await self._engine.tick()
+        await self.engine.tick()
         await self._server.start()
         await self._board.set_model(not self._models.degraded_reason)
         await self._board.set_serving(True)
         self._tasks = [
-            asyncio.create_task(self._engine.run()),
+            asyncio.create_task(self.engine.run()),
             asyncio.create_task(self._hub.pulse()),
             asyncio.create_task(self._watch_loop_lag()),
         ]
@@ -166,7 +166,7 @@ class ArgusServer:
             task.cancel()
         await self._server.stop(self._settings.drain_seconds)
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._engine.close()
+        self.engine.close()
         if self._exporter is not None:
             await asyncio.get_running_loop().run_in_executor(None, self._exporter.close)
 
@@ -178,8 +178,8 @@ class ArgusServer:
             degraded=bool(self._models.degraded_reason),
             degraded_reason=self._models.degraded_reason,
             model=self._models.info(),
-            servers=len(self._window),
-            warm_servers=self._window.warm_count(self._models.required_steps),
+            servers=len(self.window),
+            warm_servers=self.window.warm_count(self._models.required_steps),
             required_steps=self._models.required_steps,
             revision=snapshot.revision if snapshot else 0,
             subscribers=len(self._hub.subscriptions),
@@ -192,7 +192,7 @@ class ArgusServer:
         )
 
     async def _bind(self) -> None:
-        self._server = grpc.aio.server(options=_CHANNEL_OPTIONS)
+        self._server = grpc.aio.server(options=CHANNEL_OPTIONS)
         self._ingest = IngestServicer(self._open_session)
         capabilities: list[str] = []
         for service, servicer, raw in (
@@ -200,7 +200,7 @@ class ArgusServer:
             (
                 prediction_pb2.DESCRIPTOR.services_by_name["PredictionService"],
                 PredictionServicer(
-                    self._hub, self._engine.fresh, self._instance_id, self._settings.max_subscribers
+                    self._hub, self.engine.fresh, self._instance_id, self._settings.max_subscribers
                 ),
                 {"Subscribe", "GetSnapshot", "GetForecast"},
             ),
@@ -255,9 +255,9 @@ class ArgusServer:
         return Provenance(self._instance_id, self._models.info(), self._models.degraded_reason)
 
     async def _swapped(self) -> None:
-        self._engine.touch()
+        self.engine.touch()
         await self._board.set_model(not self._models.degraded_reason)
-        await self._engine.fresh()
+        await self.engine.fresh()
 
     async def _watch_loop_lag(self) -> None:
         loop = asyncio.get_running_loop()
