@@ -28,6 +28,9 @@ MAX_SKEW_MS: Final = 300_000
 FIELDS: Final = ("timestamp", "server_name", "state", *METRICS)
 """The columns of a batch in contract order: the first axis of `Validation.broken`."""
 
+_TIMESTAMP: Final = FIELDS.index("timestamp")
+_SERVER_NAME: Final = FIELDS.index("server_name")
+_STATE: Final = FIELDS.index("state")
 _FIRST_METRIC: Final = FIELDS.index(METRICS[0])
 
 
@@ -93,9 +96,9 @@ def validate(columns: Columns, *, known_names: Collection[str] = (), now_ms: int
         return Validation(np.ones(rows, np.bool_), NO_REJECTIONS, None)
 
     broken = np.empty((len(FIELDS), rows), np.bool_)
-    broken[0] = (columns.timestamp_ms < earliest) | (columns.timestamp_ms > latest)
-    broken[1] = [name in bad_names for name in columns.server_names]
-    broken[2] = unknown_states
+    broken[_TIMESTAMP] = (columns.timestamp_ms < earliest) | (columns.timestamp_ms > latest)
+    broken[_SERVER_NAME] = [name in bad_names for name in columns.server_names]
+    broken[_STATE] = unknown_states
     broken[_FIRST_METRIC:] = outside
     valid = np.logical_not(broken.any(axis=0))
     return Validation(valid, _rejections(columns, broken, bad_names, now_ms), broken)
@@ -126,9 +129,9 @@ def _rejections(
     columns: Columns, broken: npt.NDArray[np.bool_], bad_names: dict[str, int], now_ms: int | None
 ) -> Rejections:
     """One rejection per bad row, for its first broken column."""
-    bad_rows = np.flatnonzero(broken.any(axis=0)).tolist()
-    first = broken[:, bad_rows].argmax(axis=0).tolist()
-    reasons = [_reason(columns, row, field, bad_names) for row, field in zip(bad_rows, first, strict=True)]
+    bad_rows = np.flatnonzero(broken.any(axis=0))
+    first = broken[:, bad_rows].argmax(axis=0)
+    reasons = _reasons(columns, bad_rows, first, bad_names)
     reported = [
         RejectedRow(
             row_index=row,
@@ -136,25 +139,36 @@ def _rejections(
             reason=reason,
             message=_message(columns, row, field, reason, now_ms) + _others(broken[:, row], field),
         )
-        for row, field, reason in zip(bad_rows[:REPORTED_ROWS], first, reasons, strict=False)
+        for row, field, reason in zip(
+            bad_rows[:REPORTED_ROWS].tolist(), first.tolist(), reasons.tolist(), strict=False
+        )
     ]
-    return Rejections(tuple(reported), Counter(reasons))
+    return Rejections(tuple(reported), Counter(reasons.tolist()))
 
 
-def _reason(columns: Columns, row: int, field: int, bad_names: dict[str, int]) -> int:
-    match FIELDS[field]:
-        case "timestamp":
-            earliest, latest = batch_constraints().timestamp_bounds
-            if earliest <= columns.timestamp_ms[row] <= latest:
-                return ingest_pb2.ROW_REJECTION_REASON_IN_FUTURE
-            return ingest_pb2.ROW_REJECTION_REASON_INVALID_TIMESTAMP
-        case "server_name":
-            return bad_names[columns.server_names[row]]
-        case "state":
-            return ingest_pb2.ROW_REJECTION_REASON_UNKNOWN_STATE
-    if np.isinf(columns.metrics[field - _FIRST_METRIC, row]):
-        return ingest_pb2.ROW_REJECTION_REASON_NOT_FINITE
-    return ingest_pb2.ROW_REJECTION_REASON_OUT_OF_RANGE
+def _reasons(
+    columns: Columns, rows: npt.NDArray[np.int64], fields: npt.NDArray[np.int64], bad_names: dict[str, int]
+) -> npt.NDArray[np.int64]:
+    """Why each row is refused, given its first broken field; int64 [rows]."""
+    # Where the field is no metric this looks at another cell, and what it finds is replaced below.
+    infinite = np.isinf(columns.metrics[fields - _FIRST_METRIC, rows])
+    reasons = np.where(
+        infinite,
+        ingest_pb2.ROW_REJECTION_REASON_NOT_FINITE,
+        ingest_pb2.ROW_REJECTION_REASON_OUT_OF_RANGE,
+    )
+    reasons[fields == _STATE] = ingest_pb2.ROW_REJECTION_REASON_UNKNOWN_STATE
+    named = fields == _SERVER_NAME
+    reasons[named] = [bad_names[columns.server_names[row]] for row in rows[named]]
+    timed = fields == _TIMESTAMP
+    earliest, latest = batch_constraints().timestamp_bounds
+    times = columns.timestamp_ms[rows[timed]]
+    reasons[timed] = np.where(
+        (times >= earliest) & (times <= latest),
+        ingest_pb2.ROW_REJECTION_REASON_IN_FUTURE,
+        ingest_pb2.ROW_REJECTION_REASON_INVALID_TIMESTAMP,
+    )
+    return reasons
 
 
 def _message(columns: Columns, row: int, field: int, reason: int, now_ms: int | None) -> str:
