@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from argus_server.forecast import fallback, features, quantiles
+from argus_server.forecast.allocator import keep_freed_memory
 from argus_server.forecast.artifact import LoadedModel
 from argus_server.forecast.device import DeviceProfile
 from argus_server.forecast.features import FeatureSchema
@@ -38,6 +39,8 @@ class Forecaster:
         if model is not None:
             # The loaded module is this forecaster's own: moving it touches nobody else's.
             self._module = model.module.to(profile.device)
+            if profile.device == "cpu":
+                keep_freed_memory()
 
     @property
     def model(self) -> LoadedModel | None:

@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from argus_server.forecast.kernels import LayerNorm, Linear
+
 
 class ResampleNorm(nn.Module):
     """Linear interpolation of the last dimension to `output_size`, a trainable gain, and layer norm."""
@@ -28,7 +30,7 @@ class ResampleNorm(nn.Module):
         self.register_buffer("matrix", matrix, persistent=False)
         self.resampled = input_size != output_size
         self.gain = nn.Parameter(torch.zeros(output_size))
-        self.norm = nn.LayerNorm(output_size)
+        self.norm = LayerNorm(output_size)
 
     def forward(self, x: Tensor) -> Tensor:
         """[..., input_size] -> [..., output_size]."""
@@ -46,7 +48,7 @@ class GatedLinearUnit(nn.Module):
     def __init__(self, input_size: int, output_size: int, dropout: float) -> None:
         super().__init__()
         self.dropout = nn.Dropout(dropout)
-        self.fc = nn.Linear(input_size, 2 * output_size)
+        self.fc = Linear(input_size, 2 * output_size)
         nn.init.xavier_uniform_(self.fc.weight)
         nn.init.zeros_(self.fc.bias)
 
@@ -61,7 +63,7 @@ class GateAddNorm(nn.Module):
     def __init__(self, input_size: int, output_size: int, dropout: float) -> None:
         super().__init__()
         self.glu = GatedLinearUnit(input_size, output_size, dropout)
-        self.norm = nn.LayerNorm(output_size)
+        self.norm = LayerNorm(output_size)
 
     def forward(self, x: Tensor, skip: Tensor) -> Tensor:
         """[..., input_size], [..., output_size] -> [..., output_size]."""
@@ -82,9 +84,9 @@ class GatedResidualNetwork(nn.Module):
     ) -> None:
         super().__init__()
         self.resample = ResampleNorm(input_size, output_size) if input_size != output_size else None
-        self.fc1 = nn.Linear(input_size, hidden_size)
-        self.context = nn.Linear(context_size, hidden_size, bias=False) if context_size is not None else None
-        self.fc2 = nn.Linear(hidden_size, hidden_size)
+        self.fc1 = Linear(input_size, hidden_size)
+        self.context = Linear(context_size, hidden_size, bias=False) if context_size is not None else None
+        self.fc2 = Linear(hidden_size, hidden_size)
         self.gate = GateAddNorm(hidden_size, output_size, dropout)
         for layer in (self.fc1, self.fc2):
             nn.init.kaiming_normal_(layer.weight, nonlinearity="leaky_relu")
@@ -129,7 +131,7 @@ class VariableSelection(nn.Module):
         super().__init__()
         self.categoricals = len(categorical_sizes)
         self.sizes = [*categorical_sizes, *([real_size] * len(real_widths))]
-        self.prescalers = nn.ModuleList(nn.Linear(width, real_size) for width in real_widths)
+        self.prescalers = nn.ModuleList(Linear(width, real_size) for width in real_widths)
         self.embedders = nn.ModuleList(
             [ResampleNorm(size, hidden_size) for size in categorical_sizes]
             + [
@@ -208,10 +210,10 @@ class InterpretableAttention(nn.Module):
         super().__init__()
         self.heads = heads
         self.head_size = hidden_size // heads
-        self.query = nn.Linear(hidden_size, heads * self.head_size)
-        self.key = nn.Linear(hidden_size, heads * self.head_size)
-        self.value = nn.Linear(hidden_size, self.head_size)
-        self.output = nn.Linear(self.head_size, hidden_size, bias=False)
+        self.query = Linear(hidden_size, heads * self.head_size)
+        self.key = Linear(hidden_size, heads * self.head_size)
+        self.value = Linear(hidden_size, self.head_size)
+        self.output = Linear(self.head_size, hidden_size, bias=False)
         self.dropout = nn.Dropout(dropout)
         self.queries = queries
         mask = torch.zeros(queries, keys)

@@ -1,4 +1,4 @@
-"""Weights of pytorch-forecasting's TemporalFusionTransformer (its v1 class), mapped onto the classic form here.
+"""Weights of pytorch-forecasting's TemporalFusionTransformer (its v1 class), mapped onto the classic form.
 
 Classic means one step per token (`patch_length` 1). pytorch-forecasting scales a real variable with one layer
 wherever it occurs; here every use has its own, so the layer is copied to each.
