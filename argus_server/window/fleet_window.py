@@ -26,6 +26,9 @@ from argus_server.window.server_table import ServerTable
 _COPY_CHUNK: Final = 128
 """Servers copied under one hold of the lock: about 2 MB, so that a writer waits well under a millisecond."""
 
+_PAGE: Final = 1024
+"""float32 values in a page of memory."""
+
 _CURRENT_AGE: Final = 3
 """Steps a mean may be old and still count as current."""
 
@@ -63,18 +66,25 @@ class FleetWindow:
     A row that measures nothing is accepted and remembered as seen, and its state counts if it has one, but
     the age of the server's data grows on.
 
-    Memory: `bytes_per_server`, 36 KB with 288 steps of 300 s, plus the name; up to twice that is reserved by
-    doubling.
+    Memory: `bytes_per_server`, 36 KB with 288 steps of 300 s, plus the name.
 
     Args:
         clock: An `EventClock` is moved on by accepted samples; any other clock also bounds what is too old.
         steps: Steps kept per server.
         step_seconds: Length of a step.
         max_servers: Servers the window may hold.
+        reserved_servers: Servers there is room for from the start. Room for more is made by doubling, which
+            stops writes while everything is copied; room that is not used takes no memory.
     """
 
     def __init__(
-        self, clock: Clock, *, steps: int = 288, step_seconds: int = 300, max_servers: int = 10_000
+        self,
+        clock: Clock,
+        *,
+        steps: int = 288,
+        step_seconds: int = 300,
+        max_servers: int = 10_000,
+        reserved_servers: int = 2_048,
     ) -> None:
         if steps < 1 or max_servers < 1:
             raise ValueError(
@@ -88,7 +98,7 @@ class FleetWindow:
         self._step_ms = step_seconds * 1000
         self._max_servers = max_servers
         self._lock = threading.Lock()
-        self._rings = Rings(steps, step_seconds)
+        self._rings = Rings(steps, step_seconds, min(reserved_servers, max_servers))
         self._rows: dict[str, int] = {}
         self._names: list[str] = []
         # Counts evictions: they move rows, and a reader that copies in chunks must notice.
@@ -292,6 +302,8 @@ class FleetWindow:
         measured = np.empty((len(names), self._steps), np.bool_)
         for first in range(0, len(names), _COPY_CHUNK):
             part = slice(first, first + _COPY_CHUNK)
+            # Touches every page, as the first write to one takes longer than copying it: not under the lock.
+            means[part].reshape(-1)[::_PAGE] = 0
             with self._lock:
                 if self._layout != layout:
                     return None

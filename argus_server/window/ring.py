@@ -73,12 +73,12 @@ class Rings:
         profiles: Index into `argus_server.profiles.PROFILES`, int8 [capacity].
     """
 
-    def __init__(self, steps: int, step_seconds: int) -> None:
+    def __init__(self, steps: int, step_seconds: int, capacity: int) -> None:
         self.steps = steps
         self.step_seconds = step_seconds
         self.used = 0
         self._words = -(-step_seconds // _WORD_BITS)
-        self._allocate(0)
+        self._allocate(capacity)
 
     def _allocate(self, capacity: int) -> None:
         # A row is initialised when it is taken, and of means and counts nothing at all: memory that was never

@@ -79,13 +79,16 @@ histories = st.lists(st.one_of(batches, batches, batches, st.builds(Eviction, st
     history=histories,
     shape=st.sampled_from([(6, 10), (5, 90), (4, 300), (1, 7)]),
     wall=st.booleans(),
+    reserved=st.integers(0, MAX_SERVERS),
 )
 def test_agrees_with_the_reference(
-    history: list[Batch | Eviction], shape: tuple[int, int], wall: bool
+    history: list[Batch | Eviction], shape: tuple[int, int], wall: bool, reserved: int
 ) -> None:
     steps, step_seconds = shape
     clock = ManualClock(START_MS) if wall else EventClock()
-    window = FleetWindow(clock, steps=steps, step_seconds=step_seconds, max_servers=MAX_SERVERS)
+    window = FleetWindow(
+        clock, steps=steps, step_seconds=step_seconds, max_servers=MAX_SERVERS, reserved_servers=reserved
+    )
     reference = ReferenceWindow(steps, step_seconds, MAX_SERVERS)
     cursor = 0
     for event in history:
@@ -174,7 +177,7 @@ def test_a_long_history_of_a_growing_fleet(servers: int) -> None:
     """Ring wrap-around many times over, in rounds that each bring new servers."""
     rng = np.random.default_rng(servers)
     steps, step_seconds = 5, 10
-    window = FleetWindow(EventClock(), steps=steps, step_seconds=step_seconds)
+    window = FleetWindow(EventClock(), steps=steps, step_seconds=step_seconds, reserved_servers=1)
     reference = ReferenceWindow(steps, step_seconds, 10_000)
     for tick in range(40):
         known = 1 + servers * tick // 40
