@@ -1,0 +1,5 @@
+"""`python -m argus_client.cli` is the `argus` command."""
+
+from argus_client.cli.main import main
+
+main()

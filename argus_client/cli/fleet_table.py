@@ -1,0 +1,108 @@
+"""A fleet as a table in the terminal."""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from argus_client import DisplayMetric, FleetSnapshot, ServerPrediction
+
+_ARROWS: Final = {"increasing": "\u2191", "decreasing": "\u2193", "stable": "\u2192"}
+_COLUMNS: Final = ("cpu", "memory", "iowait", "swap", "load", "disk", "net_in", "net_out")
+
+
+def fleet_table(
+    snapshot: FleetSnapshot, *, rows: int | None = None, connection: str = "", now_ms: int | None = None
+) -> RenderableType:
+    """The fleet riskiest first: now, in 30 minutes, what is expected to break, and where the forecast is from.
+
+    Args:
+        snapshot: What to show.
+        rows: At most that many servers; all if not given.
+        connection: State of the connection, if it is a live one.
+        now_ms: Unix milliseconds, to tell the age of the forecast; now if not given.
+    """
+    parts: list[RenderableType] = [_headline(snapshot, connection, now_ms)]
+    if snapshot.header.degraded:
+        parts.append(Text(f"DEGRADED: {snapshot.header.degraded_reason}", style="bold white on red"))
+    if not snapshot.servers:
+        parts.append(Text("No servers yet. Send metrics: argus host, argus replay FILE or argus simulate."))
+        return Group(*parts)
+    parts.append(_servers(snapshot, rows))
+    return Group(*parts)
+
+
+def _headline(snapshot: FleetSnapshot, connection: str, now_ms: int | None) -> Text:
+    summary, environment, header = snapshot.summary, snapshot.environment, snapshot.header
+    now = time.time_ns() // 1_000_000 if now_ms is None else now_ms
+    line = Text()
+    line.append(f"{summary.total_servers} servers  ", style="bold")
+    for count, name, style in (
+        (summary.critical_count, "critical", "red"),
+        (summary.warning_count, "warning", "dark_orange"),
+        (summary.degrading_count, "degrading", "yellow"),
+        (summary.healthy_count, "healthy", "green"),
+        (summary.silent_count, "silent", "magenta"),
+    ):
+        line.append(f"{count} {name}  ", style=style if count else "dim")
+    line.append(
+        f"| incident within 30 min {environment.incident_probability_30m:.0%}, "
+        f"within 8 h {environment.incident_probability_8h:.0%} "
+    )
+    age = max(now - header.published_at_ms, 0) / 1000
+    seen = f"{age:.0f} s ago" if age < 86_400 else "replayed"
+    line.append(f"| {header.model.revision or 'no model'} | revision {header.revision}, {seen}", style="dim")
+    if connection:
+        line.append(f" | {connection}", style="dim" if connection == "live" else "bold yellow")
+    return line
+
+
+def _servers(snapshot: FleetSnapshot, rows: int | None) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, expand=False)
+    table.add_column("risk", justify="right", no_wrap=True)
+    table.add_column("level", no_wrap=True)
+    table.add_column("server", no_wrap=True, max_width=32)
+    table.add_column("cause", max_width=60)
+    for name in ("CPU %", "mem %", "I/O wait", "swap %", "load", "disk %", "in MB/s", "out MB/s"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("next breach", no_wrap=True)
+    table.add_column("source", no_wrap=True)
+    shown = list(snapshot.servers.values())[:rows]
+    for server in shown:
+        table.add_row(
+            f"{server.risk_score:.0f}",
+            Text(f"{server.alert.emoji} {server.alert.label}", style=server.alert.color),
+            Text(server.server_name),
+            Text("; ".join(cause.text for cause in server.causes) or "-", overflow="fold"),
+            *(_metric(server.display_metrics.get(name)) for name in _COLUMNS),
+            _breach(server),
+            Text(str(server.source), style="" if server.source == "TFT" else "yellow"),
+        )
+    if left := len(snapshot.servers) - len(shown):
+        table.caption = f"and {left} less risky"
+    return table
+
+
+def _metric(metric: DisplayMetric | None) -> Text:
+    if metric is None:
+        return Text("-", style="dim")
+    arrow = _ARROWS.get(str(metric.trend), "")
+    return Text(f"{metric.current:.1f}{arrow}{metric.predicted:.1f}")
+
+
+def _breach(server: ServerPrediction) -> Text:
+    breach = server.first_breach
+    if breach is None:
+        return Text("-", style="dim")
+    if breach.minutes <= 0:
+        when = "now"
+    elif breach.minutes < 60:
+        when = f"in {breach.minutes:.0f} min"
+    else:
+        when = f"in {breach.minutes // 60:.0f} h {breach.minutes % 60:02.0f}"
+    return Text(f"{breach.metric} {breach.threshold:g} {when} ({breach.probability:.0%})")

@@ -1,0 +1,76 @@
+"""`argus model`: the models of a running server."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from argus_client import ArgusClient
+from argus_client.cli.options import DEFAULT_TARGET, AsJson, Target
+
+app = typer.Typer(no_args_is_help=True, help="See and swap the models of a running server.")
+
+
+@app.command("list")
+def list_models(target: Target = DEFAULT_TARGET, as_json: AsJson = False) -> None:
+    """List the artifacts the server can load."""
+    with ArgusClient(target) as client:
+        found = client.list_models(timeout=60)
+    if as_json:
+        typer.echo(json.dumps([model.to_json_dict() for model in found], allow_nan=False))
+        return
+    table = Table("name", "revision", "running", "parameters", "wQL", "defect")
+    for model in found:
+        table.add_row(
+            model.name,
+            model.revision,
+            "yes" if model.running else "",
+            f"{model.parameters:,}",
+            f"{model.wql:.3f}" if model.wql else "",
+            model.defect,
+        )
+    Console().print(table)
+
+
+@app.command()
+def info(target: Target = DEFAULT_TARGET, as_json: AsJson = False) -> None:
+    """Show the running model."""
+    with ArgusClient(target) as client:
+        _show(client.get_status().model, as_json)
+
+
+@app.command()
+def load(
+    name: Annotated[str, typer.Argument(help="Name of the artifact, as listed.")],
+    target: Target = DEFAULT_TARGET,
+    as_json: AsJson = False,
+) -> None:
+    """Swap to another artifact; when it is damaged the running model stays."""
+    with ArgusClient(target) as client:
+        _show(client.load_model(name, timeout=120), as_json)
+
+
+@app.command()
+def reload(target: Target = DEFAULT_TARGET, as_json: AsJson = False) -> None:
+    """Load the running artifact again from disk; when it is damaged the running model stays."""
+    with ArgusClient(target) as client:
+        _show(client.reload_model(timeout=120), as_json)
+
+
+@app.command("roll-back")
+def roll_back(target: Target = DEFAULT_TARGET, as_json: AsJson = False) -> None:
+    """Swap back to the model that ran before."""
+    with ArgusClient(target) as client:
+        _show(client.roll_back_model(), as_json)
+
+
+def _show(model: Any, as_json: bool) -> None:
+    fields = {name: getattr(model, name) for name in ("name", "revision", "kind", "device", "loaded_at_ms")}
+    if as_json:
+        typer.echo(json.dumps(fields))
+    else:
+        typer.echo(", ".join(f"{name} {value}" for name, value in fields.items() if value))

@@ -1,0 +1,79 @@
+"""`argus snapshot`, `argus status` and `argus watch`: see what a server says."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.live import Live
+
+from argus_client import ArgusClient, ArgusError, ConnectionState, View
+from argus_client.cli.fleet_table import fleet_table
+from argus_client.cli.options import DEFAULT_TARGET, AsJson, Target, Timeout
+
+
+def snapshot(
+    target: Target = DEFAULT_TARGET,
+    view: Annotated[
+        View, typer.Option(help="How much of each forecast: none, the first hour, or all 8 hours.")
+    ] = View.SUMMARY,
+    server: Annotated[list[str] | None, typer.Option(help="Only this server; may be repeated.")] = None,
+    profile: Annotated[list[str] | None, typer.Option(help="Only this profile; may be repeated.")] = None,
+    min_risk: Annotated[float, typer.Option(min=0, max=100, help="Only servers of at least this risk.")] = 0.0,
+    timeout: Timeout = 30.0,
+    as_json: AsJson = False,
+) -> None:
+    """Print the newest snapshot, riskiest server first."""
+    with ArgusClient(target) as client:
+        made = client.get_snapshot(
+            view=view, servers=server or (), profiles=profile or (), min_risk=min_risk, timeout=timeout
+        )
+    if as_json:
+        typer.echo(json.dumps(made.to_json_dict(), allow_nan=False))
+    else:
+        Console().print(fleet_table(made))
+
+
+def status(target: Target = DEFAULT_TARGET, timeout: Timeout = 10.0, as_json: AsJson = False) -> None:
+    """Print how the server does. Exit code 0: serving; 3: serving but degraded; 4: not serving."""
+    with ArgusClient(target) as client:
+        now = client.get_status(timeout=timeout)
+    if as_json:
+        typer.echo(json.dumps(now.to_json_dict(), allow_nan=False))
+    else:
+        console = Console()
+        for name, value in now.to_json_dict().items():
+            text = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else value
+            console.print(f"{name.replace('_', ' '):>18}  {text}", markup=False, highlight=False)
+    if not as_json and not now.serving:
+        raise typer.Exit(4)
+    if not as_json and now.degraded:
+        raise typer.Exit(3)
+
+
+def watch(
+    target: Target = DEFAULT_TARGET,
+    min_risk: Annotated[float, typer.Option(min=0, max=100, help="Only servers of at least this risk.")] = 0.0,
+    rows: Annotated[int, typer.Option(min=1, help="Servers to show.")] = 30,
+) -> None:
+    """Show the fleet live until Ctrl-C; it reconnects by itself."""
+    show_live(target, min_risk=min_risk, rows=rows)
+
+
+def show_live(target: str, *, min_risk: float = 0.0, rows: int = 30) -> None:
+    """Draws every snapshot of a server until interrupted."""
+    console = Console()
+    state = [ConnectionState.CONNECTING]
+
+    def note(now: ConnectionState, error: ArgusError | None) -> None:
+        state[0] = now
+
+    with (
+        ArgusClient(target) as client,
+        client.subscribe(view=View.SUMMARY, min_risk=min_risk, on_state_change=note) as subscription,
+        Live(console=console, auto_refresh=False, vertical_overflow="crop") as live,
+    ):
+        for made in subscription:
+            live.update(fleet_table(made, rows=rows, connection=str(state[0])), refresh=True)

@@ -1,0 +1,50 @@
+"""`argus scenario`: steer a running simulator."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+import typer
+
+from argus_client import ArgusClient, Scenario
+from argus_client.cli.options import AsJson
+
+app = typer.Typer(no_args_is_help=True, help="Steer a running simulator.")
+
+_Simulator = Annotated[
+    str, typer.Option("--target", envvar="ARGUS_SCENARIO_TARGET", help="HOST:PORT of the simulator.")
+]
+_DEFAULT = "127.0.0.1:50052"
+
+
+@app.command()
+def get(target: _Simulator = _DEFAULT, as_json: AsJson = False) -> None:
+    """Show the running scenario."""
+    with ArgusClient(target) as client:
+        _show(client.get_scenario(), as_json)
+
+
+@app.command("set")
+def set_scenario(
+    name: Annotated[Scenario, typer.Argument(help="The scenario to switch to.")],
+    target: _Simulator = _DEFAULT,
+    as_json: AsJson = False,
+) -> None:
+    """Switch to a scenario."""
+    with ArgusClient(target) as client:
+        _show(client.set_scenario(name), as_json)
+
+
+def _show(status: Any, as_json: bool) -> None:
+    fields = {
+        "scenario": str(status.scenario),
+        "since_ms": status.since_ms,
+        "affected_servers": list(status.affected_servers),
+        "total_servers": status.total_servers,
+    }
+    if as_json:
+        typer.echo(json.dumps(fields))
+    else:
+        affected = ", ".join(fields["affected_servers"]) or "none"
+        typer.echo(f"{fields['scenario']}: {affected} of {fields['total_servers']} servers affected")

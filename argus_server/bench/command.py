@@ -1,0 +1,94 @@
+"""`argus bench`: the figures that the README states, measured on this machine."""
+
+from __future__ import annotations
+
+import json
+import platform
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+app = typer.Typer(no_args_is_help=True, help="Measure this machine; the last line of each is one JSON object.")
+
+_AsJson = Annotated[bool, typer.Option("--json", help="Print nothing but the JSON object.")]
+
+
+@app.command()
+def ingest(
+    servers: Annotated[int, typer.Option(min=1)] = 1_000,
+    batch_rows: Annotated[int, typer.Option(min=1, max=10_000)] = 1_000,
+    seconds: Annotated[float, typer.Option(min=0.1)] = 10.0,
+    as_json: _AsJson = False,
+) -> None:
+    """Rows per second from a client's arrays into windows, over one stream."""
+    from argus_server.bench import ingest as bench
+
+    with _working("publishing", as_json):
+        result = bench.run(servers=servers, batch_rows=batch_rows, seconds=seconds)
+    _print(result)
+
+
+@app.command()
+def forecast(
+    servers: Annotated[int, typer.Option(min=1)] = 90,
+    seconds: Annotated[float, typer.Option(min=0.1, help="How long to measure each part.")] = 10.0,
+    model: Annotated[Path | None, typer.Option(help="Artifact; the shipped one if not given.")] = None,
+    as_json: _AsJson = False,
+) -> None:
+    """Fleet forecast against pytorch-forecasting's predict() and the floor of its FLOPs."""
+    from argus_server.bench import forecast as bench
+
+    with _working("forecasting", as_json):
+        result = bench.run(servers=servers, seconds=seconds, model=model)
+    _print(result)
+
+
+@app.command()
+def fanout(
+    subscribers: Annotated[int, typer.Option(min=1)] = 300,
+    servers: Annotated[int, typer.Option(min=1)] = 90,
+    ticks: Annotated[int, typer.Option(min=1)] = 40,
+    as_json: _AsJson = False,
+) -> None:
+    """Server processor time per tick with many readers, and memory with a stalled one."""
+    from argus_server.bench import fanout as bench
+
+    with _working("publishing to readers", as_json):
+        result = bench.run(subscribers=subscribers, servers=servers, ticks=ticks)
+    _print(result)
+
+
+@app.command()
+def health(
+    servers: Annotated[int, typer.Option(min=1)] = 2_000,
+    seconds: Annotated[float, typer.Option(min=0.1)] = 20.0,
+    as_json: _AsJson = False,
+) -> None:
+    """Time of a health check while a large fleet is being forecast."""
+    from argus_server.bench import health as bench
+
+    with _working("checking health", as_json):
+        result = bench.run(servers=servers, seconds=seconds)
+    _print(result)
+
+
+@app.command("all")
+def everything(as_json: _AsJson = False) -> None:
+    """All of them with their defaults, one JSON object per line."""
+    ingest(1_000, 1_000, 10.0, as_json)
+    forecast(90, 10.0, None, as_json)
+    fanout(300, 90, 40, as_json)
+    health(2_000, 20.0, as_json)
+
+
+def _working(what: str, as_json: bool) -> Any:
+    console = Console(stderr=True, quiet=as_json)
+    console.print(f"machine: {platform.processor() or platform.machine()}, Python {platform.python_version()}")
+    return console.status(what)
+
+
+def _print(result: dict[str, Any]) -> None:
+    rounded = {name: round(value, 3) if isinstance(value, float) else value for name, value in result.items()}
+    typer.echo(json.dumps(rounded))
