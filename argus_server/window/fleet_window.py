@@ -75,6 +75,9 @@ class FleetWindow:
         max_servers: Servers the window may hold.
         reserved_servers: Servers there is room for from the start. Room for more is made by doubling, which
             stops writes while everything is copied; room that is not used takes no memory.
+
+    Raises:
+        ValueError: `steps` or `max_servers` is below 1, or `step_seconds` outside 1 to 65,535.
     """
 
     def __init__(
