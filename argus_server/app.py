@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-import os
 import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from importlib import metadata
-from pathlib import Path
 from typing import Final
 
 import grpc
@@ -29,7 +26,7 @@ from argus_server.ingest.sources import SourceRegistry
 from argus_server.model_control import ModelControl
 from argus_server.risk.table_file import load_tables
 from argus_server.services.admin import AdminServicer
-from argus_server.services.health import MODEL, HealthBoard
+from argus_server.services.health import HealthBoard
 from argus_server.services.ingest import IngestServicer
 from argus_server.services.prediction import PredictionServicer
 from argus_server.services.registration import register
@@ -144,7 +141,9 @@ class ArgusServer:
             asyncio.create_task(self._watch_loop_lag()),
         ]
         if settings.metrics_listen:
-            self._metrics.registry.register(FleetGauges(self._hub, self.status, settings.max_exported_servers))
+            self._metrics.registry.register(
+                FleetGauges(self._hub, self.status, settings.max_exported_servers)
+            )
             self._exporter = Exporter(*split_address(settings.metrics_listen), self._metrics.registry)
         return self.addresses
 

@@ -20,15 +20,21 @@ def server(
         str | None, typer.Option(help="HOST:PORT for Prometheus; empty turns it off.")
     ] = None,
     data_dir: Annotated[Path | None, typer.Option(help="Directory for state and further models.")] = None,
-    model: Annotated[Path | None, typer.Option(help="Model artifact to run; the shipped one if not given.")] = None,
+    model: Annotated[
+        Path | None, typer.Option(help="Model artifact to run; the shipped one if not given.")
+    ] = None,
     clock: Annotated[
         str | None, typer.Option(help="wall, or event to replay history: time is the newest sample's.")
     ] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N.")] = None,
     tick_seconds: Annotated[float | None, typer.Option(help="How often to forecast.")] = None,
-    retention_hours: Annotated[float | None, typer.Option(help="Forget servers silent for this long.")] = None,
+    retention_hours: Annotated[
+        float | None, typer.Option(help="Forget servers silent for this long.")
+    ] = None,
     max_servers: Annotated[int | None, typer.Option(help="Servers the fleet may have.")] = None,
-    max_subscribers: Annotated[int | None, typer.Option(help="Subscriptions that may be open at once.")] = None,
+    max_subscribers: Annotated[
+        int | None, typer.Option(help="Subscriptions that may be open at once.")
+    ] = None,
     max_rows_per_second: Annotated[
         int | None, typer.Option(help="Rows per second a stream may send unthrottled.")
     ] = None,
@@ -40,8 +46,12 @@ def server(
     config: Annotated[
         Path | None, typer.Option(envvar="ARGUS_CONFIG", help="TOML file with settings.")
     ] = None,
-    print_config: Annotated[bool, typer.Option("--print-config", help="Print the settings in force and exit.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the addresses as one JSON line when ready.")] = False,
+    print_config: Annotated[
+        bool, typer.Option("--print-config", help="Print the settings in force and exit.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the addresses as one JSON line when ready.")
+    ] = False,
 ) -> None:
     """Run the Argus server.
 

@@ -108,7 +108,9 @@ def batch_constraints() -> BatchConstraints:
     """Compiles the constraints of `argus.v1.MetricBatch`."""
     fields = metrics_pb2.MetricBatch.DESCRIPTOR.fields_by_name
     if tuple(fields) != ("timestamp", "server_name", "state", *METRICS):
-        raise RuntimeError(f"the columns of MetricBatch are {tuple(fields)}; the server was built for {METRICS}")
+        raise RuntimeError(
+            f"the columns of MetricBatch are {tuple(fields)}; the server was built for {METRICS}"
+        )
     timestamp: Any = field_rules(fields["timestamp"])
     name: Any = field_rules(fields["server_name"])
     time_rules, name_rules = timestamp.repeated.items.int64, name.repeated.items.string

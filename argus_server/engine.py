@@ -113,7 +113,9 @@ class Engine:
 
     async def _silence_changed(self) -> bool:
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._thread, self._shard.silent, self._clock.now_ms()) != self._silent
+        return (
+            await loop.run_in_executor(self._thread, self._shard.silent, self._clock.now_ms()) != self._silent
+        )
 
     async def _tick(self) -> Snapshot:
         seen = self._written

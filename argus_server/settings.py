@@ -30,7 +30,9 @@ def split_address(address: str) -> tuple[str, int]:
     """
     host, colon, port = address.rpartition(":")
     if not colon or not port.isdigit() or int(port) > 65535:
-        raise ValueError(f"{address!r} is no HOST:PORT; for example 127.0.0.1:50051, or port 0 for any free one")
+        raise ValueError(
+            f"{address!r} is no HOST:PORT; for example 127.0.0.1:50051, or port 0 for any free one"
+        )
     return host.strip("[]") or "127.0.0.1", int(port)
 
 
@@ -53,7 +55,9 @@ class ServerSettings(BaseSettings):
     metrics_listen: str = Field(
         "127.0.0.1:9464", description="HOST:PORT for Prometheus; port 0 picks a free one, empty turns it off"
     )
-    insecure_listen: bool = Field(False, description="allow binding beyond loopback although nothing is encrypted")
+    insecure_listen: bool = Field(
+        False, description="allow binding beyond loopback although nothing is encrypted"
+    )
     data_dir: Path | None = Field(None, description="directory for state; models in DIR/models can be loaded")
     model: Path | None = Field(None, description="model artifact to run; the shipped one if not given")
     clock: Literal["wall", "event"] = Field(
@@ -62,20 +66,32 @@ class ServerSettings(BaseSettings):
     device: str = Field("auto", description="auto, cpu, cuda or cuda:N")
     tick_seconds: float = Field(5.0, gt=0, le=3600, description="how often to forecast")
     retention_hours: float = Field(
-        24.0, gt=0, description="forget a server that has been silent for this long; it counts as offline until then"
+        24.0,
+        gt=0,
+        description="forget a server that has been silent for this long; it counts as offline until then",
     )
     max_servers: int = Field(10_000, gt=0, le=1_000_000, description="servers the fleet may have")
     max_batch_rows: int = Field(10_000, gt=0, le=10_000, description="rows a batch may have")
     max_batch_bytes: int = Field(4 << 20, gt=1024, le=64 << 20, description="bytes a batch may have")
     max_in_flight_batches: int = Field(64, gt=0, description="unacknowledged batches a source may have")
-    max_rows_per_second: int = Field(2_000_000, gt=0, description="rows per second a stream may send unthrottled")
+    max_rows_per_second: int = Field(
+        2_000_000, gt=0, description="rows per second a stream may send unthrottled"
+    )
     max_subscribers: int = Field(2_000, gt=0, description="subscriptions that may be open at once")
-    max_exported_servers: int = Field(1_000, ge=0, description="servers with gauges of their own in Prometheus")
+    max_exported_servers: int = Field(
+        1_000, ge=0, description="servers with gauges of their own in Prometheus"
+    )
     heartbeat_seconds: float = Field(10.0, gt=0, le=15, description="longest silence on a subscription")
     drain_seconds: float = Field(5.0, ge=0, description="time clients have to leave when the server stops")
-    risk_tables: Path | None = Field(None, description="TOML file of risk tables; the built-in ones if not given")
-    cores: dict[str, int] = Field(default_factory=dict, description="CPU cores by server name, to judge load per core")
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least severity to log")
+    risk_tables: Path | None = Field(
+        None, description="TOML file of risk tables; the built-in ones if not given"
+    )
+    cores: dict[str, int] = Field(
+        default_factory=dict, description="CPU cores by server name, to judge load per core"
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="least severity to log"
+    )
 
     @field_validator("listen")
     @classmethod

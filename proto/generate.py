@@ -30,7 +30,9 @@ def run_protoc(*arguments: str) -> None:
 
 def compile_contract(out: Path) -> descriptor_pb2.FileDescriptorSet:
     sources = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "argus").rglob("*.proto"))
-    run_protoc(f"-I{ROOT}", "--include_imports", "--include_source_info", f"--descriptor_set_out={out}", *sources)
+    run_protoc(
+        f"-I{ROOT}", "--include_imports", "--include_source_info", f"--descriptor_set_out={out}", *sources
+    )
     return descriptor_pb2.FileDescriptorSet.FromString(out.read_bytes())
 
 
@@ -49,7 +51,9 @@ def without_constraint_import(files: descriptor_pb2.FileDescriptorSet) -> descri
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, default=ROOT, help="where to write (default: next to the .proto files)")
+    parser.add_argument(
+        "--out", type=Path, default=ROOT, help="where to write (default: next to the .proto files)"
+    )
     out: Path = parser.parse_args().out
     with tempfile.TemporaryDirectory() as scratch:
         full, stripped = Path(scratch, "full.binpb"), Path(scratch, "stripped.binpb")

@@ -35,7 +35,9 @@ def demo(
     servers: Annotated[int, typer.Option(min=1, help="Servers to simulate.")] = 20,
     scenario: Annotated[str, typer.Option(help="healthy, degrading, critical or cascade.")] = "degrading",
     seed: Annotated[int, typer.Option(help="The same seed gives the same fleet.")] = 0,
-    listen: Annotated[str, typer.Option(help="HOST:PORT of the server; port 0 picks a free one.")] = "127.0.0.1:50051",
+    listen: Annotated[
+        str, typer.Option(help="HOST:PORT of the server; port 0 picks a free one.")
+    ] = "127.0.0.1:50051",
     metrics_listen: Annotated[str, typer.Option(help="HOST:PORT for Prometheus.")] = "127.0.0.1:9464",
     scenario_listen: Annotated[str, typer.Option(help="HOST:PORT for `argus scenario`.")] = "127.0.0.1:50052",
     seconds: Annotated[float, typer.Option(min=0, help="End after this long; 0 means at Ctrl-C.")] = 0.0,

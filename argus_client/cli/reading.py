@@ -21,7 +21,9 @@ def snapshot(
     ] = View.SUMMARY,
     server: Annotated[list[str] | None, typer.Option(help="Only this server; may be repeated.")] = None,
     profile: Annotated[list[str] | None, typer.Option(help="Only this profile; may be repeated.")] = None,
-    min_risk: Annotated[float, typer.Option(min=0, max=100, help="Only servers of at least this risk.")] = 0.0,
+    min_risk: Annotated[
+        float, typer.Option(min=0, max=100, help="Only servers of at least this risk.")
+    ] = 0.0,
     timeout: Timeout = 30.0,
     as_json: AsJson = False,
 ) -> None:
@@ -55,7 +57,9 @@ def status(target: Target = DEFAULT_TARGET, timeout: Timeout = 10.0, as_json: As
 
 def watch(
     target: Target = DEFAULT_TARGET,
-    min_risk: Annotated[float, typer.Option(min=0, max=100, help="Only servers of at least this risk.")] = 0.0,
+    min_risk: Annotated[
+        float, typer.Option(min=0, max=100, help="Only servers of at least this risk.")
+    ] = 0.0,
     rows: Annotated[int, typer.Option(min=1, help="Servers to show.")] = 30,
 ) -> None:
     """Show the fleet live until Ctrl-C; it reconnects by itself."""

@@ -41,7 +41,8 @@ def replay(
     servers: Annotated[int | None, typer.Option(min=1, help="Only the first N servers by name.")] = None,
     rows: Annotated[int | None, typer.Option(min=1, help="Only the first N rows.")] = None,
     speed: Annotated[
-        float, typer.Option(min=0, help="1 is as recorded, 300 that many times as fast, 0 as fast as it goes.")
+        float,
+        typer.Option(min=0, help="1 is as recorded, 300 that many times as fast, 0 as fast as it goes."),
     ] = 0.0,
     batch_rows: Annotated[int, typer.Option(min=1, max=10_000, help="Rows per batch.")] = 1000,
     as_json: AsJson = False,
@@ -60,7 +61,9 @@ def replay(
     if summary.ignored_columns:
         console.print(f"ignored, not of the contract: {', '.join(summary.ignored_columns)}", markup=False)
     if summary.missing_columns:
-        console.print(f"not in the file, sent as not measured: {', '.join(summary.missing_columns)}", markup=False)
+        console.print(
+            f"not in the file, sent as not measured: {', '.join(summary.missing_columns)}", markup=False
+        )
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),

@@ -10,7 +10,9 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-app = typer.Typer(no_args_is_help=True, help="Measure this machine; the last line of each is one JSON object.")
+app = typer.Typer(
+    no_args_is_help=True, help="Measure this machine; the last line of each is one JSON object."
+)
 
 _AsJson = Annotated[bool, typer.Option("--json", help="Print nothing but the JSON object.")]
 
@@ -85,7 +87,9 @@ def everything(as_json: _AsJson = False) -> None:
 
 def _working(what: str, as_json: bool) -> Any:
     console = Console(stderr=True, quiet=as_json)
-    console.print(f"machine: {platform.processor() or platform.machine()}, Python {platform.python_version()}")
+    console.print(
+        f"machine: {platform.processor() or platform.machine()}, Python {platform.python_version()}"
+    )
     return console.status(what)
 
 

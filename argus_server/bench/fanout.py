@@ -133,7 +133,9 @@ def _channel(address: str) -> grpc.aio.Channel:
 def _subscribe(channel: grpc.aio.Channel) -> Any:
     request = prediction_pb2.SubscribeRequest(filter=snapshot_pb2.SnapshotFilter(view=_STANDARD))
     call = channel.unary_stream(
-        _METHOD, request_serializer=prediction_pb2.SubscribeRequest.SerializeToString, response_deserializer=None
+        _METHOD,
+        request_serializer=prediction_pb2.SubscribeRequest.SerializeToString,
+        response_deserializer=None,
     )
     return call(request)
 

@@ -131,8 +131,11 @@ def _forward(model: LoadedModel, frame: WindowFrame, chunk: int, seconds: float)
 
 
 def flops_of(model: LoadedModel, inputs: TFTInputs) -> float:
-    """FLOPs of one pass: products as PyTorch counts them, the LSTMs by formula (its counter skips them)."""
-    with torch.inference_mode(), FlopCounterMode(display=False) as counter:
+    """FLOPs of one pass: products as PyTorch counts them, the LSTMs by formula, since its counter skips them.
+
+    Outside inference mode all products are plain ones, which the counter knows.
+    """
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
         series = model.module(inputs).shape[0]
     config = model.module.config
     # Four gates, each with an input and a recurrent product of hidden x hidden, 2 FLOPs per multiply-add.

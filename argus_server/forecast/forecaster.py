@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
+
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -18,14 +23,18 @@ from argus_server.forecast.tft import Explanation, TemporalFusionTransformer, TF
 from argus_server.metrics import METRICS, QUANTILES
 from argus_server.window.frame import WindowFrame
 
-DEFAULT_HORIZON = 96
+DEFAULT_HORIZON: Final = 96
+
+Rows = npt.NDArray[np.intp]
 
 
 class Forecaster:
     """Forecasts fleets with one model, or with the fallback alone when there is none.
 
     Servers go through the model in chunks of one fixed size, the last one padded, so that neither shapes nor
-    results depend on how many servers there are, and no pass holds the interpreter for long.
+    results depend on how many servers there are, and no pass holds the interpreter for long. On a CPU chunks
+    run side by side, each on one core: products this small gain little from sharing cores, and their barriers
+    stall for whole time slices as soon as anything else wants a core (measured: 270 ms instead of 53 ms).
 
     Args:
         model: The model to serve; None gives FALLBACK forecasts only.
@@ -39,8 +48,11 @@ class Forecaster:
         if model is not None:
             # The loaded module is this forecaster's own: moving it touches nobody else's.
             self._module = model.module.to(profile.device)
-            if profile.device == "cpu":
-                keep_freed_memory()
+        cores = 1
+        if profile.device == "cpu":
+            keep_freed_memory()
+            cores = usable_cores()
+        self._workers = ThreadPoolExecutor(cores, "forecast", initializer=_use_one_core)
 
     @property
     def model(self) -> LoadedModel | None:
@@ -76,11 +88,12 @@ class Forecaster:
             warm = frame.observed_steps >= model.min_encoder_steps
             sources[warm] = Source.TFT
             self._forecast_warm(model, frame, np.flatnonzero(warm), result)
-        size = self._profile.infer_servers
         cold = np.flatnonzero(~warm)
-        for begin in range(0, len(cold), size):
-            rows = cold[begin : begin + size]
+
+        def fall_back(rows: Rows) -> None:
             result[rows] = fallback.forecast(frame.values[rows], frame.step_seconds, horizon)
+
+        self._for_chunks(cold, fall_back)
         return Forecast(result, sources, frame.origin_ms, frame.step_seconds, self.revision)
 
     def explain(self, frame: WindowFrame, row: int) -> Explanation:
@@ -103,23 +116,39 @@ class Forecaster:
         self,
         model: LoadedModel,
         frame: WindowFrame,
-        rows: npt.NDArray[np.intp],
+        rows: Rows,
         result: FloatArray,
     ) -> None:
-        assert self._module is not None
-        size = self._profile.infer_servers
-        steps = model.schema.encoder_steps
+        module, device = self._module, self._profile.device
+        assert module is not None
+        size, steps = self._profile.infer_servers, model.schema.encoder_steps
         origin = np.array([frame.origin_ms], dtype=np.int64)
-        for begin in range(0, len(rows), size):
-            chosen = rows[begin : begin + size]
+
+        def forecast(chosen: Rows) -> None:
             window = np.full((size, steps, len(METRICS)), np.nan, dtype=np.float32)
             window[: len(chosen)] = _fit_length(frame.values[chosen], steps)
             profiles = np.zeros(size, dtype=np.int8)
             profiles[: len(chosen)] = frame.profiles[chosen]
-            forecast = forecast_windows(
-                self._module, model.schema, window, origin, profiles, self._profile.device
-            )
-            result[chosen] = forecast[: len(chosen)]
+            quantiles = forecast_windows(module, model.schema, window, origin, profiles, device)
+            result[chosen] = quantiles[: len(chosen)]
+
+        self._for_chunks(rows, forecast)
+
+    def _for_chunks(self, rows: Rows, work: Callable[[Rows], None]) -> None:
+        """Call `work` for chunks of rows on the workers; the first error is raised."""
+        size = self._profile.infer_servers
+        chunks = [rows[begin : begin + size] for begin in range(0, len(rows), size)]
+        for _ in self._workers.map(work, chunks):
+            pass
+
+
+def usable_cores() -> int:
+    """CPU cores this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _use_one_core() -> None:
+    torch.set_num_threads(1)
 
 
 def forecast_windows(

@@ -117,7 +117,10 @@ class IngestSession:
         rows = len(batch.metrics.timestamp)
         if source is None:
             return self._reject(
-                Reason.BATCH_REJECTION_REASON_HELLO_REQUIRED, "send a hello with a source_id first", batch.sequence, rows
+                Reason.BATCH_REJECTION_REASON_HELLO_REQUIRED,
+                "send a hello with a source_id first",
+                batch.sequence,
+                rows,
             )
         if source.owner is not self:
             raise Superseded(
@@ -152,7 +155,9 @@ class IngestSession:
             )
         except BatchTooLarge as error:
             source.last_sequence = batch.sequence
-            return self._reject(Reason.BATCH_REJECTION_REASON_BATCH_TOO_LARGE, str(error), batch.sequence, rows)
+            return self._reject(
+                Reason.BATCH_REJECTION_REASON_BATCH_TOO_LARGE, str(error), batch.sequence, rows
+            )
         source.last_sequence = batch.sequence
         ack.sequence = batch.sequence
         if delay := self._bucket.take(rows):
@@ -179,7 +184,9 @@ class IngestSession:
             rows,
         )
 
-    def _reject(self, reason: ingest_pb2.BatchRejectionReason, message: str, sequence: int = 0, rows: int = 0) -> Response:
+    def _reject(
+        self, reason: ingest_pb2.BatchRejectionReason, message: str, sequence: int = 0, rows: int = 0
+    ) -> Response:
         name = Reason.Name(reason).removeprefix("BATCH_REJECTION_REASON_").lower()
         source_id = self._source.source_id if self._source else "unknown"
         self._pipeline.count_batch_rejection(source_id, name, rows)
@@ -188,4 +195,3 @@ class IngestSession:
                 sequence=sequence, reason=reason, message=message, rejected_rows=rows
             )
         )
-

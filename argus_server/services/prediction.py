@@ -60,7 +60,9 @@ class PredictionServicer:
     async def GetForecast(self, request: prediction_pb2.GetForecastRequest) -> bytes:
         """Forecasts of some servers as serialised `GetForecastResponse`."""
         if 0 in request.metrics:
-            raise InvalidArgument("METRIC_UNSPECIFIED is no metric; leave the list empty for all", field="metrics")
+            raise InvalidArgument(
+                "METRIC_UNSPECIFIED is no metric; leave the list empty for all", field="metrics"
+            )
         snapshot = await self._fresh()
         unknown = [name for name in request.servers if snapshot.place(name) is None]
         if unknown:

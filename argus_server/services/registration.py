@@ -26,7 +26,9 @@ _DETAILS: Final = "grpc-status-details-bin"
 Context = grpc.aio.ServicerContext[Any, Any]
 
 
-def register(server: grpc.aio.Server, service: ServiceDescriptor, servicer: object, raw: frozenset[str]) -> str:
+def register(
+    server: grpc.aio.Server, service: ServiceDescriptor, servicer: object, raw: frozenset[str]
+) -> str:
     """Adds a service to a server.
 
     Args:
@@ -46,7 +48,9 @@ def register(server: grpc.aio.Server, service: ServiceDescriptor, servicer: obje
     return service.full_name
 
 
-def _handler(method: MethodDescriptor, call: Callable[..., Any], raw: bool) -> grpc.RpcMethodHandler[Any, Any]:
+def _handler(
+    method: MethodDescriptor, call: Callable[..., Any], raw: bool
+) -> grpc.RpcMethodHandler[Any, Any]:
     request_class = message_factory.GetMessageClass(method.input_type)
     serialize = None if raw else _serialize
     if method.client_streaming and method.server_streaming:

@@ -46,7 +46,9 @@ class SnapshotBuilder:
         self._previous: Snapshot | None = None
         self._revision = 0
 
-    def build(self, frame: FleetFrame, provenance: Provenance, published_at_ms: int, elapsed: float) -> Snapshot:
+    def build(
+        self, frame: FleetFrame, provenance: Provenance, published_at_ms: int, elapsed: float
+    ) -> Snapshot:
         """Makes the next snapshot.
 
         Args:

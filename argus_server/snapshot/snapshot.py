@@ -22,7 +22,7 @@ _DATA_AGE: Final = encoding.tag(
 )
 _SERVERS_FIELD: Final = prediction_pb2.SnapshotPart.DESCRIPTOR.fields_by_name["servers"].number
 # One entry serves both messages because the field has the same number in them; a test holds them together.
-assert _SERVERS_FIELD == snapshot_pb2.Snapshot.DESCRIPTOR.fields_by_name["servers"].number
+assert snapshot_pb2.Snapshot.DESCRIPTOR.fields_by_name["servers"].number == _SERVERS_FIELD
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,9 @@ class SnapshotIndex:
         if wanted.profiles:
             mask &= np.isin(self.profiles, wanted.profile_indices)
         if wanted.servers:
-            mask &= np.fromiter((name in wanted.servers for name in self.names), dtype=bool, count=len(self.names))
+            mask &= np.fromiter(
+                (name in wanted.servers for name in self.names), dtype=bool, count=len(self.names)
+            )
         return np.flatnonzero(mask)
 
 

@@ -70,7 +70,9 @@ class FleetGauges:
         hub = self.hub
         yield GaugeMetricFamily("argus_subscribers", "Subscriptions open.", value=status.subscribers)
         yield GaugeMetricFamily(
-            "argus_subscriber_lag_revisions", "Revisions the slowest subscriber is behind.", value=hub.max_lag()
+            "argus_subscriber_lag_revisions",
+            "Revisions the slowest subscriber is behind.",
+            value=hub.max_lag(),
         )
         yield CounterMetricFamily(
             "argus_subscriber_skipped_revisions",
@@ -88,7 +90,9 @@ class FleetGauges:
 def _fleet(snapshot: Snapshot, now_ms: int) -> Iterator[Metric]:
     header, summary, environment = snapshot.header, snapshot.summary, snapshot.environment
     sizes = GaugeMetricFamily(
-        "argus_snapshot_bytes", "Size of the newest snapshot, for the views that are being read.", labels=("view",)
+        "argus_snapshot_bytes",
+        "Size of the newest snapshot, for the views that are being read.",
+        labels=("view",),
     )
     for view, size in snapshot.sizes().items():
         sizes.add_metric((view,), size)
@@ -116,7 +120,9 @@ def _fleet(snapshot: Snapshot, now_ms: int) -> Iterator[Metric]:
     ):
         levels.add_metric((level,), count)
     yield levels
-    yield GaugeMetricFamily("argus_fleet_silent_servers", "Servers that stopped sending.", value=summary.silent_count)
+    yield GaugeMetricFamily(
+        "argus_fleet_silent_servers", "Servers that stopped sending.", value=summary.silent_count
+    )
     yield GaugeMetricFamily(
         "argus_fleet_warm_servers", "Servers with enough history for the model.", value=summary.warm_servers
     )

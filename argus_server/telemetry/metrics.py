@@ -30,7 +30,10 @@ class ServerMetrics:
             registry=registry,
         )
         self.ingest_rejections = Counter(
-            "argus_ingest_rejections_total", "Rows and batches refused, by reason.", ("reason",), registry=registry
+            "argus_ingest_rejections_total",
+            "Rows and batches refused, by reason.",
+            ("reason",),
+            registry=registry,
         )
         self.ingest_batch_rows = Histogram(
             "argus_ingest_batch_rows", "Rows per batch.", buckets=_ROW_BUCKETS, registry=registry
@@ -52,7 +55,10 @@ class ServerMetrics:
             registry=registry,
         )
         self.forecast_skipped = Counter(
-            "argus_forecast_skipped_total", "Ticks without a new snapshot, by reason.", ("reason",), registry=registry
+            "argus_forecast_skipped_total",
+            "Ticks without a new snapshot, by reason.",
+            ("reason",),
+            registry=registry,
         )
         self.tick_overruns = Counter(
             "argus_tick_overrun_total", "Ticks that took longer than the tick interval.", registry=registry
@@ -65,7 +71,9 @@ class ServerMetrics:
         )
         self.model_reloads = Counter("argus_model_reloads_total", "Models swapped in.", registry=registry)
         self.model_reload_failures = Counter(
-            "argus_model_reload_failures_total", "Models refused; the running one was kept.", registry=registry
+            "argus_model_reload_failures_total",
+            "Models refused; the running one was kept.",
+            registry=registry,
         )
         for phase in PHASES:
             self.forecast_duration.labels(phase)

@@ -15,6 +15,7 @@ import torch
 from lightning.pytorch.callbacks import Callback, EarlyStopping
 from torch.utils.data import DataLoader
 
+from argus_server.forecast.allocator import keep_freed_memory
 from argus_server.forecast.features import FeatureSchema, model_config
 from argus_server.forecast.tft import TemporalFusionTransformer
 from argus_server.training.corpus import History
@@ -116,6 +117,7 @@ def fit(
         ValueError: Too little data is left for training or validation.
     """
     _quiet()
+    keep_freed_memory()
     # Global generators drive weight initialisation and dropout; Lightning seeds Python, NumPy and torch.
     lightning.seed_everything(config.seed, workers=True, verbose=False)
     usable = [h for h in histories if h.name not in set(holdout)]

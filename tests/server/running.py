@@ -86,7 +86,9 @@ def rows(
     return batch
 
 
-def history(names: Sequence[str], steps: int, start_ms: int = START_MS, seed: int = 0) -> metrics_pb2.MetricBatch:
+def history(
+    names: Sequence[str], steps: int, start_ms: int = START_MS, seed: int = 0
+) -> metrics_pb2.MetricBatch:
     """`steps` rows per server at the step's cadence, in order of time."""
     rng = np.random.default_rng(seed)
     count = steps * len(names)

@@ -258,7 +258,9 @@ async def test_a_newer_stream_takes_the_place_of_an_older_one(argus: Running, st
     await still_works(newer, 1)
 
 
-async def test_draining_tells_the_source_and_ends_the_stream_well(argus: Running, stream: IngestStream) -> None:
+async def test_draining_tells_the_source_and_ends_the_stream_well(
+    argus: Running, stream: IngestStream
+) -> None:
     reading = stream.read()
     await argus.server.drain()
     assert (await reading).WhichOneof("message") == "draining"
@@ -266,7 +268,9 @@ async def test_draining_tells_the_source_and_ends_the_stream_well(argus: Running
     assert await stream.code() == grpc.StatusCode.OK
 
 
-async def test_bad_rows_leave_the_forecasts_of_others_as_they_are(argus: Running, stream: IngestStream) -> None:
+async def test_bad_rows_leave_the_forecasts_of_others_as_they_are(
+    argus: Running, stream: IngestStream
+) -> None:
     await stream.send(1, rows(["a"] * 30, [START_MS + step * STEP_MS for step in range(30)]))
     request = prediction_pb2.GetForecastRequest(servers=["a"])
     before = await argus.prediction.GetForecast(request)

@@ -141,7 +141,9 @@ async def test_filters_narrow_servers_and_series(argus: Running) -> None:
         ({"metrics": [0]}, "filter.metrics"),
     ],
 )
-async def test_a_bad_filter_is_refused_with_its_field(argus: Running, wanted: dict[str, Any], field: str) -> None:
+async def test_a_bad_filter_is_refused_with_its_field(
+    argus: Running, wanted: dict[str, Any], field: str
+) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await snapshot(argus, **wanted)
 

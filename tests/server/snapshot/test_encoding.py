@@ -49,7 +49,9 @@ def test_a_certain_forecast_is_sent_once() -> None:
 
 
 def test_no_servers_give_no_entries() -> None:
-    assert encoding.forecast_series(np.empty((0, len(METRICS), HORIZON, 3), np.float32), 12) == [[]] * len(METRICS)
+    assert encoding.forecast_series(np.empty((0, len(METRICS), HORIZON, 3), np.float32), 12) == [[]] * len(
+        METRICS
+    )
 
 
 @given(st.integers(min_value=0, max_value=2**63 - 1))

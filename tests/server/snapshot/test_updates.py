@@ -76,7 +76,9 @@ def test_a_large_snapshot_comes_in_parts_of_at_most_a_mebibyte() -> None:
 
     assert len(parts) > 2
     for payload in parts:
-        assert len(updates.response(payload, is_delta=False, skipped_revisions=2**60)) <= updates.MAX_PART_BYTES
+        assert (
+            len(updates.response(payload, is_delta=False, skipped_revisions=2**60)) <= updates.MAX_PART_BYTES
+        )
     reader = Reader()
     reader.apply(parts)
     assert set(reader.servers) == set(scores)
@@ -163,7 +165,7 @@ def test_deltas_from_any_revision_lead_to_the_same_state_as_the_whole(
 
 
 def test_an_unknown_profile_is_refused_by_name() -> None:
-    with pytest.raises(InvalidArgument, match="'mainframe'.*database"):
+    with pytest.raises(InvalidArgument, match=r"'mainframe'.*database"):
         Filter.from_proto(snapshot_pb2.SnapshotFilter(profiles=["mainframe"]))
 
 
@@ -174,7 +176,9 @@ def test_the_unset_metric_is_refused() -> None:
 
 def test_get_snapshot_returns_what_the_filter_leaves() -> None:
     made = snapshot({"ppdb001": 90, "ppweb001": 50})
-    wanted = Filter(profiles=frozenset({"web_api"}), metrics=frozenset({6}), view=snapshot_pb2.SNAPSHOT_VIEW_FULL)
+    wanted = Filter(
+        profiles=frozenset({"web_api"}), metrics=frozenset({6}), view=snapshot_pb2.SNAPSHOT_VIEW_FULL
+    )
 
     reply = prediction_pb2.GetSnapshotResponse.FromString(made.message(wanted))
 

@@ -53,7 +53,12 @@ async def scrape(argus: Running) -> str:
 async def test_promtool_has_nothing_to_say(argus: Running) -> None:
     text = await scrape(argus)
     check = await asyncio.to_thread(
-        subprocess.run, ["promtool", "check", "metrics"], input=text, capture_output=True, text=True, check=False
+        subprocess.run,
+        ["promtool", "check", "metrics"],
+        input=text,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert (check.returncode, check.stdout, check.stderr) == (0, "", "")
 
