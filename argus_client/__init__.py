@@ -1,1 +1,146 @@
-"""Typed Python client of an Argus server."""
+"""Typed Python client of an Argus server: publish metrics, subscribe to forecasts, look after the server.
+
+    with ArgusClient("127.0.0.1:50051") as client:
+        with client.publisher() as publisher:
+            publisher.publish(samples)
+        for snapshot in client.subscribe(view="standard"):
+            print(snapshot.summary.critical_count)
+
+`AsyncArgusClient` is the same for asyncio. `argus_client.testing` has a server for your own tests,
+`argus_client.frames` turns snapshots into data frames.
+
+Processes and event loops. A client made before `os.fork` (which `multiprocessing` does on Linux unless told
+to spawn) raises `Closed` in the child: make one there. An async client lives on one event loop; a second loop
+with gRPC in the same process works badly, so keep to one.
+"""
+
+from argus_client._admin import IngestLimits, ModelArtifact, ScenarioStatus, ServerInfo, ServerStatus
+from argus_client._async_client import AsyncArgusClient
+from argus_client._async_publisher import AsyncPublisher
+from argus_client._async_subscription import AsyncSubscription
+from argus_client._client import ArgusClient
+from argus_client._config import Backoff, KeepAlive, PublisherConfig, Timeouts, TLSConfig
+from argus_client._enums import (
+    AlertLevel,
+    AlertPriority,
+    CauseKind,
+    FleetHealth,
+    ForecastSource,
+    Scenario,
+    ServingStatus,
+    Trend,
+    View,
+)
+from argus_client._errors import (
+    AlreadyExists,
+    ArgusError,
+    BufferFull,
+    Cancelled,
+    Closed,
+    ConnectionLost,
+    DeadlineExceeded,
+    FailedPrecondition,
+    FieldViolation,
+    Incompatible,
+    InvalidArgument,
+    MessageTooLarge,
+    NotFound,
+    NotReady,
+    PermissionDenied,
+    Rejected,
+    ServerError,
+    Superseded,
+    Throttled,
+    Unauthenticated,
+    Unimplemented,
+)
+from argus_client._publisher import Publisher
+from argus_client._server_prediction import (
+    Alert,
+    Cause,
+    DisplayMetric,
+    Forecast,
+    ServerPrediction,
+    ThresholdBreach,
+)
+from argus_client._snapshot import (
+    Environment,
+    FleetForecast,
+    FleetSnapshot,
+    FleetSummary,
+    ModelInfo,
+    ServerForecast,
+    SnapshotHeader,
+)
+from argus_client._subscription import Subscription
+from argus_client._values import ConnectionState, PublisherStats, Rejection, WarmUp
+from argus_client.samples import METRICS, STATES, Samples
+
+__all__ = [
+    "METRICS",
+    "STATES",
+    "Alert",
+    "AlertLevel",
+    "AlertPriority",
+    "AlreadyExists",
+    "ArgusClient",
+    "ArgusError",
+    "AsyncArgusClient",
+    "AsyncPublisher",
+    "AsyncSubscription",
+    "Backoff",
+    "BufferFull",
+    "Cancelled",
+    "Cause",
+    "CauseKind",
+    "Closed",
+    "ConnectionLost",
+    "ConnectionState",
+    "DeadlineExceeded",
+    "DisplayMetric",
+    "Environment",
+    "FailedPrecondition",
+    "FieldViolation",
+    "FleetForecast",
+    "FleetHealth",
+    "FleetSnapshot",
+    "FleetSummary",
+    "Forecast",
+    "ForecastSource",
+    "Incompatible",
+    "IngestLimits",
+    "InvalidArgument",
+    "KeepAlive",
+    "MessageTooLarge",
+    "ModelArtifact",
+    "ModelInfo",
+    "NotFound",
+    "NotReady",
+    "PermissionDenied",
+    "Publisher",
+    "PublisherConfig",
+    "PublisherStats",
+    "Rejected",
+    "Rejection",
+    "Samples",
+    "Scenario",
+    "ScenarioStatus",
+    "ServerError",
+    "ServerForecast",
+    "ServerInfo",
+    "ServerPrediction",
+    "ServerStatus",
+    "ServingStatus",
+    "SnapshotHeader",
+    "Subscription",
+    "Superseded",
+    "TLSConfig",
+    "ThresholdBreach",
+    "Throttled",
+    "Timeouts",
+    "Trend",
+    "Unauthenticated",
+    "Unimplemented",
+    "View",
+    "WarmUp",
+]

@@ -44,7 +44,7 @@ class AsyncConnection:
                 return call.read(data)
             except grpc.RpcError as cause:
                 error = self.error(cause, call.path)
-                if (delay := budget.delay_after(error)) is None:
+                if not call.idempotent or (delay := budget.delay_after(error)) is None:
                     raise error from cause
             except grpc.aio.UsageError as cause:  # what a closed channel raises
                 raise self._closed_error() from cause
@@ -69,17 +69,20 @@ class AsyncConnection:
         if channel is not None:
             await channel.close()
 
+    def check_loop(self) -> None:
+        """Raises Closed on another event loop than the one the channel was opened on."""
+        if self._loop is not None and self._loop is not asyncio.get_running_loop():
+            raise Closed(
+                "This client belongs to another event loop, where its connection lives. Make one client per "
+                "loop, or better, keep to one loop: two disturb each other."
+            )
+
     def _open(self) -> grpc.aio.Channel:
         if self._closed:
             raise self._closed_error()
-        loop = asyncio.get_running_loop()
-        if self._loop is not None and self._loop is not loop:
-            raise Closed(
-                "This client belongs to another event loop, on which its connection lives. Make one client per "
-                "loop, or better keep to one loop per process: gRPC's loops disturb each other."
-            )
+        self.check_loop()
         if self._channel is None:
-            self._loop = loop
+            self._loop = asyncio.get_running_loop()
             options = self.config.channel_options()
             secure = credentials(self.config)
             self._channel = (

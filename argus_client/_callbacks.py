@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 
-from argus_client._publishing import Event, StateChange
+from argus_client._stream_machine import Event, StateChange
 from argus_client._values import RejectionCallback, StateCallback
 
 _log = logging.getLogger("argus_client")

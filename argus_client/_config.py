@@ -96,6 +96,7 @@ class Backoff:
         return self.attempts is not None and failures >= self.attempts
 
 
+TIMEOUTS: Final = Timeouts()
 UNARY_BACKOFF: Final = Backoff(initial_seconds=0.1, maximum_seconds=2.0, attempts=5)
 STREAM_BACKOFF: Final = Backoff()
 
@@ -120,6 +121,9 @@ class KeepAlive:
             )
         if self.timeout_seconds <= 0:
             raise ValueError(f"KeepAlive.timeout_seconds is {self.timeout_seconds}; it must be above 0.")
+
+
+KEEP_ALIVE: Final = KeepAlive()
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +198,9 @@ class PublisherConfig:
             )
 
 
+PUBLISHER_CONFIG: Final = PublisherConfig()
+
+
 @dataclass(frozen=True, slots=True)
 class ClientConfig:
     """Everything about the connection of a client.
@@ -212,10 +219,10 @@ class ClientConfig:
     target: str = DEFAULT_TARGET
     api_key: str | None = None
     tls: TLSConfig | None = None
-    timeouts: Timeouts = Timeouts()
+    timeouts: Timeouts = TIMEOUTS
     unary_backoff: Backoff = UNARY_BACKOFF
     stream_backoff: Backoff = STREAM_BACKOFF
-    keep_alive: KeepAlive = KeepAlive()
+    keep_alive: KeepAlive = KEEP_ALIVE
     insecure: bool = False
 
     def __post_init__(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import grpc
@@ -49,12 +49,20 @@ class Connection:
                 return call.read(data)
             except grpc.RpcError as cause:
                 error = self.error(cause, call.path)
-                if (delay := budget.delay_after(error)) is None:
+                if not call.idempotent or (delay := budget.delay_after(error)) is None:
                     raise error from cause
             except ValueError as cause:  # what a closed channel raises
                 raise self._closed_error() from cause
-            if self._closed.wait(delay):
-                raise self._closed_error()
+            self.sleep(delay)
+
+    def sleep(self, seconds: float) -> None:
+        """Waits, unless the client is closed.
+
+        Raises:
+            Closed: it is.
+        """
+        if self._closed.wait(seconds):
+            raise self._closed_error()
 
     def bidirectional(self, path: str) -> Callable[..., Any]:
         """A method of streams both ways, bytes in and bytes out."""
@@ -101,8 +109,3 @@ class Connection:
 
     def _closed_error(self) -> Closed:
         return Closed(f"The client of {self.config.target} is closed; make a new one.")
-
-
-def responses(call: Any) -> Iterator[bytes]:
-    """The messages of a stream, typed."""
-    yield from call

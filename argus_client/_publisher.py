@@ -50,7 +50,7 @@ class Publisher:
     """Streams samples to the server: numbered, acknowledged, re-sent after a broken connection, counted once.
 
     Made by `ArgusClient.publisher`. It connects at once and, when the connection breaks, again and again,
-    while `publish` keeps taking rows as far as the buffer has room. All methods may be called from any thread;
+    while `publish` keeps taking rows as far as there is room. All methods may be called from any thread;
     callbacks come from the publisher's own thread and must not call `publish`, `flush` or `close`.
 
         with ArgusClient("127.0.0.1:50051") as client, client.publisher() as publisher:
@@ -199,18 +199,16 @@ class Publisher:
     def _run_stream(self) -> ArgusError | None:
         """Opens a stream and reads it to its end; returns the error it ended with."""
         stream = _Stream()
-        with self._changed:
-            if self._ended:
-                return None
-            hello = self._machine.opened(time.monotonic())
-            self._stream = stream
         try:
             invoke = self._connection.bidirectional(STREAM_METRICS)
-            call = invoke(self._requests(stream, hello), metadata=self._connection.config.call_metadata())
             with self._changed:
-                stream.call = call
                 if self._ended:
-                    call.cancel()
+                    return None
+                self._stream = stream
+                hello = self._machine.opened(time.monotonic())
+                call = stream.call = invoke(
+                    self._requests(stream, hello), metadata=self._connection.config.call_metadata()
+                )
             for data in call:
                 response = parse(ingest_pb2.StreamMetricsResponse, data)
                 with self._changed:
@@ -244,7 +242,7 @@ class Publisher:
                 now = time.monotonic()
                 if (message := self._machine.next_message(now)) is not None:
                     return message
-                if self._machine.check_stalled(now) and stream.call is not None:
+                if self._machine.check_stalled(now):
                     stream.call.cancel()
                     return None
                 self._changed.wait(self._machine.seconds_until_due(now))

@@ -12,14 +12,14 @@ from __future__ import annotations
 import random
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
 from argus.v1 import ingest_pb2
 from argus_client._config import Backoff, PublisherConfig, client_version
-from argus_client._errors import ArgusError, BufferFull, Closed, ConnectionLost, InvalidArgument
+from argus_client._errors import BufferFull, ConnectionLost, InvalidArgument
 from argus_client._rejections import RecentRejections, batch_rejection, row_rejection
 from argus_client._send_buffer import Batch, Chunk, SendBuffer
+from argus_client._stream_machine import StreamMachine
 from argus_client._values import ConnectionState, PublisherStats, Rejection, WarmUp
 from argus_client._wire import frame_batch
 
@@ -28,18 +28,7 @@ _Reason = ingest_pb2.BatchRejectionReason
 CLIENT_NAME: Final = "argus-python"
 
 
-@dataclass(frozen=True, slots=True)
-class StateChange:
-    """A new state, and the error that led to it."""
-
-    state: ConnectionState
-    error: ArgusError | None
-
-
-Event = StateChange | Rejection
-
-
-class PublishingMachine:
+class PublishingMachine(StreamMachine):
     """What a publisher holds and what it must do next. Not thread-safe.
 
     The driver opens a stream, sends `opened()`, then whatever `next_message()` gives, feeds answers to
@@ -51,12 +40,6 @@ class PublishingMachine:
         backoff: Waits before a stream is opened again.
         acknowledge_seconds: Silence of a server that owes an answer which counts as a lost connection.
         uniform: Source of jitter.
-
-    Attributes:
-        failure: What has ended the publisher for good.
-        leave: Set when the present stream must be given up, and why.
-        reconnect_at: When to open the next stream, on the clock of `now`.
-        events: What the callbacks have not been told yet.
     """
 
     def __init__(
@@ -67,23 +50,12 @@ class PublishingMachine:
         acknowledge_seconds: float,
         uniform: Callable[[float, float], float] = random.uniform,
     ) -> None:
+        super().__init__(backoff, acknowledge_seconds, uniform)
         self.source_id = source_id
         self.config = config
-        self.state = ConnectionState.CONNECTING
-        self.failure: ArgusError | None = None
-        self.leave: ArgusError | None = None
-        self.events: deque[Event] = deque()
-        self.reconnect_at = 0.0
-        self._backoff = backoff
-        self._acknowledge_seconds = acknowledge_seconds
-        self._uniform = uniform
-
         self._buffer = SendBuffer(config.max_buffered_rows, config.batch_rows)
         self._welcomed = False
-        self._heard_at = 0.0
         self._paused_until = 0.0
-        self._reconnect_after = 0.0
-        self._failures = 0
         self._suspect: Batch | None = None
         self._gap_until = 0
         self._gap_seen = 0
@@ -91,9 +63,8 @@ class PublishingMachine:
         self._refused = RecentRejections()
         self._published = self._sent = self._accepted = self._duplicate = 0
         self._rejected = self._unreported = self._dropped = 0
-        self._streams = self._batches_sent = self._throttles = 0
+        self._batches_sent = self._throttles = 0
         self._warm_up: WarmUp | None = None
-        self._last_error: ArgusError | None = None
 
     # The user's side.
 
@@ -122,13 +93,6 @@ class PublishingMachine:
             self._published += rows
         return True
 
-    def check(self) -> None:
-        """Raises what has ended this publisher, if anything has."""
-        if self.failure is not None:
-            raise self.failure
-        if self.state is ConnectionState.CLOSED:
-            raise Closed("The publisher is closed; make a new one.")
-
     def check_rejections(self) -> None:
         """Raises Rejected when rows were refused since the last time."""
         if (refused := self._refused.take()) is not None:
@@ -153,28 +117,24 @@ class PublishingMachine:
             rows_dropped=self._dropped,
             rows_buffered=self._buffer.rows,
             batches_sent=self._batches_sent,
-            reconnects=max(0, self._streams - 1),
+            reconnects=self.reconnects,
             throttles=self._throttles,
             warm_up=self._warm_up,
-            last_error=self._last_error,
+            last_error=self.last_error,
         )
 
     def close(self) -> int:
         """Ends the publisher; gives up what is buffered and returns how many rows that was."""
         lost = self._buffer.clear()
         self._dropped += lost
-        self._enter(ConnectionState.CLOSED, self.failure)
+        super().close()
         return lost
 
     # The stream's side.
 
     def opened(self, now: float) -> bytes:
         """A stream is open; returns the Hello to send."""
-        self._streams += 1
-        self._start_over()
-        self.leave = None
-        self._reconnect_after = 0.0
-        self._heard_at = now
+        self._begin_stream(now)
         hello = ingest_pb2.Hello(
             source_id=self.source_id, client_name=CLIENT_NAME, client_version=client_version()
         )
@@ -195,22 +155,12 @@ class PublishingMachine:
         return frame_batch(batch.sequence, batch.payload)
 
     def seconds_until_due(self, now: float) -> float | None:
-        """Seconds until `next_message` or `stalled` may change by time alone; None: never."""
-        due: list[float] = []
+        """Seconds until `next_message` or `check_stalled` may change by time alone; None: never."""
+        due = super().seconds_until_due(now)
         if self._may_send and now < self._paused_until:
-            due.append(self._paused_until)
-        if self._unanswered:
-            due.append(self._heard_at + self._acknowledge_seconds)
-        return max(0.0, min(due) - now) if due else None
-
-    def check_stalled(self, now: float) -> bool:
-        """True, with `leave` set, when the server has owed an answer for too long."""
-        if not self._unanswered or now - self._heard_at < self._acknowledge_seconds:
-            return False
-        self.leave = ConnectionLost(
-            f"The server has owed an answer for {self._acknowledge_seconds:g} s; connecting again."
-        )
-        return True
+            pause = self._paused_until - now
+            return pause if due is None else min(due, pause)
+        return due
 
     def receive(self, response: ingest_pb2.StreamMetricsResponse, now: float) -> None:
         """Takes an answer. Afterwards `leave` is set when the stream must be given up."""
@@ -223,28 +173,19 @@ class PublishingMachine:
         elif kind == "rejection":
             self._rejection(response.rejection)
         elif kind == "draining":
-            self._reconnect_after = response.draining.reconnect_after.ToTimedelta().total_seconds()
-            self._enter(ConnectionState.DRAINING, None)
+            self._go_draining(response.draining.reconnect_after.ToTimedelta().total_seconds())
 
-    def ended(self, error: ArgusError | None, now: float) -> None:
-        """The stream is over, with an error or with OK. Sets `reconnect_at`; or `failure`, if all is lost."""
-        if self.state is ConnectionState.CLOSED:
-            return
-        self._start_over()
-        if self.state is ConnectionState.DRAINING and (error is None or error.stream_retryable):
-            self.reconnect_at = now + self._reconnect_after + self._backoff.delay(1, self._uniform)
-            self._enter(ConnectionState.RECONNECTING, None)
-            return
-        error = self.leave or error or ConnectionLost("The server ended the stream.")
-        self._failures += 1
-        self._last_error = error
-        if not error.stream_retryable or self._backoff.exhausted(self._failures):
-            self.failure = error
-            self.close()
-            return
-        wait = max(self._backoff.delay(self._failures, self._uniform), error.retry_delay or 0.0)
-        self.reconnect_at = now + wait
-        self._enter(ConnectionState.RECONNECTING, error)
+    def reset_stream(self) -> None:
+        """Forgets what held for one stream only."""
+        self._welcomed = False
+        self._buffer.out = 0
+        self._gap_until = self._gap_seen = 0
+
+    @property
+    def server_owes(self) -> bool:
+        """Whether the server owes a Welcome, an ack, or the end of a stream it is draining."""
+        draining = self.state is ConnectionState.DRAINING
+        return self.is_open and (not self._welcomed or self._buffer.out > 0 or draining)
 
     # Inside.
 
@@ -252,28 +193,10 @@ class PublishingMachine:
     def _may_send(self) -> bool:
         return self._welcomed and self.state is ConnectionState.LIVE and self.leave is None
 
-    @property
-    def _unanswered(self) -> bool:
-        """Whether the server owes something: a Welcome, an ack, or the end of a stream it is draining."""
-        if self.state is ConnectionState.RECONNECTING:
-            return False
-        return not self._welcomed or self._buffer.out > 0 or self.state is ConnectionState.DRAINING
-
-    def _enter(self, state: ConnectionState, error: ArgusError | None) -> None:
-        if state is not self.state:
-            self.state = state
-            self.events.append(StateChange(state, error))
-
-    def _start_over(self) -> None:
-        self._welcomed = False
-        self._buffer.out = 0
-        self._gap_until = self._gap_seen = 0
-
     def _welcome(self, welcome: ingest_pb2.Welcome) -> None:
         limits = welcome.limits
         self._buffer.set_limits(limits.max_batch_rows, limits.max_batch_bytes, limits.max_in_flight_batches)
         self._welcomed = True
-        self._failures = 0
         self._settle_unreported(welcome.last_sequence)
         window = self._buffer.window
         if self._suspect is not None and window and window[0] is self._suspect:
@@ -281,7 +204,7 @@ class PublishingMachine:
         self._suspect = None
         # What lies beyond last_sequence was never committed: its numbers are free, but must leave no gap.
         self._buffer.renumber(welcome.last_sequence + 1)
-        self._enter(ConnectionState.LIVE, None)
+        self._go_live()
 
     def _ack(self, ack: ingest_pb2.Ack, now: float) -> None:
         for row in ack.rejections:

@@ -1,0 +1,277 @@
+"""The client for programs with threads."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Self
+
+from argus_client import _unary
+from argus_client._admin import ModelArtifact, ScenarioStatus, ServerInfo, ServerStatus
+from argus_client._config import (
+    DEFAULT,
+    DEFAULT_TARGET,
+    KEEP_ALIVE,
+    PUBLISHER_CONFIG,
+    STREAM_BACKOFF,
+    TIMEOUTS,
+    UNARY_BACKOFF,
+    Backoff,
+    ClientConfig,
+    KeepAlive,
+    PublisherConfig,
+    Timeout,
+    Timeouts,
+    TLSConfig,
+)
+from argus_client._connection import Connection
+from argus_client._enums import Scenario, ServingStatus, View
+from argus_client._errors import ArgusError
+from argus_client._publisher import Publisher, default_source_id
+from argus_client._readiness import POLL_SECONDS, not_ready, retry_health, seconds_left
+from argus_client._snapshot import FleetForecast, FleetSnapshot, ModelInfo
+from argus_client._subscribing import SubscriptionRequest
+from argus_client._subscription import Subscription
+from argus_client._values import ConnectionState, RejectionCallback, StateCallback
+
+
+class ArgusClient:
+    """Talks to one Argus server. Thread-safe; `AsyncArgusClient` is its twin for asyncio.
+
+        with ArgusClient("127.0.0.1:50051") as client:
+            client.wait_ready(timeout=30)
+            for server in client.get_snapshot().servers.values():
+                print(server.server_name, server.risk_score, server.alert.label)
+
+    Nothing is connected before the first call. Every call takes `timeout`: seconds for the call and all its
+    retries together, None for no limit; left out, the one in `timeouts` holds. A call that finds the server
+    unavailable is tried again within it, as `backoff` says. Errors are the tree of `argus_client.ArgusError`.
+
+    A client does not survive a fork: make it in the child process.
+
+    Args:
+        target: HOST:PORT.
+        api_key: Proves who you are; sent as `authorization: Bearer`.
+        tls: Encrypts the connection; None sends everything in the clear.
+        timeouts: How long to wait.
+        backoff: Waits between attempts of a call that found the server unavailable.
+        stream_backoff: Waits before a publisher or subscription connects again.
+        keep_alive: Pings that find dead connections.
+        insecure: Allows to send the API key to another machine in the clear.
+
+    Raises:
+        ValueError: the target is no HOST:PORT, or the API key would be sent in the clear.
+    """
+
+    def __init__(
+        self,
+        target: str = DEFAULT_TARGET,
+        *,
+        api_key: str | None = None,
+        tls: TLSConfig | None = None,
+        timeouts: Timeouts = TIMEOUTS,
+        backoff: Backoff = UNARY_BACKOFF,
+        stream_backoff: Backoff = STREAM_BACKOFF,
+        keep_alive: KeepAlive = KEEP_ALIVE,
+        insecure: bool = False,
+    ) -> None:
+        self._connection = Connection(
+            ClientConfig(target, api_key, tls, timeouts, backoff, stream_backoff, keep_alive, insecure)
+        )
+        self._streams: list[Publisher | Subscription] = []
+
+    def __repr__(self) -> str:
+        return f"<ArgusClient {self._connection.config!r}>"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes every publisher and subscription, then the connection. May be called again."""
+        streams, self._streams = self._streams, []
+        for stream in streams:
+            stream.close()
+        self._connection.close()
+
+    def publisher(
+        self,
+        source_id: str | None = None,
+        *,
+        config: PublisherConfig = PUBLISHER_CONFIG,
+        on_state_change: StateCallback | None = None,
+        on_rejection: RejectionCallback | None = None,
+    ) -> Publisher:
+        """A stream of metrics to the server.
+
+        Args:
+            source_id: Names the source: unique among running publishers, the same after every restart. Left
+                out, it is `program@host`.
+            config: How to buffer.
+            on_state_change: Called when the connection changes.
+            on_rejection: Called for refused rows and batches.
+        """
+        publisher = Publisher(
+            self._connection, source_id or default_source_id(), config, on_state_change, on_rejection
+        )
+        self._keep(publisher)
+        return publisher
+
+    def subscribe(
+        self,
+        *,
+        view: View | str = View.SUMMARY,
+        servers: Sequence[str] = (),
+        profiles: Sequence[str] = (),
+        metrics: Sequence[str] = (),
+        min_risk: float = 0.0,
+        min_interval: float = 0.0,
+        on_state_change: StateCallback | None = None,
+    ) -> Subscription:
+        """Snapshots as the server publishes them, connection losses bridged.
+
+            for snapshot in client.subscribe(view="standard"):
+                print(snapshot.revision, snapshot.summary.critical_count)
+
+        Args:
+            view: How much of each forecast: none, the first hour, or all.
+            servers: Names; empty means all.
+            profiles: Such as `"database"`; empty means all.
+            metrics: Metrics whose forecasts to send; empty means all.
+            min_risk: Least risk score, 0 to 100.
+            min_interval: Least seconds between two snapshots.
+            on_state_change: Called when the connection changes.
+
+        Raises:
+            InvalidArgument: there is no such view or metric.
+        """
+        subscription = Subscription(
+            self._connection,
+            SubscriptionRequest(
+                _unary.snapshot_filter(view, servers, profiles, metrics, min_risk), min_interval
+            ),
+            on_state_change,
+        )
+        self._keep(subscription)
+        return subscription
+
+    def get_snapshot(
+        self,
+        *,
+        view: View | str = View.SUMMARY,
+        servers: Sequence[str] = (),
+        profiles: Sequence[str] = (),
+        metrics: Sequence[str] = (),
+        min_risk: float = 0.0,
+        timeout: Timeout = DEFAULT,
+    ) -> FleetSnapshot:
+        """The newest snapshot; for the arguments see `subscribe`."""
+        wanted = _unary.snapshot_filter(view, servers, profiles, metrics, min_risk)
+        return self._connection.unary(_unary.get_snapshot(wanted), timeout)
+
+    def get_forecast(
+        self,
+        servers: Sequence[str],
+        *,
+        metrics: Sequence[str] = (),
+        horizon_steps: int = 0,
+        timeout: Timeout = DEFAULT,
+    ) -> FleetForecast:
+        """Forecasts of the newest snapshot.
+
+        Args:
+            servers: Names; at least one.
+            metrics: Empty means all that a server measures.
+            horizon_steps: Steps ahead; 0 means the whole horizon.
+            timeout: Seconds.
+
+        Raises:
+            NotFound: a server is unknown.
+        """
+        return self._connection.unary(_unary.get_forecast(servers, metrics, horizon_steps), timeout)
+
+    def get_server_info(self, *, timeout: Timeout = DEFAULT) -> ServerInfo:
+        """What the server is: versions, services, limits."""
+        return self._connection.unary(_unary.get_server_info(), timeout)
+
+    def get_status(self, *, timeout: Timeout = DEFAULT) -> ServerStatus:
+        """How the server is doing."""
+        return self._connection.unary(_unary.get_status(), timeout)
+
+    def list_models(self, *, timeout: Timeout = DEFAULT) -> tuple[ModelArtifact, ...]:
+        """The model artifacts the server can load, newest first."""
+        return self._connection.unary(_unary.list_models(), timeout)
+
+    def load_model(self, name: str, *, timeout: Timeout = DEFAULT) -> ModelInfo:
+        """Switches to another model; when that fails the running one stays.
+
+        Raises:
+            NotFound: there is no such artifact.
+            FailedPrecondition: it cannot be loaded.
+        """
+        return self._connection.unary(_unary.load_model(name), timeout)
+
+    def reload_model(self, *, timeout: Timeout = DEFAULT) -> ModelInfo:
+        """Loads the running model's artifact again from disk, with the same promise."""
+        return self._connection.unary(_unary.reload_model(), timeout)
+
+    def roll_back_model(self, *, timeout: Timeout = DEFAULT) -> ModelInfo:
+        """Switches back to the model that ran before.
+
+        Raises:
+            FailedPrecondition: there is none.
+        """
+        return self._connection.unary(_unary.roll_back_model(), timeout)
+
+    def get_scenario(self, *, timeout: Timeout = DEFAULT) -> ScenarioStatus:
+        """The scenario of a simulator; only simulators serve it."""
+        return self._connection.unary(_unary.get_scenario(), timeout)
+
+    def set_scenario(self, scenario: Scenario | str, *, timeout: Timeout = DEFAULT) -> ScenarioStatus:
+        """Switches a simulator to another scenario."""
+        return self._connection.unary(_unary.set_scenario(scenario), timeout)
+
+    def health(self, service: str = "", *, timeout: Timeout = DEFAULT) -> ServingStatus:
+        """Whether a service serves; the empty name asks for the server as a whole.
+
+        Raises:
+            NotFound: the server does not know the service.
+        """
+        return self._connection.unary(_unary.health(service), timeout)
+
+    def wait_ready(self, timeout: float | None = 30.0, *, service: str = "") -> None:
+        """Waits until the server serves.
+
+        Args:
+            timeout: Seconds; None waits for ever.
+            service: Full name of a service; empty for the server as a whole.
+
+        Raises:
+            NotReady: it does not after `timeout`; the message has what it said last.
+            ArgusError: it never will, such as with a wrong API key.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        last: ServingStatus | ArgusError | None = None
+        while (remaining := seconds_left(deadline)) is None or remaining > 0:
+            try:
+                if (last := self.health(service, timeout=remaining)) is ServingStatus.SERVING:
+                    return
+            except ArgusError as error:
+                if not retry_health(error):
+                    raise
+                last = error
+            remaining = seconds_left(deadline)
+            self._connection.sleep(POLL_SECONDS if remaining is None else min(POLL_SECONDS, remaining))
+        raise not_ready(self._connection.config.target, service, timeout, last)
+
+    def _keep(self, stream: Publisher | Subscription) -> None:
+        self._streams = [kept for kept in self._streams if kept.state is not ConnectionState.CLOSED]
+        self._streams.append(stream)
