@@ -32,7 +32,7 @@ class DeviceProfile:
     memory_fraction: float
 
 
-CPU: Final = DeviceProfile("CPU", "cpu", 64, 15, 0, "highest", 1.0)
+CPU: Final = DeviceProfile("CPU", "cpu", 64, 45, 0, "highest", 1.0)
 GENERIC: Final = DeviceProfile("generic", "cuda", 16, 64, 4, "highest", 0.75)
 V100: Final = DeviceProfile("V100", "cuda", 64, 256, 16, "high", 0.90)
 RTX_3090: Final = DeviceProfile("RTX 3090", "cuda", 32, 128, 8, "medium", 0.85)
