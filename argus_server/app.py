@@ -31,7 +31,7 @@ from argus_server.services.ingest import IngestServicer
 from argus_server.services.prediction import PredictionServicer
 from argus_server.services.registration import register
 from argus_server.settings import ServerSettings, split_address
-from argus_server.shard import Shard
+from argus_server.shard import SILENT_STEPS, SILENT_STEPS_IN_EVENT_TIME, Shard
 from argus_server.snapshot.builder import Provenance, SnapshotBuilder
 from argus_server.snapshot.hub import Hub
 from argus_server.telemetry.collector import FleetGauges
@@ -111,7 +111,12 @@ class ArgusServer:
         settings = self._settings
         self._hub = Hub(self._clock.now_ms, settings.heartbeat_seconds)
         shard = Shard(
-            self.window, self._models, self._tables, settings.cores, 3600 * settings.retention_hours
+            self.window,
+            self._models,
+            self._tables,
+            settings.cores,
+            3600 * settings.retention_hours,
+            settings.silent_steps or (SILENT_STEPS_IN_EVENT_TIME if self._event_clock else SILENT_STEPS),
         )
         self.engine = Engine(
             shard=shard,

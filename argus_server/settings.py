@@ -70,6 +70,11 @@ class ServerSettings(BaseSettings):
         gt=0,
         description="forget a server that has been silent for this long; it counts as offline until then",
     )
+    silent_steps: int | None = Field(
+        None,
+        gt=0,
+        description="a server that has sent nothing for more steps than this is offline; 3, or 12 with an event clock",
+    )
     max_servers: int = Field(10_000, gt=0, le=1_000_000, description="servers the fleet may have")
     max_batch_rows: int = Field(10_000, gt=0, le=10_000, description="rows a batch may have")
     max_batch_bytes: int = Field(4 << 20, gt=1024, le=64 << 20, description="bytes a batch may have")

@@ -19,6 +19,8 @@ from argus_server.window.fleet_window import FleetWindow
 
 # A server that has sent nothing for this many steps has stopped sending.
 SILENT_STEPS: Final = 3
+# Event time runs with whoever is ahead, and recordings of a fleet rarely end in the same minute.
+SILENT_STEPS_IN_EVENT_TIME: Final = 12
 
 
 class Shard:
@@ -32,6 +34,7 @@ class Shard:
         tables: Risk tables.
         cores: CPU cores by server name, where known.
         retention_seconds: Servers silent for longer are forgotten.
+        silent_steps: A server that has sent nothing for more steps than this has stopped sending.
     """
 
     def __init__(
@@ -41,12 +44,14 @@ class Shard:
         tables: RiskTables,
         cores: Mapping[str, int],
         retention_seconds: float,
+        silent_steps: int = SILENT_STEPS,
     ) -> None:
         self.window = window
         self._models = models
         self._tables = tables
         self._cores = dict(cores)
         self._retention_ms = int(1000 * retention_seconds)
+        self._silence_ms = silent_steps * 1000 * window.step_seconds
 
     def silent(self, now_ms: int) -> frozenset[str]:
         """Names of the servers that have stopped sending."""
@@ -105,10 +110,6 @@ class Shard:
                 "enrich": scored - forecast_at,
             },
         )
-
-    @property
-    def _silence_ms(self) -> int:
-        return SILENT_STEPS * 1000 * self.window.step_seconds
 
     def _known_cores(self, names: tuple[str, ...]) -> npt.NDArray[np.float32]:
         if not self._cores:

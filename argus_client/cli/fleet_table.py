@@ -13,16 +13,34 @@ from rich.text import Text
 from argus_client import DisplayMetric, FleetSnapshot, ServerPrediction
 
 _ARROWS: Final = {"increasing": "\u2191", "decreasing": "\u2193", "stable": "\u2192"}
-_COLUMNS: Final = ("cpu", "memory", "iowait", "swap", "load", "disk", "net_in", "net_out")
+# In the order in which they go when the terminal is narrow: the last ones first.
+_METRICS: Final = (
+    ("cpu", "CPU %"),
+    ("memory", "mem %"),
+    ("disk", "disk %"),
+    ("iowait", "I/O wait"),
+    ("load", "load"),
+    ("swap", "swap %"),
+    ("net_in", "in MB/s"),
+    ("net_out", "out MB/s"),
+)
+_METRIC_WIDTH: Final = 12
+_FIXED_WIDTH: Final = 80
 
 
 def fleet_table(
-    snapshot: FleetSnapshot, *, rows: int | None = None, connection: str = "", now_ms: int | None = None
+    snapshot: FleetSnapshot,
+    *,
+    width: int,
+    rows: int | None = None,
+    connection: str = "",
+    now_ms: int | None = None,
 ) -> RenderableType:
     """The fleet riskiest first: now, in 30 minutes, what is expected to break, and where the forecast is from.
 
     Args:
         snapshot: What to show.
+        width: Characters per line; a narrow terminal gets fewer columns.
         rows: At most that many servers; all if not given.
         connection: State of the connection, if it is a live one.
         now_ms: Unix milliseconds, to tell the age of the forecast; now if not given.
@@ -33,7 +51,7 @@ def fleet_table(
     if not snapshot.servers:
         parts.append(Text("No servers yet. Send metrics: argus host, argus replay FILE or argus simulate."))
         return Group(*parts)
-    parts.append(_servers(snapshot, rows))
+    parts.append(_servers(snapshot, rows, width))
     return Group(*parts)
 
 
@@ -62,28 +80,29 @@ def _headline(snapshot: FleetSnapshot, connection: str, now_ms: int | None) -> T
     return line
 
 
-def _servers(snapshot: FleetSnapshot, rows: int | None) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, expand=False)
-    table.add_column("risk", justify="right", no_wrap=True)
-    table.add_column("level", no_wrap=True)
-    table.add_column("server", no_wrap=True, max_width=32)
-    table.add_column("cause", max_width=60)
-    for name in ("CPU %", "mem %", "I/O wait", "swap %", "load", "disk %", "in MB/s", "out MB/s"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("next breach", no_wrap=True)
-    table.add_column("source", no_wrap=True)
-    shown = list(snapshot.servers.values())[:rows]
-    for server in shown:
+def _servers(snapshot: FleetSnapshot, rows: int | None, width: int) -> Table:
+    shown_metrics = _METRICS[: max((width - _FIXED_WIDTH) // _METRIC_WIDTH, 0)]
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), expand=False)
+    table.add_column("risk", justify="right", no_wrap=True, min_width=4)
+    table.add_column("level", no_wrap=True, min_width=10)
+    table.add_column("server", no_wrap=True, min_width=10, max_width=24)
+    for _, title in shown_metrics:
+        table.add_column(title, justify="right", no_wrap=True, min_width=_METRIC_WIDTH - 1)
+    table.add_column("cause", no_wrap=True, min_width=16, max_width=64)
+    table.add_column("next breach", no_wrap=True, min_width=17)
+    table.add_column("source", no_wrap=True, min_width=8)
+    listed = list(snapshot.servers.values())[:rows]
+    for server in listed:
         table.add_row(
             f"{server.risk_score:.0f}",
             Text(f"{server.alert.emoji} {server.alert.label}", style=server.alert.color),
             Text(server.server_name),
-            Text("; ".join(cause.text for cause in server.causes) or "-", overflow="fold"),
-            *(_metric(server.display_metrics.get(name)) for name in _COLUMNS),
+            *(_metric(server.display_metrics.get(name)) for name, _ in shown_metrics),
+            Text("; ".join(cause.text for cause in server.causes) or "-", overflow="ellipsis"),
             _breach(server),
             Text(str(server.source), style="" if server.source == "TFT" else "yellow"),
         )
-    if left := len(snapshot.servers) - len(shown):
+    if left := len(snapshot.servers) - len(listed):
         table.caption = f"and {left} less risky"
     return table
 
@@ -105,4 +124,4 @@ def _breach(server: ServerPrediction) -> Text:
         when = f"in {breach.minutes:.0f} min"
     else:
         when = f"in {breach.minutes // 60:.0f} h {breach.minutes % 60:02.0f}"
-    return Text(f"{breach.metric} {breach.threshold:g} {when} ({breach.probability:.0%})")
+    return Text(f"{when} ({breach.probability:.0%})")

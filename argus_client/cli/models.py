@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
@@ -21,7 +22,7 @@ def list_models(target: Target = DEFAULT_TARGET, as_json: AsJson = False) -> Non
     with ArgusClient(target) as client:
         found = client.list_models(timeout=60)
     if as_json:
-        typer.echo(json.dumps([model.to_json_dict() for model in found], allow_nan=False))
+        typer.echo(json.dumps([asdict(model) for model in found], allow_nan=False))
         return
     table = Table("name", "revision", "running", "parameters", "wQL", "defect")
     for model in found:

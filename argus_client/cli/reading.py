@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -35,7 +36,8 @@ def snapshot(
     if as_json:
         typer.echo(json.dumps(made.to_json_dict(), allow_nan=False))
     else:
-        Console().print(fleet_table(made))
+        console = Console()
+        console.print(fleet_table(made, width=console.width))
 
 
 def status(target: Target = DEFAULT_TARGET, timeout: Timeout = 10.0, as_json: AsJson = False) -> None:
@@ -43,10 +45,10 @@ def status(target: Target = DEFAULT_TARGET, timeout: Timeout = 10.0, as_json: As
     with ArgusClient(target) as client:
         now = client.get_status(timeout=timeout)
     if as_json:
-        typer.echo(json.dumps(now.to_json_dict(), allow_nan=False))
+        typer.echo(json.dumps(asdict(now), allow_nan=False))
     else:
         console = Console()
-        for name, value in now.to_json_dict().items():
+        for name, value in asdict(now).items():
             text = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else value
             console.print(f"{name.replace('_', ' '):>18}  {text}", markup=False, highlight=False)
     if not as_json and not now.serving:
@@ -80,4 +82,5 @@ def show_live(target: str, *, min_risk: float = 0.0, rows: int = 30) -> None:
         Live(console=console, auto_refresh=False, vertical_overflow="crop") as live,
     ):
         for made in subscription:
-            live.update(fleet_table(made, rows=rows, connection=str(state[0])), refresh=True)
+            table = fleet_table(made, width=console.width, rows=rows, connection=str(state[0]))
+            live.update(table, refresh=True)

@@ -132,7 +132,7 @@ def _channel(address: str) -> grpc.aio.Channel:
 
 def _subscribe(channel: grpc.aio.Channel) -> Any:
     request = prediction_pb2.SubscribeRequest(filter=snapshot_pb2.SnapshotFilter(view=_STANDARD))
-    call = channel.unary_stream(
+    call: Any = channel.unary_stream(
         _METHOD,
         request_serializer=prediction_pb2.SubscribeRequest.SerializeToString,
         response_deserializer=None,

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from argus_client import ArgusClient, Publisher
+from argus_client import ArgusClient, Publisher, PublisherConfig
 from argus_client.samples import METRICS, Samples
 from argus_server.app import ArgusServer
 from argus_server.bench import fleet
@@ -35,7 +35,7 @@ def run(servers: int = 1_000, batch_rows: int = 1_000, seconds: float = 10.0) ->
     with beside(_serve, servers) as server:
         address = answer(server)
         blocks = _blocks(servers)
-        with ArgusClient(address) as client, client.publisher("bench", batch_rows=batch_rows) as publisher:
+        with ArgusClient(address) as client, client.publisher("bench", config=PublisherConfig(batch_rows=batch_rows)) as publisher:
             _publish(publisher, blocks, 0, 3)  # names become known, buffers get their size
             publisher.flush(timeout=60)
             before = publisher.stats.rows_accepted

@@ -88,7 +88,7 @@ async def test_servers_warm_up_on_the_declared_fallback(argus: Running) -> None:
 
 
 async def test_a_server_that_stops_sending_raises_the_highest_alarm(argus: Running) -> None:
-    await feed(argus, history(["dead", "alive"], 30), history(["alive"], 4, START_MS + 30 * STEP_MS))
+    await feed(argus, history(["dead", "alive"], 30), history(["alive"], 13, START_MS + 30 * STEP_MS))
 
     first, second = (await snapshot(argus)).servers
 
