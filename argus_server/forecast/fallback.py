@@ -37,8 +37,12 @@ _DEFAULT_SPREAD: Final[dict[str, tuple[float, float]]] = {
 _LEVEL_STEPS: Final = 12  # the level is the median of the last hour
 _TREND_STEPS: Final = 72  # the trend is read off the last six hours
 _TREND_MIN_OBSERVED: Final = 12
-_DAMPING: Final = 0.97  # per step: an hour ahead a third of the slope is gone
+_DAMPING: Final = 0.93  # per step: a trend goes on for about an hour's worth of steps, then flattens out
 _MIN_CHANGES: Final = 24  # h-step changes needed before they replace the defaults
+# A short past has not seen what the next hours may bring: bands never fall below a share of the defaults, which
+# shrinks from the first of these to the second over a day of observations.
+_DEFAULT_SHARES: Final = (0.5, 0.1)
+_DAY_SECONDS: Final = 86_400.0
 _LAGS: Final = (1, 3, 6, 12, 24, 48, 96)
 _HOUR_SECONDS: Final = 3600.0
 
@@ -58,7 +62,8 @@ def forecast(values: FloatArray, step_seconds: int, horizon: int) -> FloatArray:
     known = ~np.isnan(series)
     level = _level(series, known)
     slope = _slope(series, known)
-    reach = np.cumsum(_DAMPING ** np.arange(1, horizon + 1))  # damped steps travelled after i steps
+    # Damped steps travelled after i steps, from the middle of the hour that the level is the median of.
+    reach = (_LEVEL_STEPS - 1) / 2 + np.cumsum(_DAMPING ** np.arange(1, horizon + 1))
     middle = level[:, :, None] + slope[:, :, None] * reach
     low, high = _spread(series, known, level, step_seconds, horizon)
 
@@ -80,7 +85,7 @@ def _level(series: FloatArray, known: npt.NDArray[np.bool_]) -> FloatArray:
 def _slope(series: FloatArray, known: npt.NDArray[np.bool_]) -> FloatArray:
     """Change per step: the two halves of the recent past, compared by their medians.
 
-    Shrunk to 0 unless the halves differ by more than their own spread, so that noise is no trend.
+    Shrunk to 0 unless the halves differ by more than what is left around the line, so that noise is no trend.
     """
     window = series[:, :, -_TREND_STEPS:]
     seen = known[:, :, -_TREND_STEPS:]
@@ -94,14 +99,14 @@ def _slope(series: FloatArray, known: npt.NDArray[np.bool_]) -> FloatArray:
     old_at = _mean_where(at[None, None, :half], seen[:, :, :half])
     new_at = _mean_where(at[None, None, half:], seen[:, :, half:])
     rise = new_level - old_level
-    noise = _mean_where(np.abs(older - old_level[:, :, None]), seen[:, :, :half]) + _mean_where(
-        np.abs(newer - new_level[:, :, None]), seen[:, :, half:]
-    )
+    raw = rise / np.maximum(new_at - old_at, 1.0)
+    line = old_level[:, :, None] + raw[:, :, None] * (at - old_at[:, :, None])
+    noise = 2.0 * _mean_where(np.abs(window - line), seen)
     trust = np.abs(rise) / (np.abs(rise) + noise + 1e-6)
     enough = (seen[:, :, :half].sum(axis=-1) >= _TREND_MIN_OBSERVED // 2) & (
         seen[:, :, half:].sum(axis=-1) >= _TREND_MIN_OBSERVED // 2
     )
-    slope = rise / np.maximum(new_at - old_at, 1.0) * trust * trust
+    slope = raw * trust * trust
     return np.where(enough, slope, 0.0).astype(np.float32)
 
 
@@ -120,6 +125,8 @@ def _spread(
     widening = np.sqrt(np.maximum(ahead * step_seconds / _HOUR_SECONDS, 0.25))
     low = default[:, :, None] * widening
     high = low.copy()
+    seen_days = np.minimum(known.sum(axis=-1) * step_seconds / _DAY_SECONDS, 1.0)
+    share = (_DEFAULT_SHARES[0] + (_DEFAULT_SHARES[1] - _DEFAULT_SHARES[0]) * seen_days)[:, :, None]
     previous_low = np.zeros_like(level)
     previous_high = np.zeros_like(level)
     steps = series.shape[-1]
@@ -136,8 +143,11 @@ def _spread(
         scope = (ahead >= lag) & (ahead < end)
         growth = np.sqrt(ahead[scope] / lag)
         enough = (counted >= _MIN_CHANGES)[:, :, None]
-        low[:, :, scope] = np.where(enough, previous_low[:, :, None] * growth, low[:, :, scope])
-        high[:, :, scope] = np.where(enough, previous_high[:, :, None] * growth, high[:, :, scope])
+        least = share * low[:, :, scope]
+        own_low = np.maximum(previous_low[:, :, None] * growth, least)
+        own_high = np.maximum(previous_high[:, :, None] * growth, least)
+        low[:, :, scope] = np.where(enough, own_low, low[:, :, scope])
+        high[:, :, scope] = np.where(enough, own_high, high[:, :, scope])
     return np.maximum.accumulate(low, axis=-1), np.maximum.accumulate(high, axis=-1)
 
 

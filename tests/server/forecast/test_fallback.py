@@ -77,7 +77,7 @@ def test_bands_follow_the_servers_own_changes_once_known() -> None:
     values[1, :, CPU] = rng.normal(50.0, 8.0, 288)
     cpu = fallback.forecast(values, 300, 96)[:, CPU]
     width = cpu[:, 47, P90] - cpu[:, 47, P10]
-    assert width[0] < 6.0
+    assert width[0] < 10.0
     assert width[1] > 3.0 * width[0]
 
 
