@@ -35,7 +35,10 @@ def run(servers: int = 1_000, batch_rows: int = 1_000, seconds: float = 10.0) ->
     with beside(_serve, servers) as server:
         address = answer(server)
         blocks = _blocks(servers)
-        with ArgusClient(address) as client, client.publisher("bench", config=PublisherConfig(batch_rows=batch_rows)) as publisher:
+        with (
+            ArgusClient(address) as client,
+            client.publisher("bench", config=PublisherConfig(batch_rows=batch_rows)) as publisher,
+        ):
             _publish(publisher, blocks, 0, 3)  # names become known, buffers get their size
             publisher.flush(timeout=60)
             before = publisher.stats.rows_accepted

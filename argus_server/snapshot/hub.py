@@ -152,12 +152,12 @@ class Subscription:
         finally:
             hub.subscriptions.discard(self)
 
-    def encode(self, snapshot: Snapshot) -> tuple[bool, tuple[bytes, ...]]:
-        """Whether the reader gets a delta, and the payloads of its parts."""
+    def encode(self, snapshot: Snapshot) -> tuple[bytes, ...]:
+        """The messages that bring the reader to a snapshot, from what it holds if that is known."""
         base = self._hub.index_of(self.revision) if self.revision else None
         if base is None:
-            return False, updates.whole(snapshot, self._wanted)
-        return True, updates.delta(snapshot, self._wanted, base)
+            return updates.whole(snapshot, self._wanted)
+        return updates.delta(snapshot, self._wanted, base)
 
     async def _update(self, snapshot: Snapshot) -> AsyncIterator[bytes]:
         held = self.revision
@@ -171,13 +171,12 @@ class Subscription:
         skipped = snapshot.revision - held - 1 if held else 0
         if not self._is_encoded(snapshot):
             await asyncio.get_running_loop().run_in_executor(None, self.encode, snapshot)
-        is_delta, parts = self.encode(snapshot)
+        first, *others = self.encode(snapshot)
         self._hub.counters.skipped_revisions += skipped
         self.revision = snapshot.revision
-        for number, payload in enumerate(parts):
-            yield updates.response(
-                payload, is_delta=is_delta, skipped_revisions=skipped if number == 0 else 0
-            )
+        yield updates.with_skipped(first, skipped) if skipped else first
+        for message in others:
+            yield message
 
     def _is_encoded(self, snapshot: Snapshot) -> bool:
         base = self.revision if self._hub.index_of(self.revision) else 0

@@ -24,27 +24,28 @@ _REMOVED_SERVERS: Final = prediction_pb2.SnapshotPart.DESCRIPTOR.fields_by_name[
 
 
 def whole(snapshot: Snapshot, wanted: Filter) -> tuple[bytes, ...]:
-    """Payloads of the `SnapshotPart`s that hand over everything the filter leaves."""
-    if (parts := snapshot.cached_update((wanted, 0))) is None:
-        parts = tuple(_parts(snapshot, wanted, snapshot.index.members(wanted), [], base_revision=0))
-        snapshot.keep_update((wanted, 0), parts)
-    return parts
+    """The `SubscribeResponse`s that hand over everything the filter leaves; readers with the same wish share them."""
+    if (messages := snapshot.cached_update((wanted, 0))) is None:
+        parts = _parts(snapshot, wanted, snapshot.index.members(wanted), [], base_revision=0)
+        messages = tuple(encoding.delimited(_SNAPSHOT, part) for part in parts)
+        snapshot.keep_update((wanted, 0), messages)
+    return messages
 
 
 def delta(snapshot: Snapshot, wanted: Filter, base: SnapshotIndex) -> tuple[bytes, ...]:
-    """Payloads of the `SnapshotPart`s that bring a reader from `base` to `snapshot`."""
+    """The `SubscribeResponse`s that bring a reader from `base` to `snapshot`; shared likewise."""
     key = (wanted, base.revision)
-    if (parts := snapshot.cached_update(key)) is None:
-        parts = tuple(_delta_parts(snapshot, wanted, base))
-        snapshot.keep_update(key, parts)
-    return parts
+    if (messages := snapshot.cached_update(key)) is None:
+        messages = tuple(encoding.delimited(_DELTA, part) for part in _delta_parts(snapshot, wanted, base))
+        snapshot.keep_update(key, messages)
+    return messages
 
 
-def response(payload: bytes, *, is_delta: bool, skipped_revisions: int) -> bytes:
-    """A `SubscribeResponse` around a part; the skip count is the reader's own, the payload is shared."""
-    if skipped_revisions:
-        payload += prediction_pb2.SnapshotPart(skipped_revisions=skipped_revisions).SerializeToString()
-    return encoding.delimited(_DELTA if is_delta else _SNAPSHOT, payload)
+def with_skipped(message: bytes, skipped_revisions: int) -> bytes:
+    """The same response for a reader that has missed revisions: the count is its own, the rest is copied."""
+    response = prediction_pb2.SubscribeResponse.FromString(message)
+    getattr(response, response.WhichOneof("event") or "delta").skipped_revisions = skipped_revisions
+    return response.SerializeToString()
 
 
 def _delta_parts(snapshot: Snapshot, wanted: Filter, base: SnapshotIndex) -> Iterator[bytes]:

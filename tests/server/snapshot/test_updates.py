@@ -16,6 +16,15 @@ from argus_server.snapshot.snapshot import Snapshot
 from tests.server.snapshot.snapshots import HORIZON, quantiles, snapshot
 
 
+def part_of(message: bytes) -> prediction_pb2.SnapshotPart:
+    """The part that a response carries."""
+    response = prediction_pb2.SubscribeResponse.FromString(message)
+    kind = response.WhichOneof("event")
+    part: prediction_pb2.SnapshotPart = getattr(response, str(kind))
+    assert (kind == "delta") == bool(part.base_revision)
+    return part
+
+
 @dataclass
 class Reader:
     """Holds what the contract tells a reader to hold."""
@@ -23,8 +32,8 @@ class Reader:
     servers: dict[str, snapshot_pb2.ServerPrediction] = field(default_factory=dict)
     revision: int = 0
 
-    def apply(self, payloads: tuple[bytes, ...]) -> None:
-        parts = [prediction_pb2.SnapshotPart.FromString(payload) for payload in payloads]
+    def apply(self, messages: tuple[bytes, ...]) -> None:
+        parts = [part_of(message) for message in messages]
         assert [part.part for part in parts] == list(range(len(parts)))
         assert [part.last for part in parts] == [False] * (len(parts) - 1) + [True]
         if parts[0].base_revision:
@@ -41,7 +50,7 @@ class Reader:
 def test_a_whole_snapshot_is_riskiest_first_and_has_the_fleet_in_its_first_part() -> None:
     parts = updates.whole(snapshot({"a": 10, "b": 90, "c": 50}), Filter())
 
-    part = prediction_pb2.SnapshotPart.FromString(parts[0])
+    part = part_of(parts[0])
     assert [server.server_name for server in part.servers] == ["b", "c", "a"]
     assert part.summary.total_servers == 3
     assert part.environment.incident_probability_8h == 0.5
@@ -58,9 +67,7 @@ def test_a_whole_snapshot_is_riskiest_first_and_has_the_fleet_in_its_first_part(
 )
 def test_views_carry_their_share_of_the_forecast(view: int, steps: int) -> None:
     series = quantiles(1)
-    part = prediction_pb2.SnapshotPart.FromString(
-        updates.whole(snapshot({"a": 1}, series=series), Filter(view=view))[0]
-    )
+    part = part_of(updates.whole(snapshot({"a": 1}, series=series), Filter(view=view))[0])
 
     forecasts = part.servers[0].forecasts
     assert len(forecasts) == (len(METRICS) if steps else 0)
@@ -75,10 +82,8 @@ def test_a_large_snapshot_comes_in_parts_of_at_most_a_mebibyte() -> None:
     parts = updates.whole(made, Filter(view=snapshot_pb2.SNAPSHOT_VIEW_FULL))
 
     assert len(parts) > 2
-    for payload in parts:
-        assert (
-            len(updates.response(payload, is_delta=False, skipped_revisions=2**60)) <= updates.MAX_PART_BYTES
-        )
+    for message in parts:
+        assert len(updates.with_skipped(message, 2**60)) <= updates.MAX_PART_BYTES
     reader = Reader()
     reader.apply(parts)
     assert set(reader.servers) == set(scores)
@@ -90,7 +95,7 @@ def test_a_delta_carries_only_what_has_changed() -> None:
 
     parts = updates.delta(second, Filter(), first.index)
 
-    part = prediction_pb2.SnapshotPart.FromString(parts[0])
+    part = part_of(parts[0])
     assert [server.server_name for server in part.servers] == ["c"]
     assert part.base_revision == 1
     assert not part.removed_servers
@@ -100,7 +105,7 @@ def test_a_delta_names_servers_that_left_the_fleet_or_fell_below_the_filter() ->
     first = snapshot({"gone": 95, "calm": 80, "still": 70, "rising": 10}, 1)
     second = snapshot({"calm": 20, "still": 70, "rising": 75}, 2, changed=["calm"], changed_at={"still": 1})
 
-    part = prediction_pb2.SnapshotPart.FromString(updates.delta(second, Filter(min_risk=60), first.index)[0])
+    part = part_of(updates.delta(second, Filter(min_risk=60), first.index)[0])
 
     assert list(part.removed_servers) == ["calm", "gone"]
     # rising has not changed in revision 2 as far as the rows know, yet it is new to this reader
@@ -113,15 +118,12 @@ def test_readers_with_the_same_wish_share_the_same_bytes() -> None:
 
 
 def test_the_skip_count_is_the_readers_own() -> None:
-    made = snapshot({"a": 1})
-    payload = updates.whole(made, Filter())[0]
+    shared = updates.whole(snapshot({"a": 1}), Filter())[0]
 
-    message = prediction_pb2.SubscribeResponse.FromString(
-        updates.response(payload, is_delta=False, skipped_revisions=7)
-    )
+    part = part_of(updates.with_skipped(shared, 7))
 
-    assert message.snapshot.skipped_revisions == 7
-    assert message.snapshot.servers[0].server_name == "a"
+    assert (part.skipped_revisions, part.servers[0].server_name) == (7, "a")
+    assert part_of(shared).skipped_revisions == 0
 
 
 fleets = st.dictionaries(
