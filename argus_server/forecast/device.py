@@ -7,6 +7,8 @@ from typing import Final, Literal
 
 import torch
 
+from argus_server.forecast.allocator import keep_freed_memory
+
 
 @dataclass(frozen=True, slots=True)
 class DeviceProfile:
@@ -15,7 +17,7 @@ class DeviceProfile:
     Attributes:
         name: Name of the profile.
         device: torch device string.
-        train_servers: Server windows per training batch.
+        train_servers: Servers per training batch; a batch holds `SERIES_PER_SERVER` series of each.
         infer_servers: Servers per forward pass; on a CPU small enough for its caches and to let other
             threads run between passes.
         workers: Data loading workers that pay off while training.
@@ -41,6 +43,9 @@ A100: Final = DeviceProfile("A100", "cuda", 128, 512, 32, "high", 0.90)
 H100: Final = DeviceProfile("H100", "cuda", 256, 1024, 32, "high", 0.90)
 H200: Final = DeviceProfile("H200", "cuda", 512, 2048, 32, "high", 0.90)
 
+# Metrics that a real server in the training files has live, on average and rounded.
+SERIES_PER_SERVER: Final = 8
+
 PROFILES: Final[tuple[DeviceProfile, ...]] = (CPU, GENERIC, V100, RTX_3090, RTX_4090, A100, H100, H200)
 
 # An unknown card gets the profile of the best known card with no more compute capability.
@@ -62,6 +67,15 @@ def profile_for(device_name: str, capability: tuple[int, int]) -> DeviceProfile:
         if capability >= least:
             return profile
     return GENERIC
+
+
+def prepare(profile: DeviceProfile) -> None:
+    """Set the process up for a profile: product precision and memory share on CUDA, kept buffers on a CPU."""
+    if profile.device == "cpu":
+        keep_freed_memory()
+        return
+    torch.set_float32_matmul_precision(profile.matmul_precision)
+    torch.cuda.set_per_process_memory_fraction(profile.memory_fraction)
 
 
 def detect() -> DeviceProfile:

@@ -13,9 +13,8 @@ import torch
 from torch import Tensor
 
 from argus_server.forecast import fallback, features, quantiles
-from argus_server.forecast.allocator import keep_freed_memory
 from argus_server.forecast.artifact import LoadedModel
-from argus_server.forecast.device import DeviceProfile
+from argus_server.forecast.device import DeviceProfile, prepare
 from argus_server.forecast.features import FeatureSchema
 from argus_server.forecast.frame import Forecast, Source
 from argus_server.forecast.scaling import FloatArray
@@ -48,10 +47,8 @@ class Forecaster:
         if model is not None:
             # The loaded module is this forecaster's own: moving it touches nobody else's.
             self._module = model.module.to(profile.device)
-        cores = 1
-        if profile.device == "cpu":
-            keep_freed_memory()
-            cores = usable_cores()
+        prepare(profile)
+        cores = usable_cores() if profile.device == "cpu" else 1
         self._workers = ThreadPoolExecutor(cores, "forecast", initializer=_use_one_core)
 
     @property

@@ -281,14 +281,16 @@ class TemporalFusionTransformer(nn.Module):
         quantiles: Tensor = raw[..., :outputs].reshape(series, horizon, config.targets, levels)
         if not config.baselines or baselines is None:
             return quantiles
-        logits = raw[..., outputs:].unflatten(-1, (config.baselines + 1, config.patch_length))
-        # A softmax over so few elements is quicker by hand; the clamp keeps exp finite.
-        shares = torch.exp(logits.clamp(-20.0, 20.0))
-        weighted = (shares[..., :-1, :] * baselines.reshape(*logits.shape[:2], config.baselines, -1)).sum(
-            dim=-2
-        )
-        mix = weighted / shares.sum(dim=-2)
-        forecast: Tensor = quantiles.add_(mix.reshape(series, horizon, 1, 1))
+        # A softmax over so few elements is quicker by hand, slice by slice; the clamp keeps exp finite.
+        shares = torch.exp(raw[..., outputs:].clamp(-20.0, 20.0))
+        shares = shares.view(series, config.decoder_tokens, config.baselines + 1, config.patch_length)
+        given = baselines.reshape(series, config.decoder_tokens, config.baselines, config.patch_length)
+        weighted, total = shares[:, :, 0] * given[:, :, 0], shares[:, :, -1]
+        for index in range(config.baselines):
+            total = total + shares[:, :, index]
+            if index:
+                weighted = torch.addcmul(weighted, shares[:, :, index], given[:, :, index])
+        forecast: Tensor = quantiles.add_((weighted / total).view(series, horizon, 1, 1))
         return forecast
 
 

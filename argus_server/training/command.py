@@ -44,7 +44,7 @@ def train(
     lstm_layers: Annotated[int, typer.Option(min=1, help="Layers of each LSTM.")] = 1,
     dropout: Annotated[float, typer.Option(min=0.0, max=0.9, help="Dropout while training.")] = 0.1,
     learning_rate: Annotated[float, typer.Option(min=1e-6, help="Peak learning rate.")] = 2e-3,
-    series: Annotated[int, typer.Option(min=1, help="Series per batch.")] = 512,
+    series: Annotated[int, typer.Option(min=0, help="Series per batch; 0 for what suits the device.")] = 0,
     holdout: Annotated[
         str, typer.Option(help="Comma-separated servers that training must not see; the figures are theirs.")
     ] = "",
@@ -57,6 +57,7 @@ def train(
     try:
         import torch
 
+        from argus_server.forecast.device import SERIES_PER_SERVER, detect
         from argus_server.training.corpus import CorpusError
         from argus_server.training.fit import TrainingConfig
         from argus_server.training.module import OptimizerConfig
@@ -81,7 +82,7 @@ def train(
         patience=patience,
         seed=seed,
         optimizer=OptimizerConfig(learning_rate=learning_rate),
-        sampling=SamplingConfig(series=series),
+        sampling=SamplingConfig(series=series or detect().train_servers * SERIES_PER_SERVER),
     )
     console = Console(stderr=True, quiet=json_output)
     columns = (

@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 import lightning
-import torch
 from lightning.pytorch.callbacks import Callback, EarlyStopping
 from torch.utils.data import DataLoader
 
-from argus_server.forecast.allocator import keep_freed_memory
+from argus_server.forecast.device import detect, prepare
 from argus_server.forecast.features import FeatureSchema, model_config
+from argus_server.forecast.forecaster import usable_cores
 from argus_server.forecast.tft import TemporalFusionTransformer
 from argus_server.training.corpus import History
 from argus_server.training.module import BestWeights, ForecastTraining, OptimizerConfig
@@ -117,7 +117,8 @@ def fit(
         ValueError: Too little data is left for training or validation.
     """
     _quiet()
-    keep_freed_memory()
+    profile = detect()
+    prepare(profile)
     # Global generators drive weight initialisation and dropout; Lightning seeds Python, NumPy and torch.
     lightning.seed_everything(config.seed, workers=True, verbose=False)
     usable = [h for h in histories if h.name not in set(holdout)]
@@ -157,7 +158,8 @@ def fit(
     callbacks: list[Callback] = [best, EarlyStopping("validation_loss", patience=config.patience)]
     if on_progress is not None:
         callbacks.append(_Report(on_progress, best))
-    accelerator = "gpu" if torch.cuda.is_available() else "cpu"
+    accelerator = "gpu" if profile.device == "cuda" else "cpu"
+    workers = min(profile.workers, max(usable_cores() - 1, 0))
     trainer = lightning.Trainer(
         max_epochs=config.epochs,
         max_time=timedelta(minutes=config.minutes) if config.minutes is not None else None,
@@ -174,7 +176,8 @@ def fit(
     started = time.monotonic()
     trainer.fit(
         module,
-        DataLoader(train_windows, batch_size=None),
+        # Workers live as long as the fit: each keeps count of its passes, and no pass repeats another.
+        DataLoader(train_windows, batch_size=None, num_workers=workers, persistent_workers=workers > 0),
         DataLoader(validation_windows, batch_size=None),
     )
     if best.epoch < 0:

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
-from torch.utils.data import IterableDataset
+from torch.utils.data import IterableDataset, get_worker_info
 
 from argus_server.forecast import features
 from argus_server.forecast.features import MODELLED, MODELLED_COLUMNS, FeatureSchema
@@ -121,9 +121,11 @@ class WindowSampler(IterableDataset[Batch]):
         return self._batches
 
     def __iter__(self) -> Iterator[Batch]:
-        rng = np.random.default_rng((self._seed, 0 if self._fixed else self._pass))
+        worker = get_worker_info()
+        number, workers = (worker.id, worker.num_workers) if worker is not None else (0, 1)
+        rng = np.random.default_rng((self._seed, 0 if self._fixed else self._pass, number))
         self._pass += 1
-        for _ in range(self._batches):
+        for _ in range(number, self._batches, workers):
             yield self._batch(rng)
 
     def _batch(self, rng: np.random.Generator) -> Batch:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch.utils.data import DataLoader
 
 from argus_server.forecast.features import MODELLED, FeatureSchema
 from argus_server.training import corpus
@@ -51,6 +52,17 @@ def test_passes_differ_unless_fixed(histories: list[History]) -> None:
     assert flat(next(iter(fresh))) != flat(next(iter(fresh)))
     fixed = WindowSampler(histories, SCHEMA, config, batches=1, seed=1, fixed=True)
     assert flat(next(iter(fixed))) == flat(next(iter(fixed)))
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_workers_share_a_pass_without_repeating(histories: list[History]) -> None:
+    config = SamplingConfig(series=16)
+    windows = WindowSampler(histories, SCHEMA, config, batches=5, seed=1)
+    loader = DataLoader(windows, batch_size=None, num_workers=2, persistent_workers=True)
+    first = [flat(batch) for batch in loader]
+    second = [flat(batch) for batch in loader]
+    assert len(first) == len(second) == 5
+    assert len(set(first + second)) == 10
 
 
 def test_only_measured_metrics_are_targets(histories: list[History]) -> None:
