@@ -6,6 +6,8 @@ import asyncio
 import json
 import logging
 import signal
+import sys
+import threading
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -52,6 +54,12 @@ def server(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the addresses as one JSON line when ready.")
     ] = False,
+    stop_on_eof: Annotated[
+        bool,
+        typer.Option(
+            "--stop-on-eof", help="Drain when standard input ends: a server that dies with its parent."
+        ),
+    ] = False,
 ) -> None:
     """Run the Argus server.
 
@@ -89,13 +97,13 @@ def server(
         level=settings.log_level.upper(), format="%(asctime)s %(levelname)-7s %(name)s: %(message)s"
     )
     try:
-        asyncio.run(_serve(settings, as_json))
+        asyncio.run(_serve(settings, as_json, stop_on_eof))
     except (OSError, ValueError) as error:
         typer.echo(f"argus server: {error}", err=True)
         raise typer.Exit(1) from None
 
 
-async def _serve(settings: Any, as_json: bool) -> None:
+async def _serve(settings: Any, as_json: bool, stop_on_eof: bool) -> None:
     from argus_server.app import ArgusServer
 
     server = ArgusServer(settings)
@@ -114,7 +122,14 @@ async def _serve(settings: Any, as_json: bool) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    if stop_on_eof:
+        threading.Thread(target=_await_eof, args=(loop, stop), daemon=True).start()
     await stop.wait()
     _LOG.info("draining: telling clients, at most %g s", settings.drain_seconds)
     await server.drain()
     _LOG.info("stopped")
+
+
+def _await_eof(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
+    sys.stdin.read()
+    loop.call_soon_threadsafe(stop.set)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 import subprocess
 import sys
 import threading
@@ -17,7 +16,7 @@ from rich.console import Console
 
 from argus_client import ArgusError
 from argus_client.adapters import Source
-from argus_client.cli.feeding import feed, unique_source_id
+from argus_client.cli.feeding import feed, interruptible, unique_source_id
 from argus_client.cli.reading import show_live
 
 _STOP_SECONDS: Final = 15.0
@@ -70,23 +69,28 @@ def demo(
             markup=False,
             highlight=False,
         )
-        if seconds:
-            timer = threading.Timer(seconds, signal.raise_signal, (signal.SIGINT,))
-            timer.daemon = True
-            timer.start()
-        try:
-            show_live(server.target)
-        except KeyboardInterrupt:
-            console.print("stopping")
+        with interruptible() as interrupted:
+            show_live(server.target, stop=interrupted, seconds=seconds or None)
+        console.print("stopping")
 
 
 @contextmanager
 def _server(listen: str, metrics_listen: str) -> Iterator[_Server]:
     """Runs `argus server` as a process of its own."""
     command = [sys.executable, "-m", "argus_client.cli", "server", "--json", "--log-level", "warning"]
-    command += ["--listen", listen, "--metrics-listen", metrics_listen, "--tick-seconds", "2"]
+    command += [
+        "--stop-on-eof",
+        "--listen",
+        listen,
+        "--metrics-listen",
+        metrics_listen,
+        "--tick-seconds",
+        "2",
+    ]
     # A session of its own: Ctrl-C in the terminal reaches the demo, which then drains the server.
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    process = subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
     try:
         assert process.stdout is not None
         line = process.stdout.readline()

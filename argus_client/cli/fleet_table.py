@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import Final
 
@@ -25,7 +26,7 @@ _METRICS: Final = (
     ("net_out", "out MB/s"),
 )
 _METRIC_WIDTH: Final = 12
-_FIXED_WIDTH: Final = 80
+_FIXED_WIDTH: Final = 112
 
 
 def fleet_table(
@@ -82,19 +83,19 @@ def _headline(snapshot: FleetSnapshot, connection: str, now_ms: int | None) -> T
 
 def _servers(snapshot: FleetSnapshot, rows: int | None, width: int) -> Table:
     shown_metrics = _METRICS[: max((width - _FIXED_WIDTH) // _METRIC_WIDTH, 0)]
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), expand=False)
-    table.add_column("risk", justify="right", no_wrap=True, min_width=4)
-    table.add_column("level", no_wrap=True, min_width=10)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), width=width)
+    table.add_column("risk", justify="right", no_wrap=True, width=4)
+    table.add_column("level", no_wrap=True, width=19)
     table.add_column("server", no_wrap=True, min_width=10, max_width=24)
     for _, title in shown_metrics:
-        table.add_column(title, justify="right", no_wrap=True, min_width=_METRIC_WIDTH - 1)
-    table.add_column("cause", no_wrap=True, min_width=16, max_width=64)
-    table.add_column("next breach", no_wrap=True, min_width=17)
-    table.add_column("source", no_wrap=True, min_width=8)
+        table.add_column(title, justify="right", no_wrap=True, width=_METRIC_WIDTH - 1)
+    table.add_column("cause", no_wrap=True, min_width=16, ratio=1)
+    table.add_column("next breach", no_wrap=True, width=17)
+    table.add_column("source", no_wrap=True, width=8)
     listed = list(snapshot.servers.values())[:rows]
     for server in listed:
         table.add_row(
-            f"{server.risk_score:.0f}",
+            f"{math.floor(server.risk_score)}",
             Text(f"{server.alert.emoji} {server.alert.label}", style=server.alert.color),
             Text(server.server_name),
             *(_metric(server.display_metrics.get(name)) for name, _ in shown_metrics),

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
+from contextlib import suppress
 from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 from rich.console import Console
 from rich.live import Live
 
-from argus_client import ArgusClient, ArgusError, ConnectionState, View
+from argus_client import ArgusClient, ArgusError, ConnectionState, DeadlineExceeded, FleetSnapshot, View
+from argus_client.cli.feeding import interruptible
 from argus_client.cli.fleet_table import fleet_table
 from argus_client.cli.options import DEFAULT_TARGET, AsJson, Target, Timeout
+
+_REDRAW_SECONDS: Final = 1.0
 
 
 def snapshot(
@@ -65,13 +71,17 @@ def watch(
     rows: Annotated[int, typer.Option(min=1, help="Servers to show.")] = 30,
 ) -> None:
     """Show the fleet live until Ctrl-C; it reconnects by itself."""
-    show_live(target, min_risk=min_risk, rows=rows)
+    with interruptible() as stop:
+        show_live(target, stop=stop, min_risk=min_risk, rows=rows)
 
 
-def show_live(target: str, *, min_risk: float = 0.0, rows: int = 30) -> None:
-    """Draws every snapshot of a server until interrupted."""
+def show_live(
+    target: str, *, stop: threading.Event, seconds: float | None = None, min_risk: float = 0.0, rows: int = 30
+) -> None:
+    """Draws every snapshot of a server until `stop` is set or the time is over."""
     console = Console()
     state = [ConnectionState.CONNECTING]
+    until = None if seconds is None else time.monotonic() + seconds
 
     def note(now: ConnectionState, error: ArgusError | None) -> None:
         state[0] = now
@@ -81,6 +91,13 @@ def show_live(target: str, *, min_risk: float = 0.0, rows: int = 30) -> None:
         client.subscribe(view=View.SUMMARY, min_risk=min_risk, on_state_change=note) as subscription,
         Live(console=console, auto_refresh=False, vertical_overflow="crop") as live,
     ):
-        for made in subscription:
-            table = fleet_table(made, width=console.width, rows=rows, connection=str(state[0]))
-            live.update(table, refresh=True)
+        made: FleetSnapshot | None = None
+        while not stop.is_set() and (until is None or time.monotonic() < until):
+            # Without news the age of what is shown and the state of the connection are drawn anew.
+            with suppress(DeadlineExceeded):
+                made = subscription.next_snapshot(timeout=_REDRAW_SECONDS)
+            if made is not None:
+                table = fleet_table(made, width=console.width, rows=rows, connection=str(state[0]))
+                live.update(table, refresh=True)
+            else:
+                live.update(f"{state[0]} to {target}", refresh=True)
