@@ -42,7 +42,7 @@ format: setup $(BUF)  ## Mend what lint can mend
 
 types: setup  ## mypy on everything, pyright on the client
 	$(BIN)/mypy
-	$(BIN)/pyright argus_client
+	$(BIN)/pyright --pythonpath $(BIN)/python argus_client
 
 proto: $(VENV)-proto/.installed  ## Regenerate the stubs from the contract
 	PATH="$(CURDIR)/$(VENV)-proto/bin:$$PATH" $(VENV)-proto/bin/python proto/generate.py

@@ -6,10 +6,10 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from argus.v1 import admin_pb2, snapshot_pb2
 from argus_server.errors import FailedPrecondition, NotFound
@@ -207,8 +207,14 @@ class ModelControl:
         described.revision = model.revision
         described.parameters = sum(parameter.numel() for parameter in model.module.parameters())
         described.trained_at_ms = int(model.training_info.get("trained_at_ms", 0))
-        described.wql = float(model.metrics.get("wql", 0.0))
+        described.wql = _headline_wql(model.metrics)
         return described
+
+
+def _headline_wql(metrics: Mapping[str, Any]) -> float:
+    """The loss of the first data set a model was evaluated on; 0 when it was on none."""
+    datasets = metrics.get("datasets") or {}
+    return float(next((dataset.get("wql", 0.0) for dataset in datasets.values()), 0.0))
 
 
 def _profile(device: str) -> DeviceProfile:

@@ -21,7 +21,7 @@ def untrained(path: Path, seed: int = 0) -> str:
         schema=schema,
         name=path.name,
         training_info={"trained_at_ms": 1_700_000_000_000 + seed},
-        metrics={"wql": 0.5},
+        metrics={"datasets": {"made-up": {"wql": 0.5}}},
         card="# Untrained\n\nRandom weights, for tests.\n",
     )
     return save(path, content)
