@@ -148,7 +148,7 @@ def build(
     # [servers, steps, contract metrics] -> [servers, metrics, steps]
     series = np.ascontiguousarray(values[:, :, MODELLED_COLUMNS].transpose(0, 2, 1))
     mask = ~np.isnan(series)
-    window = scaling.fit(series, scaling.floors_of(MODELLED))
+    window = scaling.fit(series, mask, scaling.floors_of(MODELLED))
     filled, last_seen = _fill_forward(window.apply(series), mask)
 
     maskf = mask.astype(np.float32)

@@ -12,6 +12,7 @@ from typing import Final
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 _ONEDNN: Final = torch.backends.mkldnn.is_available() and hasattr(  # type: ignore[no-untyped-call]
     torch.ops.mkldnn, "_linear_pointwise"
@@ -22,8 +23,21 @@ _ONEDNN: Final = torch.backends.mkldnn.is_available() and hasattr(  # type: igno
 _MANY_VALUES: Final = 1 << 15
 
 
+def many_rows(x: Tensor) -> bool:
+    """Whether a tensor is large enough for work saved to outweigh a call added."""
+    return x.numel() >= _MANY_VALUES
+
+
+def linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """`torch.nn.functional.linear`, through oneDNN when serving on a CPU."""
+    if _ONEDNN and _serves_many_rows(x):
+        product: Tensor = torch.ops.mkldnn._linear_pointwise(x.contiguous(), weight, bias, "none", [], "")
+        return product
+    return F.linear(x, weight, bias)
+
+
 def _serves_many_rows(x: Tensor) -> bool:
-    return torch.is_inference_mode_enabled() and x.device.type == "cpu" and x.numel() >= _MANY_VALUES
+    return torch.is_inference_mode_enabled() and x.device.type == "cpu" and many_rows(x)
 
 
 class Linear(nn.Linear):
@@ -31,12 +45,7 @@ class Linear(nn.Linear):
 
     def forward(self, x: Tensor) -> Tensor:
         """[..., in_features] -> [..., out_features]."""
-        if _ONEDNN and _serves_many_rows(x):
-            product: Tensor = torch.ops.mkldnn._linear_pointwise(
-                x.contiguous(), self.weight, self.bias, "none", [], ""
-            )
-            return product
-        return super().forward(x)
+        return linear(x, self.weight, self.bias)
 
 
 class LayerNorm(nn.LayerNorm):

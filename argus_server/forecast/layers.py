@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from argus_server.forecast.kernels import LayerNorm, Linear
+from argus_server.forecast.kernels import LayerNorm, Linear, linear, many_rows
 
 
 class ResampleNorm(nn.Module):
@@ -100,8 +100,16 @@ class GatedResidualNetwork(nn.Module):
         """What follows the first linear layer: `hidden` is its output, `skip` has the output size."""
         if context is not None and self.context is not None:
             hidden = hidden + self.context(context)
-        gated: Tensor = self.gate(self.fc2(F.elu(hidden, inplace=True)), skip)
-        return gated
+        hidden = F.elu(hidden, inplace=True)
+        if self.training or torch.is_grad_enabled() or not many_rows(hidden):
+            gated: Tensor = self.gate(self.fc2(hidden), skip)
+            return gated
+        # Without dropout nothing lies between the second layer and the gate's: two products become one.
+        outer = self.gate.glu.fc
+        weight = outer.weight @ self.fc2.weight
+        bias = torch.addmv(outer.bias, outer.weight, self.fc2.bias)
+        normed: Tensor = self.gate.norm(F.glu(linear(hidden, weight, bias), dim=-1).add_(skip))
+        return normed
 
 
 class VariableSelection(nn.Module):

@@ -51,11 +51,12 @@ class Scaling:
         return np.clip(np.arcsinh(scaled, out=scaled), -LIMIT, LIMIT, out=scaled)
 
 
-def fit(values: FloatArray, floors: FloatArray) -> Scaling:
+def fit(values: FloatArray, mask: npt.NDArray[np.bool_], floors: FloatArray) -> Scaling:
     """Median and mean absolute deviation of what was observed.
 
     Args:
         values: [servers, metrics, steps] in real units, NaN where missing.
+        mask: Where values are observed, same shape.
         floors: Smallest scale of each metric, [metrics].
 
     Returns:
@@ -63,13 +64,14 @@ def fit(values: FloatArray, floors: FloatArray) -> Scaling:
     """
     steps = values.shape[-1]
     ordered = np.sort(values, axis=-1)  # NaN sorts to the end
-    observed = steps - np.isnan(values).sum(axis=-1)
+    observed = np.count_nonzero(mask, axis=-1)
     low = np.maximum(observed - 1, 0) // 2
     high = np.minimum(observed // 2, steps - 1)
     middle = np.take_along_axis(ordered, np.stack((low, high), axis=-1), axis=-1).mean(axis=-1)
     center = np.where(observed > 0, middle, 0.0).astype(np.float32)
-    deviation = np.nansum(np.abs(values - center[:, :, None]), axis=-1) / np.maximum(observed, 1)
-    return Scaling(center, np.maximum(deviation, floors[None, :]).astype(np.float32))
+    distance = values - center[:, :, None]
+    total = np.abs(distance, out=distance).sum(axis=-1, where=mask)
+    return Scaling(center, np.maximum(total / np.maximum(observed, 1), floors[None, :]).astype(np.float32))
 
 
 def floors_of(metrics: tuple[str, ...]) -> FloatArray:

@@ -20,7 +20,8 @@ from argus_server.forecast.tft import TFTInputs
 
 QUANTILES = [0.1, 0.5, 0.9]
 EMBEDDINGS = {"server": (7, 5), "profile": (3, 16)}
-ENCODER, DECODER, BATCH = 24, 8, 5
+# Enough rows for the serving kernels to take their fast routes.
+ENCODER, DECODER, BATCH = 24, 8, 128
 
 
 @dataclass(frozen=True)
