@@ -12,9 +12,14 @@ help:  ## What there is
 
 setup: $(VENV)/.installed  ## A virtual environment with everything in it
 
+# Debian keeps venv in a package of its own.
+APT_INSTALL := $$(test "$$(id -u)" = 0 || echo sudo) sh -c 'apt-get update -qq && apt-get install -y -qq --no-install-recommends "$$@" >/dev/null' --
+MAKE_VENV = test -x $(1)/bin/pip || $(PYTHON) -m venv $(1) || { $(APT_INSTALL) python3-venv && $(PYTHON) -m venv --clear $(1); }
+
 $(VENV)/.installed: pyproject.toml constraints.txt
-	$(PYTHON) -c 'import sys; sys.exit("Argus needs Python 3.11 or newer; this is %s. Try: make PYTHON=python3.11" % sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -c 'import sys; sys.exit("Argus needs Python 3.11 or newer; this is %s. Try: make PYTHON=python3.11" % sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
+	@echo "setting up $(VENV): a few minutes the first time"
+	@$(call MAKE_VENV,$(VENV))
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
@@ -58,20 +63,18 @@ bench: setup  ## Print every figure the README states
 	$(BIN)/argus bench all
 
 system-packages:  # Prometheus' own tools, for the tests that use the real ones
-	@command -v promtool >/dev/null || command -v apt-get >/dev/null && { \
-		command -v promtool >/dev/null || { \
-		SUDO=$$(test "$$(id -u)" = 0 || echo sudo); \
-		$$SUDO apt-get update -qq && $$SUDO apt-get install -y -qq --no-install-recommends prometheus >/dev/null; }; } \
+	@command -v promtool >/dev/null || { command -v apt-get >/dev/null && $(APT_INSTALL) prometheus; } \
 		|| echo "promtool is not here and cannot be installed: the tests that need a real Prometheus are skipped"
 
 $(VENV)-proto/.installed: proto/requirements.txt
-	test -x $(VENV)-proto/bin/python || $(PYTHON) -m venv $(VENV)-proto
+	@$(call MAKE_VENV,$(VENV)-proto)
 	$(VENV)-proto/bin/python -m pip install --quiet --disable-pip-version-check --requirement proto/requirements.txt
 	touch $@
 
-$(BUF):
+# npm is the machine's, or the one that came with the virtual environment.
+$(BUF): | $(VENV)/.installed
 	mkdir -p $(NODE)
-	npm install --silent --no-audit --no-fund --prefix $(NODE) @bufbuild/buf@1.75.0
+	PATH="$$PATH:$(CURDIR)/$(BIN)" npm install --silent --no-audit --no-fund --prefix $(NODE) @bufbuild/buf@1.75.0
 
 clean:  ## Remove everything that was made
 	rm -rf $(VENV) $(VENV)-proto .cache build dist
