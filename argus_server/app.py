@@ -110,7 +110,7 @@ class ArgusServer:
         """
         settings = self._settings
         self._hub = Hub(self._clock.now_ms, settings.heartbeat_seconds)
-        shard = Shard(
+        self.shard = Shard(
             self.window,
             self._models,
             self._tables,
@@ -119,7 +119,7 @@ class ArgusServer:
             settings.silent_steps or (SILENT_STEPS_IN_EVENT_TIME if self._event_clock else SILENT_STEPS),
         )
         self.engine = Engine(
-            shard=shard,
+            shard=self.shard,
             builder=SnapshotBuilder(self._tables, self._models.horizon_steps),
             hub=self._hub,
             clock=self._clock,
