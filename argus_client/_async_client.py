@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Sequence
 from types import TracebackType
@@ -198,7 +197,7 @@ class AsyncArgusClient:
                     raise
                 last = error
             remaining = seconds_left(deadline)
-            await asyncio.sleep(POLL_SECONDS if remaining is None else min(POLL_SECONDS, remaining))
+            await self._connection.sleep(POLL_SECONDS if remaining is None else min(POLL_SECONDS, remaining))
         raise not_ready(self._connection.config.target, service, timeout, last)
 
     def _keep(self, stream: AsyncPublisher | AsyncSubscription) -> None:

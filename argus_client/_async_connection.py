@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import grpc
@@ -30,7 +31,7 @@ class AsyncConnection:
         self.config = config
         self._channel: grpc.aio.Channel | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._closed = False
+        self._closed = asyncio.Event()
 
     async def unary(self, call: UnaryCall[T], timeout: Timeout) -> T:
         """Makes a call, again if the server is not there, inside one deadline."""
@@ -46,9 +47,24 @@ class AsyncConnection:
                 error = self.error(cause, call.path)
                 if not call.idempotent or (delay := budget.delay_after(error)) is None:
                     raise error from cause
-            except grpc.aio.UsageError as cause:  # what a closed channel raises
+            except (grpc.aio.UsageError, asyncio.CancelledError) as cause:
+                # What calls of a closed channel raise; but the caller may have been cancelled, too.
+                this = asyncio.current_task()
+                if not self._closed.is_set() or (this is not None and this.cancelling()):
+                    raise
                 raise self._closed_error() from cause
-            await asyncio.sleep(delay)
+            await self.sleep(delay)
+
+    async def sleep(self, seconds: float) -> None:
+        """Waits, unless the client is closed.
+
+        Raises:
+            Closed: it is.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._closed.wait()
+            raise self._closed_error()
 
     def bidirectional(self, path: str) -> Callable[..., Any]:
         """A method of streams both ways, bytes in and bytes out."""
@@ -64,7 +80,7 @@ class AsyncConnection:
 
     async def close(self) -> None:
         """Ends all calls. May be called again."""
-        self._closed = True
+        self._closed.set()
         channel, self._channel = self._channel, None
         if channel is not None:
             await channel.close()
@@ -78,7 +94,7 @@ class AsyncConnection:
             )
 
     def _open(self) -> grpc.aio.Channel:
-        if self._closed:
+        if self._closed.is_set():
             raise self._closed_error()
         self.check_loop()
         if self._channel is None:

@@ -143,13 +143,13 @@ class AsyncPublisher:
 
     async def _run_stream(self) -> ArgusError | None:
         """Opens a stream and reads it to its end; returns the error it ended with."""
-        writer: asyncio.Task[None] | None = None
+        tasks: list[asyncio.Task[None]] = []
         call: Any = None
         try:
             invoke = self._connection.bidirectional(STREAM_METRICS)
             hello = self._machine.opened(time.monotonic())
             call = self._call = invoke(metadata=self._connection.config.call_metadata())
-            writer = asyncio.create_task(self._write(call, hello))
+            tasks += [asyncio.create_task(self._write(call, hello)), asyncio.create_task(self._watch(call))]
             async for data in call:
                 self._machine.receive(parse(ingest_pb2.StreamMetricsResponse, data), time.monotonic())
                 self._changed.fire()
@@ -164,14 +164,15 @@ class AsyncPublisher:
             return error
         except asyncio.CancelledError:
             # gRPC raises this for a call that we have cancelled ourselves, too.
-            if (task := asyncio.current_task()) is not None and task.cancelling():
+            if (this := asyncio.current_task()) is not None and this.cancelling():
                 raise
         finally:
             if call is not None:
                 call.cancel()
-            if writer is not None:
-                writer.cancel()
-                await asyncio.wait([writer])
+            for task in tasks:
+                task.cancel()
+            if tasks:
+                await asyncio.wait(tasks)
         return None
 
     async def _write(self, call: Any, hello: bytes) -> None:
@@ -182,11 +183,17 @@ class AsyncPublisher:
                 now = time.monotonic()
                 if (message := self._machine.next_message(now)) is not None:
                     await call.write(message)
-                elif self._machine.check_stalled(now):
-                    call.cancel()
-                    return
                 else:
                     await self._changed.wait(self._machine.seconds_until_due(now))
+
+    async def _watch(self, call: Any) -> None:
+        """Leaves a stream whose server has gone quiet."""
+        while True:
+            now = time.monotonic()
+            if self._machine.check_stalled(now):
+                call.cancel()
+                return
+            await asyncio.sleep(self._machine.seconds_until_check(now))
 
     def _dispatch(self) -> None:
         events = list(self._machine.events)

@@ -48,6 +48,8 @@ class Connection:
                 data = invoke(call.request, timeout=budget.remaining(), metadata=self.config.call_metadata())
                 return call.read(data)
             except grpc.RpcError as cause:
+                if self._closed.is_set():
+                    raise self._closed_error() from cause
                 error = self.error(cause, call.path)
                 if not call.idempotent or (delay := budget.delay_after(error)) is None:
                     raise error from cause

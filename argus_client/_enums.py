@@ -122,7 +122,7 @@ _BY_NUMBER: Final[dict[type[StrEnum], dict[int, StrEnum]]] = {
 def from_number(kind: type[E], number: int) -> E:
     """The member for a number on the wire; UNSPECIFIED for one only a newer server knows."""
     member = _BY_NUMBER[kind].get(number)
-    return kind("unspecified") if member is None else kind(member)
+    return kind["UNSPECIFIED"] if member is None else kind(member)
 
 
 def to_number(member: StrEnum) -> Any:

@@ -79,8 +79,13 @@ class Publisher:
         self._on_rejection = on_rejection
         self._changed = threading.Condition()
         self._stream = _Stream()
-        self._thread = threading.Thread(target=self._run, name="argus-publisher", daemon=True)
-        self._thread.start()
+        self._closing = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._run, name="argus-publisher", daemon=True),
+            threading.Thread(target=self._watch, name="argus-publisher-watchdog", daemon=True),
+        ]
+        for thread in self._threads:
+            thread.start()
 
     @property
     def source_id(self) -> str:
@@ -163,9 +168,11 @@ class Publisher:
                 _log.warning("publisher %s closed with %d rows undelivered", self.source_id, lost)
             self._changed.notify_all()
             call = self._stream.call
+        self._closing.set()
         if call is not None:
             call.cancel()
-        self._thread.join(timeout=1.0)
+        for thread in self._threads:
+            thread.join(timeout=1.0)
 
     def __enter__(self) -> Self:
         return self
@@ -195,6 +202,7 @@ class Publisher:
                 remaining = self._machine.reconnect_at - time.monotonic()
                 self._changed.wait_for(lambda: self._ended, max(0.0, remaining))
         self._dispatch()
+        self._closing.set()
 
     def _run_stream(self) -> ArgusError | None:
         """Opens a stream and reads it to its end; returns the error it ended with."""
@@ -242,11 +250,18 @@ class Publisher:
                 now = time.monotonic()
                 if (message := self._machine.next_message(now)) is not None:
                     return message
-                if self._machine.check_stalled(now):
-                    stream.call.cancel()
-                    return None
                 self._changed.wait(self._machine.seconds_until_due(now))
         return None
+
+    def _watch(self) -> None:
+        """Leaves a stream whose server has gone quiet. A thread apart: all others may hang in gRPC then."""
+        wait = 0.0
+        while not self._closing.wait(wait):
+            with self._changed:
+                now = time.monotonic()
+                if self._machine.check_stalled(now):
+                    self._stream.call.cancel()
+                wait = self._machine.seconds_until_check(now)
 
     def _dispatch(self) -> None:
         with self._changed:

@@ -155,7 +155,7 @@ class PublishingMachine(StreamMachine):
         return frame_batch(batch.sequence, batch.payload)
 
     def seconds_until_due(self, now: float) -> float | None:
-        """Seconds until `next_message` or `check_stalled` may change by time alone; None: never."""
+        """Seconds until something may change by time alone; None: never."""
         due = super().seconds_until_due(now)
         if self._may_send and now < self._paused_until:
             pause = self._paused_until - now

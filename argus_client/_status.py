@@ -103,15 +103,12 @@ def _parse_details(
         try:
             status = status_pb2.Status.FromString(value)
             for detail in status.details:
-                if detail.Is(error_details_pb2.BadRequest.DESCRIPTOR):
-                    bad_request = error_details_pb2.BadRequest()
-                    detail.Unpack(bad_request)
+                bad_request, retry_info = error_details_pb2.BadRequest(), error_details_pb2.RetryInfo()
+                if detail.Unpack(bad_request):
                     violations += [
                         FieldViolation(v.field, v.description) for v in bad_request.field_violations
                     ]
-                elif detail.Is(error_details_pb2.RetryInfo.DESCRIPTOR):
-                    retry_info = error_details_pb2.RetryInfo()
-                    detail.Unpack(retry_info)
+                elif detail.Unpack(retry_info):
                     retry_delay = retry_info.retry_delay.ToTimedelta().total_seconds()
         except DecodeError:
             continue  # details are an extra; the status itself says enough

@@ -93,6 +93,12 @@ class StreamMachine:
         )
         return True
 
+    def seconds_until_check(self, now: float) -> float:
+        """Seconds after which a watchdog should call `check_stalled` again."""
+        due = StreamMachine.seconds_until_due(self, now)
+        # Nothing is owed now, or it is being dealt with: look again soon enough to notice the next time.
+        return self._silence_seconds / 4 if due is None else max(due, 0.001)
+
     def seconds_until_due(self, now: float) -> float | None:
         """Seconds until something may change by time alone; None: never."""
         if not self.server_owes or self.leave is not None:

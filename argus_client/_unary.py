@@ -36,16 +36,19 @@ def snapshot_filter(
     for name, value in (("servers", servers), ("profiles", profiles), ("metrics", metrics)):
         if isinstance(value, str):
             raise InvalidArgument(f"{name} is the text {value!r}; it must be a list, such as [{value!r}].")
+    if view not in list(View):
+        raise InvalidArgument(f"There is no view {view!r}; there are {', '.join(View)}.")
     try:
-        return snapshot_pb2.SnapshotFilter(
-            servers=servers,
-            profiles=profiles,
-            metrics=[metric_number(name) for name in metrics],
-            min_risk=min_risk,
-            view=to_number(View(view)),
-        )
+        numbers = [metric_number(name) for name in metrics]
     except ValueError as error:
-        raise InvalidArgument(f"{error}. Views are {', '.join(View)}.") from error
+        raise InvalidArgument(str(error)) from error
+    return snapshot_pb2.SnapshotFilter(
+        servers=servers,
+        profiles=profiles,
+        metrics=numbers,
+        min_risk=min_risk,
+        view=to_number(View(view)),
+    )
 
 
 def get_snapshot(wanted: snapshot_pb2.SnapshotFilter) -> UnaryCall[FleetSnapshot]:

@@ -39,7 +39,7 @@ class FakeServer:
     Attributes:
         serving: What health and status say.
         api_key: When set, every call needs it.
-        calls: Names of the unary methods called, in order.
+        calls: Names of the methods called, in order, those that were let fail included.
         metadata: Metadata of the newest call of any kind.
     """
 
@@ -242,6 +242,7 @@ class FakeServer:
     # Inside.
 
     def _before(self, method: str, context: grpc.ServicerContext) -> None:
+        self.calls.append(method)
         self.metadata = {key: value for key, value in context.invocation_metadata()}
         if self.api_key is not None and self.metadata.get("authorization") != f"Bearer {self.api_key}":
             context.abort(grpc.StatusCode.UNAUTHENTICATED, "the API key is not known")
@@ -293,16 +294,9 @@ class FakeServer:
         ]
         for path, request, answer in unary:
             methods[path] = grpc.unary_unary_rpc_method_handler(
-                self._counted(path, answer), request.FromString, lambda response: response.SerializeToString()
+                answer, request.FromString, lambda response: response.SerializeToString()
             )
         return methods
-
-    def _counted(self, path: str, answer: Callable[..., Any]) -> Callable[..., Any]:
-        def call(request: Any, context: grpc.ServicerContext) -> Any:
-            self.calls.append(path.rpartition("/")[2])
-            return answer(request, context)
-
-        return call
 
     def _model(self) -> snapshot_pb2.ModelInfo:
         name = self._models[-1]
