@@ -137,6 +137,12 @@ class ArgusServer:
         )
         await self._bind()
         await self.engine.tick()
+        # Ahead of serving, so that a taken address is an error that needs nothing undone.
+        if settings.metrics_listen:
+            self._metrics.registry.register(
+                FleetGauges(self._hub, self.status, settings.max_exported_servers)
+            )
+            self._exporter = Exporter(*split_address(settings.metrics_listen), self._metrics.registry)
         await self._server.start()
         await self._board.set_model(not self._models.degraded_reason)
         await self._board.set_serving(True)
@@ -145,11 +151,6 @@ class ArgusServer:
             asyncio.create_task(self._hub.pulse()),
             asyncio.create_task(self._watch_loop_lag()),
         ]
-        if settings.metrics_listen:
-            self._metrics.registry.register(
-                FleetGauges(self._hub, self.status, settings.max_exported_servers)
-            )
-            self._exporter = Exporter(*split_address(settings.metrics_listen), self._metrics.registry)
         return self.addresses
 
     @property

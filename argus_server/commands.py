@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import logging
+import os
 import signal
+import socket
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -104,8 +108,15 @@ def server(
 
 
 async def _serve(settings: Any, as_json: bool, stop_on_eof: bool) -> None:
+    for address in filter(None, (settings.listen, settings.metrics_listen)):
+        _check_free(address)
     from argus_server.app import ArgusServer
 
+    # Before anybody can know that the server runs: a stop from the first moment on must drain it.
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
     server = ArgusServer(settings)
     addresses = await server.start()
     status = server.status()
@@ -118,10 +129,6 @@ async def _serve(settings: Any, as_json: bool, stop_on_eof: bool) -> None:
         _LOG.error("DEGRADED: %s", status.degraded_reason)
     else:
         _LOG.info("model %s on %s", status.model.revision, status.model.device)
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
     if stop_on_eof:
         threading.Thread(target=_await_eof, args=(loop, stop), daemon=True).start()
     await stop.wait()
@@ -132,4 +139,30 @@ async def _serve(settings: Any, as_json: bool, stop_on_eof: bool) -> None:
 
 def _await_eof(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
     sys.stdin.read()
-    loop.call_soon_threadsafe(stop.set)
+    with suppress(RuntimeError):  # the loop is closed: something else has stopped the server
+        loop.call_soon_threadsafe(stop.set)
+
+
+def _check_free(address: str) -> None:
+    """Finds out at once, and says in one line, what binding would find out after all else has been loaded.
+
+    Raises:
+        OSError: The address is taken, or is not this machine's.
+    """
+    from argus_server.settings import split_address
+
+    host, port = split_address(address)
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    refusals: list[OSError] = []
+    for family, kind, number, _, place in found:
+        with socket.socket(family, kind, number) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(place)
+            except OSError as error:
+                refusals.append(error)
+    # One of a name's addresses may be missing here, such as ::1 of localhost; none may be somebody else's.
+    taken = [error for error in refusals if error.errno == errno.EADDRINUSE]
+    if taken or len(refusals) == len(found):
+        reason = os.strerror((taken or refusals)[0].errno or 0)
+        raise OSError(f"cannot listen on {address}: {reason}")

@@ -16,6 +16,7 @@ from pydantic_settings import (
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
+from pydantic_settings import SettingsError as UnreadableSetting
 
 
 class SettingsError(ValueError):
@@ -36,6 +37,11 @@ def split_address(address: str) -> tuple[str, int]:
     return host.strip("[]") or "127.0.0.1", int(port)
 
 
+def join_address(host: str, port: int) -> str:
+    """The other way round: `HOST:PORT`, with brackets around an IPv6 host."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def is_loopback(host: str) -> bool:
     """Whether only programs on this machine can reach an address."""
     if host in ("localhost", "localhost.localdomain"):
@@ -49,7 +55,9 @@ def is_loopback(host: str) -> bool:
 class ServerSettings(BaseSettings):
     """Everything the server can be told."""
 
-    model_config = SettingsConfigDict(env_prefix="ARGUS_", frozen=True, extra="forbid", toml_file=None)
+    model_config = SettingsConfigDict(
+        env_prefix="ARGUS_", frozen=True, extra="forbid", toml_file=None, allow_inf_nan=False
+    )
 
     listen: str = Field("127.0.0.1:50051", description="HOST:PORT for gRPC; port 0 picks a free one")
     metrics_listen: str = Field(
@@ -101,15 +109,12 @@ class ServerSettings(BaseSettings):
     @field_validator("listen")
     @classmethod
     def _listen_is_address(cls, value: str) -> str:
-        split_address(value)
-        return value
+        return join_address(*split_address(value))
 
     @field_validator("metrics_listen")
     @classmethod
     def _metrics_listen_is_address(cls, value: str) -> str:
-        if value:
-            split_address(value)
-        return value
+        return join_address(*split_address(value)) if value else value
 
     @model_validator(mode="after")
     def _beyond_loopback_only_if_told(self) -> Self:
@@ -161,6 +166,8 @@ class ServerSettings(BaseSettings):
             given["config_file"] = config_file
         try:
             return cls(**given)
+        except UnreadableSetting as error:
+            raise SettingsError(f"{error}: {error.__cause__}") from error
         except ValidationError as error:
             raise SettingsError("; ".join(_spell_out(problem) for problem in error.errors())) from error
 

@@ -17,7 +17,9 @@ from rich.console import Console
 from argus_client import ArgusError
 from argus_client.adapters import Source
 from argus_client.cli.feeding import feed, interruptible, unique_source_id
+from argus_client.cli.options import ScenarioOption
 from argus_client.cli.reading import show_live
+from argus_client.cli.steering import steering
 
 _STOP_SECONDS: Final = 15.0
 
@@ -32,7 +34,7 @@ class _Server:
 
 def demo(
     servers: Annotated[int, typer.Option(min=1, help="Servers to simulate.")] = 20,
-    scenario: Annotated[str, typer.Option(help="healthy, degrading, critical or cascade.")] = "degrading",
+    scenario: ScenarioOption = "degrading",
     seed: Annotated[int, typer.Option(help="The same seed gives the same fleet.")] = 0,
     listen: Annotated[
         str, typer.Option(help="HOST:PORT of the server; port 0 picks a free one.")
@@ -49,7 +51,6 @@ def demo(
     from argus_client.adapters.host import HostSource
     from argus_client.adapters.simulate import SimulateSource
     from argus_client.simulator.fleet import FleetSimulator
-    from argus_client.simulator.service import ScenarioServer
 
     console = Console(stderr=True)
     with ExitStack() as stack:
@@ -58,17 +59,14 @@ def demo(
             server = stack.enter_context(_server(listen, metrics_listen))
         fleet = FleetSimulator(servers, seed, speed=15.0)
         fleet.set_scenario(scenario)
-        steering = stack.enter_context(ScenarioServer(fleet, scenario_listen))
+        simulator = stack.enter_context(steering(fleet, scenario_listen))
         for source in (SimulateSource(fleet), HostSource()):
             stack.enter_context(_feeding(server.target, source, stop, console))
         stack.callback(stop.set)
         console.print(f"server      {server.target}", markup=False, highlight=False)
         console.print(f"Prometheus  http://{server.metrics}/metrics", markup=False, highlight=False)
-        console.print(
-            f"scenario    {scenario}; try: argus scenario set cascade --target {steering.address}",
-            markup=False,
-            highlight=False,
-        )
+        how = f"; try: argus scenario set cascade --target {simulator}" if simulator else ""
+        console.print(f"scenario    {scenario}{how}", markup=False, highlight=False)
         with interruptible() as interrupted:
             show_live(server.target, stop=interrupted, seconds=seconds or None)
         console.print("stopping")

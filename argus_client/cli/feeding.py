@@ -8,10 +8,24 @@ import socket
 import threading
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from typing import Final
 
-from argus_client import ArgusClient, PublisherStats, Rejection
+from argus_client import (
+    ArgusClient,
+    BufferFull,
+    DeadlineExceeded,
+    Publisher,
+    PublisherStats,
+    Rejection,
+    Samples,
+)
 from argus_client.adapters import Source
+
+# How often a wait for a server that is away looks whether somebody wants to stop.
+_LOOK_SECONDS: Final = 0.5
+# How long a server has to answer for what was sent, once somebody wants to stop.
+_GRACE_SECONDS: Final = 5.0
 
 
 def feed(
@@ -20,6 +34,7 @@ def feed(
     stop: threading.Event,
     *,
     source_id: str,
+    timeout: float = 10.0,
     on_batch: Callable[[PublisherStats], None] = lambda _: None,
     on_rejection: Callable[[Rejection], None] | None = None,
 ) -> PublisherStats:
@@ -28,22 +43,45 @@ def feed(
     Args:
         target: The server.
         source: Where rows come from.
-        stop: Set it to end early; what was published by then is still answered for.
+        stop: Set it to end early; what was published by then is still answered for, if that can be had soon.
         source_id: Names the source of the sequence numbers.
+        timeout: Seconds to wait for the server at the start. Later it may be away for as long as it likes.
         on_batch: Called after each batch with the counters so far.
         on_rejection: Called for every refused row or batch.
 
     Raises:
-        ArgusError: The server cannot be used; SourceError: the source cannot deliver.
+        ArgusError: The server cannot be used, or was away when somebody wanted to stop.
+        SourceError: The source cannot deliver.
     """
     with ArgusClient(target) as client:
-        client.wait_ready(timeout=10)
+        client.wait_ready(timeout=timeout)
         with client.publisher(source_id, on_rejection=on_rejection) as publisher:
             for samples in source.batches(stop):
-                publisher.publish(samples)
+                _publish(publisher, samples, stop)
                 on_batch(publisher.stats)
-            publisher.flush()
+            _flush(publisher, stop)
             return publisher.stats
+
+
+def _publish(publisher: Publisher, samples: Samples, stop: threading.Event) -> None:
+    """Waits for room for as long as nobody wants to stop."""
+    while True:
+        try:
+            publisher.publish(samples, timeout=_LOOK_SECONDS)
+            return
+        except BufferFull as full:
+            if stop.is_set():
+                return
+            samples = samples.rows(full.rows_taken, len(samples))
+
+
+def _flush(publisher: Publisher, stop: threading.Event) -> None:
+    """Waits for answers: for as long as it takes, or for a moment once somebody wants to stop."""
+    while not stop.is_set():
+        with suppress(DeadlineExceeded):
+            publisher.flush(timeout=_LOOK_SECONDS)
+            return
+    publisher.flush(timeout=_GRACE_SECONDS)
 
 
 def unique_source_id(name: str) -> str:

@@ -11,6 +11,7 @@ import typer.core
 import typer.main
 
 from argus_client._errors import ArgusError
+from argus_client.adapters import SourceError
 from argus_client.cli import demo, models, reading, scenarios, sources
 from argus_client.extras import MissingExtraError
 
@@ -70,21 +71,29 @@ app.add_typer(models.app, name="model")
 app.add_typer(scenarios.app, name="scenario")
 
 
-@app.callback()
-def _root(
-    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
-) -> None:
-    if version:
+def _print_version(wanted: bool) -> None:
+    if wanted:
         typer.echo(metadata.version("argus-forecast"))
         raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool,
+        # Eager: it must be answered before the lack of a sub-command is complained about.
+        typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version and exit."),
+    ] = False,
+) -> None:
+    pass
 
 
 def main() -> None:
     """Runs the command line. Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
     try:
         app()
-    except (ArgusError, MissingExtraError) as error:
-        sys.exit(f"argus: {error}")
+    except (ArgusError, MissingExtraError, SourceError, OSError) as error:
+        sys.exit(f"argus: {' '.join(str(error).split())}")
     except ModuleNotFoundError as error:
         name = next((argument for argument in sys.argv[1:] if not argument.startswith("-")), "")
         if (extra := _EXTRAS.get(name)) is None or (error.name or "").startswith("argus"):

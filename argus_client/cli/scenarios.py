@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
-from argus_client import ArgusClient, Scenario
-from argus_client.cli.options import AsJson
+from argus_client import ArgusClient
+from argus_client.cli.options import AsJson, ScenarioArgument, Simulator
 
 app = typer.Typer(no_args_is_help=True, help="Steer a running simulator.")
 
-_Simulator = Annotated[
-    str, typer.Option("--target", envvar="ARGUS_SCENARIO_TARGET", help="HOST:PORT of the simulator.")
-]
 _DEFAULT = "127.0.0.1:50052"
 
 
 @app.command()
-def get(target: _Simulator = _DEFAULT, as_json: AsJson = False) -> None:
+def get(target: Simulator = _DEFAULT, as_json: AsJson = False) -> None:
     """Show the running scenario."""
     with ArgusClient(target) as client:
         _show(client.get_scenario(), as_json)
@@ -27,8 +24,8 @@ def get(target: _Simulator = _DEFAULT, as_json: AsJson = False) -> None:
 
 @app.command("set")
 def set_scenario(
-    name: Annotated[Scenario, typer.Argument(help="The scenario to switch to.")],
-    target: _Simulator = _DEFAULT,
+    name: ScenarioArgument,
+    target: Simulator = _DEFAULT,
     as_json: AsJson = False,
 ) -> None:
     """Switch to a scenario."""

@@ -12,7 +12,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from argus_client import PublisherStats, Rejection
 from argus_client.cli.feeding import feed, interruptible, unique_source_id
-from argus_client.cli.options import DEFAULT_TARGET, AsJson, Target
+from argus_client.cli.options import DEFAULT_TARGET, AsJson, ScenarioOption, Target, Timeout
+from argus_client.cli.steering import steering
 
 _SHOWN_REJECTIONS = 10
 
@@ -45,6 +46,7 @@ def replay(
         typer.Option(min=0, help="1 is as recorded, 300 that many times as fast, 0 as fast as it goes."),
     ] = 0.0,
     batch_rows: Annotated[int, typer.Option(min=1, max=10_000, help="Rows per batch.")] = 1000,
+    timeout: Timeout = 10.0,
     as_json: AsJson = False,
 ) -> None:
     """Send the rows of a file, in order of time.
@@ -78,6 +80,7 @@ def replay(
             source,
             stop,
             source_id=unique_source_id(source.name),
+            timeout=timeout,
             on_batch=lambda now: progress.update(task, completed=now.rows_published),
             on_rejection=_Rejections(console),
         )
@@ -90,7 +93,7 @@ def simulate(
     seed: Annotated[int, typer.Option(help="The same seed gives the same fleet.")] = 0,
     interval: Annotated[float, typer.Option(min=0.1, help="Seconds between live samples.")] = 5.0,
     backfill_hours: Annotated[float, typer.Option(min=0, help="History to send first, hours.")] = 24.0,
-    scenario: Annotated[str, typer.Option(help="healthy, degrading, critical or cascade.")] = "healthy",
+    scenario: ScenarioOption = "healthy",
     speed: Annotated[float, typer.Option(min=0.1, help="How much faster than real trouble develops.")] = 15.0,
     scenario_listen: Annotated[
         str, typer.Option(help="Loopback HOST:PORT for `argus scenario`; empty turns it off.")
@@ -99,13 +102,13 @@ def simulate(
         Path | None, typer.Option(help="Write a Parquet file with labels beside it instead of sending.")
     ] = None,
     days: Annotated[float, typer.Option(min=0.01, help="Days to write with --out.")] = 30.0,
+    timeout: Timeout = 10.0,
     as_json: AsJson = False,
 ) -> None:
     """Simulate a fleet: live to a server, or as a labelled data set to a file."""
     from argus_client.adapters.simulate import SimulateSource
     from argus_client.simulator.dataset import write_dataset
     from argus_client.simulator.fleet import FleetSimulator
-    from argus_client.simulator.service import ScenarioServer
 
     console = Console(stderr=True)
     if out is not None:
@@ -116,23 +119,19 @@ def simulate(
     fleet = FleetSimulator(servers, seed, speed=speed)
     fleet.set_scenario(scenario)
     source = SimulateSource(fleet, interval_seconds=interval, backfill_hours=backfill_hours)
-    with interruptible() as stop:
-        steering = ScenarioServer(fleet, scenario_listen) if scenario_listen else None
-        try:
-            if steering is not None:
-                console.print(f"argus scenario set NAME --target {steering.address}", markup=False)
-            with console.status("sending") as status:
-                stats = feed(
-                    target,
-                    source,
-                    stop,
-                    source_id=unique_source_id(source.name),
-                    on_batch=lambda now: status.update(_progress(now)),
-                    on_rejection=_Rejections(console),
-                )
-        finally:
-            if steering is not None:
-                steering.close()
+    with interruptible() as stop, steering(fleet, scenario_listen) as address:
+        if address:
+            console.print(f"argus scenario set NAME --target {address}", markup=False)
+        with console.status("sending") as status:
+            stats = feed(
+                target,
+                source,
+                stop,
+                source_id=unique_source_id(source.name),
+                timeout=timeout,
+                on_batch=lambda now: status.update(_progress(now)),
+                on_rejection=_Rejections(console),
+            )
     _report(stats, as_json)
 
 
@@ -140,6 +139,7 @@ def host(
     target: Target = DEFAULT_TARGET,
     name: Annotated[str | None, typer.Option(help="Name to send under; the host name if not given.")] = None,
     interval: Annotated[float, typer.Option(min=0.5, help="Seconds between samples.")] = 5.0,
+    timeout: Timeout = 10.0,
     as_json: AsJson = False,
 ) -> None:
     """Send this machine's own metrics."""
@@ -153,6 +153,7 @@ def host(
             source,
             stop,
             source_id=unique_source_id(source.name),
+            timeout=timeout,
             on_batch=lambda now: status.update(_progress(now)),
             on_rejection=_Rejections(console),
         )
