@@ -75,7 +75,7 @@ class StreamMachine:
     def check(self) -> None:
         """Raises what has ended this, if anything has."""
         if self.failure is not None:
-            raise self.failure
+            raise self.failure.with_traceback(None)  # it may be raised often, from many places
         if self.closed:
             raise Closed("This was closed; make a new one.")
 

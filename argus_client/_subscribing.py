@@ -105,7 +105,7 @@ class SubscribingMachine(StreamMachine):
         update, self._mailbox = self._mailbox, None
         if update is None:
             if self.failure is not None:
-                raise self.failure
+                self.check()
             return None
         return update.read()
 
