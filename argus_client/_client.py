@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Sequence
 from types import TracebackType
@@ -80,6 +81,7 @@ class ArgusClient:
             ClientConfig(target, api_key, tls, timeouts, backoff, stream_backoff, keep_alive, insecure)
         )
         self._streams: list[Publisher | Subscription] = []
+        self._lock = threading.Lock()
 
     def __repr__(self) -> str:
         return f"<ArgusClient {self._connection.config!r}>"
@@ -97,7 +99,8 @@ class ArgusClient:
 
     def close(self) -> None:
         """Closes every publisher and subscription, then the connection. May be called again."""
-        streams, self._streams = self._streams, []
+        with self._lock:
+            streams, self._streams = self._streams, []
         for stream in streams:
             stream.close()
         self._connection.close()
@@ -273,5 +276,6 @@ class ArgusClient:
         raise not_ready(self._connection.config.target, service, timeout, last)
 
     def _keep(self, stream: Publisher | Subscription) -> None:
-        self._streams = [kept for kept in self._streams if kept.state is not ConnectionState.CLOSED]
-        self._streams.append(stream)
+        with self._lock:
+            self._streams = [kept for kept in self._streams if kept.state is not ConnectionState.CLOSED]
+            self._streams.append(stream)

