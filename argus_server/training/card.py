@@ -28,8 +28,9 @@ def model_card(name: str, training_info: Mapping[str, Any], metrics: Mapping[str
         training_info["command"],
         "```",
         "",
+        *([training_info["note"], ""] if training_info["note"] else []),
         f"{training_info['seconds'] / 60:.0f} minutes on {training_info['device']} "
-        f"({training_info['threads']} threads), {training_info['steps']:,} steps of "
+        f"({training_info['threads']} thread(s)), {training_info['steps']:,} steps of "
         f"{settings['sampling']['series']} series, seed {settings['seed']}; best validation loss "
         f"{training_info['best_validation_loss']:.4f} in epoch {training_info['best_epoch']}.",
         "",
@@ -64,6 +65,8 @@ def model_card(name: str, training_info: Mapping[str, Any], metrics: Mapping[str
         "  which were measured.",
         "- Bands are not calibrated after training; see coverage above.",
         "- Percentages are forecast one by one and need not add up.",
+        "- A job that repeats exactly every day is blurred: one day of past cannot tell it from chance, and",
+        "  repeating yesterday is better for such a series.",
         "",
     ]
     return "\n".join(lines)

@@ -48,6 +48,7 @@ def train(
     holdout: Annotated[
         str, typer.Option(help="Comma-separated servers that training must not see; the figures are theirs.")
     ] = "",
+    note: Annotated[str, typer.Option(help="A sentence for the card, such as how a file was made.")] = "",
     threads: Annotated[int, typer.Option(min=0, help="CPU threads; 0 for all.")] = 0,
     json_output: Annotated[
         bool, typer.Option("--json", help="Print one JSON object, and no progress.")
@@ -103,6 +104,7 @@ def train(
                 name=name or out.name,
                 holdout=[server for server in holdout.split(",") if server],
                 command=shlex.join(["argus", *sys.argv[1:]]),
+                note=note,
                 on_stage=lambda stage: bar.update(task, description=stage),
                 on_progress=lambda progress: bar.update(
                     task,

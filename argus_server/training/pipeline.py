@@ -39,6 +39,7 @@ def train(
     holdout: Collection[str] = (),
     schema: FeatureSchema | None = None,
     command: str = "",
+    note: str = "",
     on_stage: Callable[[str], None] | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> TrainingOutcome:
@@ -52,6 +53,7 @@ def train(
         holdout: Servers that training must not see; the evaluation is on them.
         schema: Feature schema; the default is 5-minute steps, a day of past, 8 hours of future.
         command: The command line, for the record.
+        note: A sentence for the model card, such as how a data file was made.
         on_stage: Told what is being done.
         on_progress: Called after every training step.
 
@@ -73,7 +75,7 @@ def train(
     result = fit(histories, schema, config, holdout=holdout, on_progress=on_progress)
     say("evaluating")
     metrics = evaluate(result, schema, histories, holdout)
-    training_info = _training_info(result, schema, config, described, sorted(holdout), command)
+    training_info = _training_info(result, schema, config, described, sorted(holdout), command, note)
     say("saving")
     revision = artifact.save(
         out,
@@ -126,9 +128,11 @@ def _training_info(
     files: Sequence[DataFile],
     holdout: list[str],
     command: str,
+    note: str,
 ) -> dict[str, Any]:
     return {
         "command": command,
+        "note": note,
         "data": [asdict(file) for file in files],
         "settings": asdict(config),
         "patch_length": schema.patch_length,
