@@ -31,8 +31,7 @@ _PATTERN: Final = re.compile(
     "|".join(
         f"(?P<{profile}>(?:{'|'.join(re.escape(p) for p in sorted(prefixes, key=len, reverse=True))}))"
         for profile, prefixes in _PREFIXES.items()
-    )
-    .join(("(?:", ")[-_.]?\\d")),
+    ).join(("(?:", ")[-_.]?\\d")),
     re.IGNORECASE,
 )
 

@@ -153,8 +153,9 @@ class FleetSimulator:
                 self._director.begin(self._pending_scenario, self._now_ms)
                 self._pending_scenario = None
             pieces = max(1, int(np.ceil((now_ms - self._now_ms) / (1000 * _LONGEST_STEP_SECONDS))))
-            for moment in np.linspace(self._now_ms, now_ms, pieces + 1)[1:]:
-                metrics, state, present = self._advance(round(float(moment)))
+            for moment in np.linspace(self._now_ms, now_ms, pieces + 1)[1:-1]:
+                self._advance(round(float(moment)))
+            metrics, state, present = self._advance(now_ms)
             rows = np.flatnonzero(present)
             return Samples(
                 np.full(len(rows), now_ms, np.int64),

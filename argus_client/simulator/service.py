@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final, Never
 
 import grpc
-from argus.v1 import scenario_pb2, scenario_pb2_grpc
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 
+from argus.v1 import scenario_pb2, scenario_pb2_grpc
 from argus_client.simulator.fleet import FleetSimulator
 from argus_client.simulator.scenario import ScenarioStatus
 
