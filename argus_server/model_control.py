@@ -212,9 +212,9 @@ class ModelControl:
 
 
 def _headline_wql(metrics: Mapping[str, Any]) -> float:
-    """The loss of the first data set a model was evaluated on; 0 when it was on none."""
-    datasets = metrics.get("datasets") or {}
-    return float(next((dataset.get("wql", 0.0) for dataset in datasets.values()), 0.0))
+    """The mean loss over the data sets a model was evaluated on; 0 when it was on none."""
+    losses = [float(dataset.get("wql", 0.0)) for dataset in (metrics.get("datasets") or {}).values()]
+    return sum(losses) / len(losses) if losses else 0.0
 
 
 def _profile(device: str) -> DeviceProfile:
