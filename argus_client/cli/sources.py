@@ -91,7 +91,7 @@ def simulate(
     target: Target = DEFAULT_TARGET,
     servers: Annotated[int, typer.Option(min=1, help="Servers to simulate.")] = 20,
     seed: Annotated[int, typer.Option(help="The same seed gives the same fleet.")] = 0,
-    interval: Annotated[float, typer.Option(min=0.1, help="Seconds between live samples.")] = 5.0,
+    interval: Annotated[float, typer.Option(min=1, help="Seconds between live samples.")] = 5.0,
     backfill_hours: Annotated[float, typer.Option(min=0, help="History to send first, hours.")] = 24.0,
     scenario: ScenarioOption = "healthy",
     speed: Annotated[float, typer.Option(min=0.1, help="How much faster than real trouble develops.")] = 15.0,
@@ -138,7 +138,7 @@ def simulate(
 def host(
     target: Target = DEFAULT_TARGET,
     name: Annotated[str | None, typer.Option(help="Name to send under; the host name if not given.")] = None,
-    interval: Annotated[float, typer.Option(min=0.5, help="Seconds between samples.")] = 5.0,
+    interval: Annotated[float, typer.Option(min=1, help="Seconds between samples.")] = 5.0,
     timeout: Timeout = 10.0,
     as_json: AsJson = False,
 ) -> None:

@@ -1,0 +1,145 @@
+"""Settings of `argus server`, as `--print-config` shows them, and what it refuses."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from argus_server.settings import ServerSettings
+from tests.cli.conftest import Command
+from tests.processes import SECONDS, Process, run, strict_json
+
+
+def config(argus: Command, *flags: object, **environment: str) -> dict[str, Any]:
+    done = argus("server", "--print-config", *flags, **environment)
+    assert (done.code, done.err) == (0, "")
+    settings: dict[str, Any] = strict_json(done.out)
+    return settings
+
+
+def toml(path: Path, text: str) -> Path:
+    path.write_text(text)
+    return path
+
+
+def test_the_defaults_are_all_shown(argus: Command) -> None:
+    shown = config(argus)
+    assert set(shown) == set(ServerSettings.model_fields)
+    assert (shown["listen"], shown["metrics_listen"]) == ("127.0.0.1:50051", "127.0.0.1:9464")
+    assert (shown["clock"], shown["model"], shown["tick_seconds"]) == ("wall", None, 5.0)
+
+
+def test_flags_win_over_environment_over_file_over_defaults(argus: Command, tmp_path: Path) -> None:
+    file = toml(
+        tmp_path / "argus.toml",
+        'tick_seconds = 1.5\nmax_servers = 11\nclock = "event"\n[cores]\n"web-1" = 8\n',
+    )
+    assert config(argus, "--config", file)["tick_seconds"] == 1.5
+    shown = config(argus, "--config", file, "--max-servers", 33, ARGUS_MAX_SERVERS="22", ARGUS_CLOCK="wall")
+    assert shown["max_servers"] == 33  # flag over environment and file
+    assert shown["clock"] == "wall"  # environment over file
+    assert shown["tick_seconds"] == 1.5  # file over default
+    assert shown["max_subscribers"] == 2000  # default
+    assert shown["cores"] == {"web-1": 8}
+
+
+def test_the_file_may_be_named_by_the_environment(argus: Command, tmp_path: Path) -> None:
+    file = toml(tmp_path / "argus.toml", "max_servers = 11\n")
+    assert config(argus, ARGUS_CONFIG=str(file))["max_servers"] == 11
+
+
+def test_every_setting_can_come_from_the_environment(argus: Command) -> None:
+    shown = config(argus, ARGUS_CORES='{"web-1": 4}', ARGUS_DATA_DIR="state", ARGUS_INSECURE_LISTEN="true")
+    assert (shown["cores"], shown["data_dir"], shown["insecure_listen"]) == ({"web-1": 4}, "state", True)
+
+
+def test_variables_of_the_client_do_not_trouble_the_server(argus: Command) -> None:
+    assert config(argus, ARGUS_TARGET="127.0.0.1:1")["listen"] == "127.0.0.1:50051"
+
+
+def test_an_address_without_a_host_is_of_this_machine_only(argus: Command) -> None:
+    assert config(argus, "--listen", ":7000", "--metrics-listen", "")["listen"] == "127.0.0.1:7000"
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("tick_second = 1\n", "tick_second: there is no such setting"),
+        ("tick_seconds = -1\n", "tick_seconds: Input should be greater than 0 (got -1)"),
+        ("retention_hours = inf\n", "retention_hours: Input should be a finite number"),
+        ('clock = "lunar"\n', "clock: Input should be 'wall' or 'event' (got 'lunar')"),
+        ('listen = "here"\n', "'here' is no HOST:PORT"),
+        ("tick_seconds = \n", "cannot read"),
+    ],
+)
+def test_a_wrong_file_is_one_line(argus: Command, tmp_path: Path, text: str, fault: str) -> None:
+    file = toml(tmp_path / "argus.toml", text)
+    assert fault in argus("server", "--config", file, "--print-config").error(code=2)
+
+
+@pytest.mark.parametrize(
+    ("flags", "fault"),
+    [
+        (("--config", "/no/such/file.toml"), "cannot read /no/such/file.toml"),
+        (("--clock", "lunar"), "clock: "),
+        (("--tick-seconds", "0"), "tick_seconds: "),
+        (("--listen", "127.0.0.1:70000"), "is no HOST:PORT"),
+    ],
+)
+def test_a_wrong_flag_is_one_line(argus: Command, flags: tuple[str, str], fault: str) -> None:
+    assert fault in argus("server", *flags, "--print-config").error(code=2)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("ARGUS_TICK_SECONDS", "soon"), ("ARGUS_CORES", "many"), ("ARGUS_CLOCK", "")]
+)
+def test_a_wrong_variable_is_one_line(argus: Command, name: str, value: str) -> None:
+    error = argus("server", "--print-config", **{name: value}).error(code=2)
+    assert name.removeprefix("ARGUS_").lower() in error
+
+
+def test_a_flag_that_does_not_exist_is_wrong_usage(argus: Command) -> None:
+    assert argus("server", "--no-such-flag").code == 2
+    assert argus("server", "--tick-seconds", "soon").code == 2
+
+
+@pytest.mark.parametrize("flag", ["--listen", "--metrics-listen"])
+@pytest.mark.parametrize("host", ["0.0.0.0", "[::]", "10.0.0.1", "example.org"])
+def test_nothing_is_bound_beyond_this_machine_unless_told(argus: Command, flag: str, host: str) -> None:
+    refused = argus("server", flag, f"{host}:7000", "--print-config").error(code=2)
+    assert f"{host}:7000 can be reached from other machines" in refused
+    assert "--insecure-listen" in refused
+    name = flag.removeprefix("--").replace("-", "_")
+    assert config(argus, flag, f"{host}:7000", "--insecure-listen")[name] == f"{host}:7000"
+
+
+@pytest.mark.parametrize("flag", ["--listen", "--metrics-listen"])
+def test_a_taken_port_is_one_line(silent: str, flag: str) -> None:
+    others = {"--listen": "127.0.0.1:0", "--metrics-listen": "", flag: silent}
+    error = run("server", *(word for pair in others.items() for word in pair)).error()
+    assert error == f"argus server: cannot listen on {silent}: Address already in use"
+
+
+@pytest.mark.parametrize(
+    ("flags", "fault"),
+    [
+        (("--risk-tables", "/no/such/tables.toml"), "/no/such/tables.toml"),
+        (("--data-dir", "/dev/null"), "/dev/null"),
+        (("--device", "abacus"), "abacus"),
+    ],
+)
+def test_what_a_server_cannot_start_with_is_one_line(flags: tuple[str, str], fault: str) -> None:
+    anywhere = ("--listen", "127.0.0.1:0", "--metrics-listen", "")
+    assert fault in run("server", *anywhere, *flags).error()
+
+
+def test_a_listening_server_says_where(closed: str) -> None:
+    with Process("server", "--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0", "--json") as server:
+        ready = strict_json(server.out.next())
+        assert set(ready) == {"listen", "metrics_listen"}
+        for address in ready.values():
+            host, _, port = address.rpartition(":")
+            socket.create_connection((host, int(port)), timeout=SECONDS).close()
