@@ -11,6 +11,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
+from itertools import filterfalse
 from typing import Final
 
 import numpy as np
@@ -86,7 +87,7 @@ def validate(columns: Columns, *, known_names: Collection[str] = (), now_ms: int
     if now_ms is not None:
         latest = min(latest, now_ms + MAX_SKEW_MS)
 
-    new_names = set(columns.server_names).difference(known_names)
+    new_names = set(filterfalse(known_names.__contains__, columns.server_names))
     bad_names = {name: reason for name in new_names if (reason := _name_fault(name))}
     bad_times = columns.timestamp_ms.min() < earliest or columns.timestamp_ms.max() > latest
     # NaN compares false with everything, which is what exempts it.
