@@ -125,15 +125,17 @@ class ServerProcess(Process):
     Args:
         arguments: Further flags; they win.
         listen: Where to listen.
+        added: Environment variables.
 
     Attributes:
         target: Where it listens.
     """
 
-    def __init__(self, *arguments: object, listen: str = "127.0.0.1:0") -> None:
+    def __init__(self, *arguments: object, listen: str = "127.0.0.1:0", **added: str) -> None:
         super().__init__(
             *("server", "--json", "--stop-on-eof", "--listen", listen, "--metrics-listen", ""),
             *("--clock", "event", "--tick-seconds", "0.2", *arguments),
+            **added,
         )
         try:
             self.target = str(strict_json(self.out.next())["listen"])
