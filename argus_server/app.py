@@ -43,10 +43,10 @@ _LOG: Final = logging.getLogger(__name__)
 
 DISTRIBUTION: Final = "argus-forecast"
 MAX_MESSAGE_BYTES: Final = 64 << 20
+_LEAST_REQUEST_BYTES: Final = 16 << 20
 _LAG_PROBE_SECONDS: Final = 0.5
 
 CHANNEL_OPTIONS: Final = (
-    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
     ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
     # A second server on the same port must fail, not silently take half of the fleet.
     ("grpc.so_reuseport", 0),
@@ -120,12 +120,13 @@ class ArgusServer:
         )
         self.engine = Engine(
             shard=self.shard,
-            builder=SnapshotBuilder(self._tables, self._models.horizon_steps),
+            builder=SnapshotBuilder(self._tables),
             hub=self._hub,
             clock=self._clock,
             provenance=self._provenance,
             metrics=self._metrics,
             tick_seconds=settings.tick_seconds,
+            published=self._note_health,
         )
         self._pipeline = IngestPipeline(
             window=self.window,
@@ -144,7 +145,6 @@ class ArgusServer:
             )
             self._exporter = Exporter(*split_address(settings.metrics_listen), self._metrics.registry)
         await self._server.start()
-        await self._board.set_model(not self._models.degraded_reason)
         await self._board.set_serving(True)
         self._tasks = [
             asyncio.create_task(self.engine.run()),
@@ -180,8 +180,8 @@ class ArgusServer:
         snapshot = self._hub.current
         return admin_pb2.GetStatusResponse(
             serving=snapshot is not None and not self._hub.draining_reason,
-            degraded=bool(self._models.degraded_reason),
-            degraded_reason=self._models.degraded_reason,
+            degraded=bool(self._degraded_reason),
+            degraded_reason=self._degraded_reason,
             model=self._models.info(),
             servers=len(self.window),
             warm_servers=self.window.warm_count(self._models.required_steps),
@@ -197,7 +197,8 @@ class ArgusServer:
         )
 
     async def _bind(self) -> None:
-        self._server = grpc.aio.server(options=CHANNEL_OPTIONS)
+        limit = ("grpc.max_receive_message_length", self._max_request_bytes)
+        self._server = grpc.aio.server(options=(*CHANNEL_OPTIONS, limit))
         self._ingest = IngestServicer(self._open_session)
         capabilities: list[str] = []
         for service, servicer, raw in (
@@ -232,6 +233,11 @@ class ArgusServer:
                 f"cannot listen on {self._settings.listen}: the address is taken or not this machine's"
             ) from error
 
+    @property
+    def _max_request_bytes(self) -> int:
+        """Room for messages that are too large, so that they can be refused by name instead of by the transport."""
+        return max(4 * self._limits.max_batch_bytes, _LEAST_REQUEST_BYTES)
+
     def _info(self, capabilities: list[str]) -> Callable[[], admin_pb2.GetServerInfoResponse]:
         def info() -> admin_pb2.GetServerInfoResponse:
             return admin_pb2.GetServerInfoResponse(
@@ -242,6 +248,7 @@ class ArgusServer:
                 capabilities=capabilities,
                 limits=self._limits.to_proto(),
                 max_message_bytes=MAX_MESSAGE_BYTES,
+                max_request_bytes=self._max_request_bytes,
                 clock=self._settings.clock,
             )
 
@@ -259,9 +266,15 @@ class ArgusServer:
     def _provenance(self) -> Provenance:
         return Provenance(self._instance_id, self._models.info(), self._models.degraded_reason)
 
+    @property
+    def _degraded_reason(self) -> str:
+        return "; ".join(filter(None, (self._models.degraded_reason, self.engine.failure)))
+
+    async def _note_health(self) -> None:
+        await self._board.set_model(not self._models.degraded_reason)
+
     async def _swapped(self) -> None:
         self.engine.touch()
-        await self._board.set_model(not self._models.degraded_reason)
         await self.engine.fresh()
 
     async def _watch_loop_lag(self) -> None:

@@ -37,6 +37,10 @@ def server(
     retention_hours: Annotated[
         float | None, typer.Option(help="Forget servers silent for this long.")
     ] = None,
+    silent_steps: Annotated[
+        int | None,
+        typer.Option(help="Offline after this many steps of silence; 3, or 12 with an event clock."),
+    ] = None,
     max_servers: Annotated[int | None, typer.Option(help="Servers the fleet may have.")] = None,
     max_subscribers: Annotated[
         int | None, typer.Option(help="Subscriptions that may be open at once.")
@@ -82,6 +86,7 @@ def server(
         "device": device,
         "tick_seconds": tick_seconds,
         "retention_hours": retention_hours,
+        "silent_steps": silent_steps,
         "max_servers": max_servers,
         "max_subscribers": max_subscribers,
         "max_rows_per_second": max_rows_per_second,

@@ -9,7 +9,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
@@ -27,6 +27,9 @@ _NICENESS: Final = 5
 
 _SWITCH_SECONDS: Final = 0.001
 
+# Even when nothing comes in, ages are stated anew this often.
+_RESTATE_MS: Final = 15_000
+
 # Ticks on demand pause for this many times as long as the last one took.
 _REST: Final = 4.0
 
@@ -42,6 +45,10 @@ class Engine:
         provenance: What made the snapshot about to be built.
         metrics: Where to count.
         tick_seconds: How often to tick.
+        published: Called after each snapshot.
+
+    Attributes:
+        failure: Why the last tick failed; empty when it did not.
     """
 
     def __init__(
@@ -54,6 +61,7 @@ class Engine:
         provenance: Callable[[], Provenance],
         metrics: ServerMetrics,
         tick_seconds: float,
+        published: Callable[[], Awaitable[None]],
     ) -> None:
         self._shard = shard
         self._builder = builder
@@ -62,6 +70,8 @@ class Engine:
         self._provenance = provenance
         self._metrics = metrics
         self._tick_seconds = tick_seconds
+        self._published = published
+        self.failure = ""
         self._thread = ThreadPoolExecutor(1, "argus-inference", initializer=_yield_to_others)
         # Writes so far, and how many of them the newest snapshot has seen.
         self._written = 1
@@ -79,13 +89,12 @@ class Engine:
         while True:
             started = time.monotonic()
             try:
-                if self._stale or await self._silence_changed():
+                if self._stale or self._outdated or await self._standing_changed():
                     await self.tick()
                 else:
                     self._metrics.forecast_skipped.labels("unchanged").inc()
-            except Exception:
-                self._metrics.forecast_skipped.labels("failed").inc()
-                _LOG.exception("a tick failed; the last snapshot stays")
+            except Exception as error:
+                self._failed(error)
             spent = time.monotonic() - started
             if spent > self._tick_seconds:
                 self._metrics.tick_overruns.inc()
@@ -99,22 +108,21 @@ class Engine:
         """
         wanted = self._written
         while (current := self._hub.current) is None or self._seen < wanted:
-            if self._ticking is None:
+            if self._ticking is None or self._ticking.done():
                 await asyncio.sleep(self._rest_until - time.monotonic())
             try:
                 await self.tick()
-            except Exception:
+            except Exception as error:
                 if current is None:
                     raise
-                _LOG.exception("a tick failed; the last snapshot stays")
+                self._failed(error)
                 return current
         return current
 
     async def tick(self) -> Snapshot:
         """Makes and publishes a snapshot; joins the tick that is running, if one is."""
-        if self._ticking is None:
+        if self._ticking is None or self._ticking.done():
             self._ticking = asyncio.ensure_future(self._tick())
-            self._ticking.add_done_callback(self._ticked)
         return await asyncio.shield(self._ticking)
 
     def close(self) -> None:
@@ -125,14 +133,24 @@ class Engine:
     def _stale(self) -> bool:
         return self._seen < self._written
 
-    def _ticked(self, tick: asyncio.Future[Snapshot]) -> None:
-        self._ticking = None
+    @property
+    def _outdated(self) -> bool:
+        """Whether the newest snapshot is so old that the ages it states are misleading."""
+        current = self._hub.current
+        if current is None or not current.index.names:
+            return False
+        return self._clock.now_ms() - current.header.published_at_ms > _RESTATE_MS
 
-    async def _silence_changed(self) -> bool:
-        loop = asyncio.get_running_loop()
-        return (
-            await loop.run_in_executor(self._thread, self._shard.silent, self._clock.now_ms()) != self._silent
-        )
+    async def _standing_changed(self) -> bool:
+        """Whether a server has gone silent, come back, or been away for so long that it is to be forgotten."""
+        loop, now_ms = asyncio.get_running_loop(), self._clock.now_ms()
+        silent, expired = await loop.run_in_executor(self._thread, self._shard.standing, now_ms)
+        return expired or silent != self._silent
+
+    def _failed(self, error: Exception) -> None:
+        self.failure = f"ticks fail: {type(error).__name__}; the last snapshot stays"
+        self._metrics.forecast_skipped.labels("failed").inc()
+        _LOG.error("%s", self.failure, exc_info=error)
 
     async def _tick(self) -> Snapshot:
         seen = self._written
@@ -143,7 +161,9 @@ class Engine:
             ended = time.monotonic()
             self._rest_until = ended + min(_REST * (ended - started), self._tick_seconds)
         self._seen = seen
+        self.failure = ""
         self._hub.publish(snapshot)
+        await self._published()
         return snapshot
 
     def _compute(self) -> Snapshot:

@@ -1,15 +1,16 @@
 """What the server answers when a call cannot be done.
 
+    reason                     gRPC code              try again   in argus_client
     ArgusServerError
-    ├── InvalidArgument        the request breaks the contract; do not send it again unchanged
-    ├── NotFound               the thing named does not exist
-    ├── FailedPrecondition     the server is not in the state the call needs
-    ├── Unavailable            try again later
-    └── Superseded             a newer stream has taken this one's place
+    ├── InvalidArgument        INVALID_ARGUMENT       no          InvalidArgument
+    ├── NotFound               NOT_FOUND              no          NotFound
+    ├── FailedPrecondition     FAILED_PRECONDITION    no          FailedPrecondition
+    ├── Unavailable            UNAVAILABLE            later       NotReady
+    └── Superseded             ABORTED                no          Superseded
+    anything else              INTERNAL               no          ServerError
 
-One class per reason; each knows its gRPC status code and whether the same call may succeed later. Servicers raise
-them, `argus_server.services.status` turns them into a status, and anything else becomes INTERNAL without a word about
-the inside of the server.
+One class per reason. Servicers raise them, `argus_server.services.registration` turns them into a status, and anything
+else becomes INTERNAL without a word about the inside of the server.
 """
 
 from __future__ import annotations
@@ -29,7 +30,6 @@ class ArgusServerError(Exception):
     """
 
     code: ClassVar[grpc.StatusCode]
-    retryable: ClassVar[bool] = False
 
     def __init__(self, message: str, *, field: str = "", retry_delay_seconds: float | None = None) -> None:
         super().__init__(message)
@@ -60,7 +60,6 @@ class Unavailable(ArgusServerError):
     """The server cannot do it now."""
 
     code = grpc.StatusCode.UNAVAILABLE
-    retryable = True
 
 
 class Superseded(ArgusServerError):

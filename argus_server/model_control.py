@@ -7,6 +7,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, Self
@@ -16,7 +17,7 @@ from argus_server.errors import FailedPrecondition, NotFound
 from argus_server.forecast import artifact
 from argus_server.forecast.artifact import DEFAULT_MIN_ENCODER_STEPS, ArtifactError
 from argus_server.forecast.device import CPU, DeviceProfile, detect
-from argus_server.forecast.forecaster import DEFAULT_HORIZON, Forecaster
+from argus_server.forecast.forecaster import Forecaster
 from argus_server.forecast.frame import Forecast
 from argus_server.forecast.models import ModelRegistry
 from argus_server.settings import ServerSettings
@@ -79,7 +80,7 @@ class ModelControl:
             models.mkdir(parents=True, exist_ok=True)
             roots.append(models)
         profile = _profile(settings.device)
-        registry = ModelRegistry(roots, profile, step_seconds=STEP_SECONDS)
+        registry = ModelRegistry(roots, profile, step_seconds=STEP_SECONDS, max_encoder_steps=ENCODER_STEPS)
         control = cls(registry, configured, tuple(roots), profile, metrics)
         try:
             control._swap(lambda: registry.reload(configured))
@@ -95,15 +96,8 @@ class ModelControl:
 
     @property
     def encoder_steps(self) -> int:
-        """Steps a window keeps: what the configured model looks at, or a day."""
-        model = self._registry.current.model
-        return model.schema.encoder_steps if model else ENCODER_STEPS
-
-    @property
-    def horizon_steps(self) -> int:
-        """Steps ahead a forecast reaches."""
-        model = self._registry.current.model
-        return model.schema.horizon if model else DEFAULT_HORIZON
+        """Steps a window keeps: a day. A model that looks further back is refused."""
+        return ENCODER_STEPS
 
     @property
     def required_steps(self) -> int:
@@ -132,7 +126,7 @@ class ModelControl:
         return snapshot_pb2.ModelInfo(
             name=model.name,
             revision=model.revision,
-            kind="TFT",
+            kind="FALLBACK" if self.degraded_reason else "TFT",
             device=self._profile.device,
             loaded_at_ms=self._loaded_at_ms,
         )
@@ -178,7 +172,10 @@ class ModelControl:
         try:
             await asyncio.to_thread(self._swap, lambda: self._registry.reload(path))
         except ArtifactError as error:
-            raise FailedPrecondition(f"{error}; the running model stays") from error
+            stays = (
+                "the running model stays" if self._registry.current.model else "forecasts stay the fallback's"
+            )
+            raise FailedPrecondition(f"{error}; {stays}") from error
 
     def _swap(self, change: Callable[[], Forecaster]) -> None:
         started = time.perf_counter()
@@ -206,8 +203,11 @@ class ModelControl:
             return described
         described.revision = model.revision
         described.parameters = sum(parameter.numel() for parameter in model.module.parameters())
-        described.trained_at_ms = int(model.training_info.get("trained_at_ms", 0))
-        described.wql = _headline_wql(model.metrics)
+        # What follows is the trainer's word on the model; an odd word does not make the model unusable.
+        with suppress(ArithmeticError, AttributeError, TypeError, ValueError):
+            described.trained_at_ms = int(model.training_info.get("trained_at_ms", 0))
+        with suppress(ArithmeticError, AttributeError, TypeError, ValueError):
+            described.wql = _headline_wql(model.metrics)
         return described
 
 

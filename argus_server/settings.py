@@ -91,9 +91,7 @@ class ServerSettings(BaseSettings):
         2_000_000, gt=0, description="rows per second a stream may send unthrottled"
     )
     max_subscribers: int = Field(2_000, gt=0, description="subscriptions that may be open at once")
-    max_exported_servers: int = Field(
-        1_000, ge=0, description="servers with gauges of their own in Prometheus"
-    )
+    max_exported_servers: int = Field(500, ge=0, description="servers with gauges of their own in Prometheus")
     heartbeat_seconds: float = Field(10.0, gt=0, le=15, description="longest silence on a subscription")
     drain_seconds: float = Field(5.0, ge=0, description="time clients have to leave when the server stops")
     risk_tables: Path | None = Field(

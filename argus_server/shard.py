@@ -53,11 +53,12 @@ class Shard:
         self._retention_ms = int(1000 * retention_seconds)
         self._silence_ms = silent_steps * 1000 * window.step_seconds
 
-    def silent(self, now_ms: int) -> frozenset[str]:
-        """Names of the servers that have stopped sending."""
+    def standing(self, now_ms: int) -> tuple[frozenset[str], bool]:
+        """Names of the servers that have stopped sending, and whether any is to be forgotten."""
         table = self.window.servers()
-        mask = now_ms - table.last_sample_ms > self._silence_ms
-        return frozenset(table.names[row] for row in np.flatnonzero(mask).tolist())
+        away_ms = now_ms - table.last_sample_ms
+        silent = frozenset(table.names[row] for row in np.flatnonzero(away_ms > self._silence_ms).tolist())
+        return silent, bool((away_ms > self._retention_ms).any())
 
     def tick(self, now_ms: int) -> FleetFrame:
         """Forgets the long silent, forecasts the rest and scores them.

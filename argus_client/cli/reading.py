@@ -47,7 +47,10 @@ def snapshot(
 
 
 def status(target: Target = DEFAULT_TARGET, timeout: Timeout = 10.0, as_json: AsJson = False) -> None:
-    """Print how the server does. Exit code 0: serving; 3: serving but degraded; 4: not serving."""
+    """Print how the server does.
+
+    Exit code 0: serving; 3: serving but degraded; 4: not serving. With --json always 0: read the fields.
+    """
     with ArgusClient(target) as client:
         now = client.get_status(timeout=timeout)
     if as_json:

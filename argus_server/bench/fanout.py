@@ -151,7 +151,7 @@ class _Server:
     def __init__(self, connection: Connection, servers: int) -> None:
         self._connection = connection
         self._frame = _frame(servers)
-        self._builder = SnapshotBuilder(load_tables(), self._frame.forecast.quantiles.shape[2])
+        self._builder = SnapshotBuilder(load_tables())
         self._tick = 0
 
     async def run(self) -> None:

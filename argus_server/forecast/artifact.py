@@ -29,6 +29,7 @@ import safetensors
 import safetensors.torch
 import torch
 
+from argus_server.contract import CONTRACT_VERSION
 from argus_server.forecast import features
 from argus_server.forecast.features import MODELLED, SCHEMA_VERSION, FeatureSchema
 from argus_server.forecast.scaling import LIMIT, SCALE_FLOORS
@@ -36,7 +37,6 @@ from argus_server.forecast.tft import TemporalFusionTransformer, TFTConfig
 from argus_server.metrics import METRICS
 from argus_server.profiles import PROFILES
 
-CONTRACT_VERSION: Final = "1"
 WEIGHTS_FILE: Final = "model.safetensors"
 CONFIG_FILE: Final = "config.json"
 TRAINING_FILE: Final = "training_info.json"
@@ -65,6 +65,7 @@ class ArtifactReason(StrEnum):
     BAD_CONFIG = "bad_config"
     CONTRACT_MISMATCH = "contract_mismatch"
     STEP_MISMATCH = "step_mismatch"
+    WINDOW_TOO_SHORT = "window_too_short"
     WEIGHTS_MISMATCH = "weights_mismatch"
     CORRUPT_WEIGHTS = "corrupt_weights"
     SMOKE_TEST_FAILED = "smoke_test_failed"
@@ -173,16 +174,29 @@ def save(path: Path, content: ArtifactContent) -> str:
     return revision_of(content.name, digest)
 
 
-def load(path: Path, *, step_seconds: int | None = None) -> LoadedModel:
+def load(path: Path, *, step_seconds: int | None = None, max_encoder_steps: int | None = None) -> LoadedModel:
     """Read an artifact and check all of it.
 
     Args:
         path: The artifact directory.
         step_seconds: Step the windows have; None to accept the artifact's own.
+        max_encoder_steps: Steps the windows keep; None to accept any.
 
     Raises:
         ArtifactError: Anything at all is missing, damaged or made for something else.
     """
+    try:
+        return _load(path, step_seconds, max_encoder_steps)
+    except ArtifactError:
+        raise
+    except Exception as error:
+        # Files from elsewhere can be odd in more ways than there are checks; none of them may stop a server.
+        raise ArtifactError(
+            ArtifactReason.BAD_CONFIG, f"{path} cannot be read: {type(error).__name__}: {error}"
+        ) from error
+
+
+def _load(path: Path, step_seconds: int | None, max_encoder_steps: int | None) -> LoadedModel:
     for name in FILES:
         if not (path / name).is_file():
             raise ArtifactError(ArtifactReason.MISSING_FILE, f"{path} has no {name}")
@@ -197,6 +211,11 @@ def load(path: Path, *, step_seconds: int | None = None) -> LoadedModel:
             ArtifactReason.STEP_MISMATCH,
             f"{path} forecasts steps of {schema.step_seconds} s, the windows have steps of {step_seconds} s; "
             "use a model trained for them or set the server's step to the model's",
+        )
+    if max_encoder_steps is not None and schema.encoder_steps > max_encoder_steps:
+        raise ArtifactError(
+            ArtifactReason.WINDOW_TOO_SHORT,
+            f"{path} looks {schema.encoder_steps} steps back, the windows keep {max_encoder_steps}",
         )
     module, digest = _load_weights(path, str(config["weights_sha256"]), model_config)
     model = LoadedModel(

@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from argus_server.contract import batch_constraints
 from argus_server.metrics import METRICS
 
 FloatArray = npt.NDArray[np.float32]
@@ -80,5 +81,6 @@ def floors_of(metrics: tuple[str, ...]) -> FloatArray:
 
 
 def upper_bounds(metrics: tuple[str, ...] = METRICS) -> FloatArray:
-    """Largest possible value of each metric: 100 for percentages, infinity otherwise; the smallest is 0."""
-    return np.array([100.0 if name.endswith("_pct") else np.inf for name in metrics], dtype=np.float32)
+    """Largest value of each metric that the contract allows; the smallest is 0."""
+    bounds = dict(zip(METRICS, batch_constraints().metric_bounds, strict=True))
+    return np.array([bounds[name].upper for name in metrics], dtype=np.float32)

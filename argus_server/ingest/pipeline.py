@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from argus.v1 import ingest_pb2, metrics_pb2
-from argus_server.clock import Clock, EventClock
+from argus_server.clock import Clock, EventClock, WallClock
 from argus_server.ingest.columns import decode
 from argus_server.ingest.rejections import Rejections
-from argus_server.ingest.validation import validate
+from argus_server.ingest.validation import MAX_EVENT_LEAD_MS, TimeLimit, validate
 from argus_server.telemetry.metrics import ServerMetrics
 from argus_server.window.fleet_window import FleetWindow, WriteResult
 
@@ -51,6 +51,7 @@ class IngestPipeline:
         self._window = window
         self._clock = clock
         self._event_time = isinstance(clock, EventClock)
+        self._wall_ms = WallClock().now_ms
         self._metrics = metrics
         self._written = written
         self._required_steps = required_steps
@@ -70,8 +71,13 @@ class IngestPipeline:
             ColumnLengthMismatch: Its columns differ in length; nothing was written.
         """
         columns = decode(batch, max_rows=self._max_batch_rows)
-        now_ms = None if self._event_time else self._clock.now_ms()
-        validation = validate(columns, known_names=self._window.known_names, now_ms=now_ms)
+        validation = validate(
+            columns,
+            known_names=self._window.known_names,
+            limit=TimeLimit(self._wall_ms(), MAX_EVENT_LEAD_MS)
+            if self._event_time
+            else TimeLimit(self._clock.now_ms()),
+        )
         result = self._window.write(columns, validation.valid)
         rejections = validation.rejections + result.rejections
         if result.accepted:

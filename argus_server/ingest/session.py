@@ -21,6 +21,9 @@ from argus_server.ingest.throttle import TokenBucket
 Response = ingest_pb2.StreamMetricsResponse
 Reason = ingest_pb2.BatchRejectionReason
 
+_BATCH_TAG: Final = ingest_pb2.StreamMetricsRequest.DESCRIPTOR.fields_by_name["batch"].number << 3 | 2
+_SEQUENCE_TAG: Final = ingest_pb2.SequencedBatch.DESCRIPTOR.fields_by_name["sequence"].number << 3
+
 _HELLO: Final = "hello"
 _BATCH: Final = "batch"
 
@@ -122,10 +125,7 @@ class IngestSession:
                 batch.sequence,
                 rows,
             )
-        if source.owner is not self:
-            raise Superseded(
-                f"a newer stream speaks for source {source.source_id!r}; give every running sender its own source_id"
-            )
+        self._check_owner(source)
         if batch.sequence == 0:
             return self._reject(
                 Reason.BATCH_REJECTION_REASON_INVALID_SEQUENCE, "sequence 0; number batches from 1", 0, rows
@@ -167,22 +167,24 @@ class IngestSession:
 
     def _too_large(self, data: bytes) -> Response:
         """Refuses a message by its size; its sequence is consumed if it is the next one."""
-        sequence, rows = 0, 0
-        try:
-            batch = ingest_pb2.StreamMetricsRequest.FromString(data).batch
-            sequence, rows = batch.sequence, len(batch.metrics.timestamp)
-        except DecodeError:
-            pass
+        sequence = peek_sequence(data)
         source = self._source
-        if source is not None and sequence and sequence == source.last_sequence + 1:
-            source.last_sequence = sequence
+        if source is not None:
+            self._check_owner(source)
+            if sequence and sequence == source.last_sequence + 1:
+                source.last_sequence = sequence
         return self._reject(
             Reason.BATCH_REJECTION_REASON_BATCH_TOO_LARGE,
             f"the message has {len(data)} bytes; at most {self._limits.max_batch_bytes} are allowed: send fewer rows "
             "per batch",
             sequence,
-            rows,
         )
+
+    def _check_owner(self, source: Source) -> None:
+        if source.owner is not self:
+            raise Superseded(
+                f"a newer stream speaks for source {source.source_id!r}; give every running sender its own source_id"
+            )
 
     def _reject(
         self, reason: ingest_pb2.BatchRejectionReason, message: str, sequence: int = 0, rows: int = 0
@@ -195,3 +197,28 @@ class IngestSession:
                 sequence=sequence, reason=reason, message=message, rejected_rows=rows
             )
         )
+
+
+def peek_sequence(data: bytes) -> int:
+    """The sequence at the front of an encoded batch, without reading the batch; 0 when it does not stand there."""
+    try:
+        tag, at = _varint(data, 0)
+        if tag != _BATCH_TAG:
+            return 0
+        _, at = _varint(data, at)
+        tag, at = _varint(data, at)
+        return _varint(data, at)[0] if tag == _SEQUENCE_TAG else 0
+    except IndexError:
+        return 0
+
+
+def _varint(data: bytes, at: int) -> tuple[int, int]:
+    """A number as protobuf writes it, and where it ends."""
+    value = shift = 0
+    while True:
+        byte = data[at]
+        at += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80 or shift > 63:
+            return value, at
+        shift += 7

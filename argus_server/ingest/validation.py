@@ -26,6 +26,9 @@ from argus_server.metrics import METRICS
 MAX_SKEW_MS: Final = 300_000
 """How far a sample may be ahead of a wall clock."""
 
+MAX_EVENT_LEAD_MS: Final = 31 * 86_400_000
+"""How far a sample may be ahead of the time of day where an event clock goes by the samples."""
+
 FIELDS: Final = ("timestamp", "server_name", "state", *METRICS)
 """The columns of a batch in contract order: the first axis of `Validation.broken`."""
 
@@ -71,21 +74,36 @@ def _limits() -> _Limits:
     return _Limits(np.array(lower, np.float32)[:, None], np.array(upper, np.float32)[:, None], known_states)
 
 
-def validate(columns: Columns, *, known_names: Collection[str] = (), now_ms: int | None = None) -> Validation:
+@dataclass(frozen=True, slots=True)
+class TimeLimit:
+    """How far ahead of the time of day a sample may be.
+
+    Attributes:
+        now_ms: The time of day, Unix milliseconds UTC.
+        max_lead_ms: How far ahead of it is still accepted.
+    """
+
+    now_ms: int
+    max_lead_ms: int = MAX_SKEW_MS
+
+
+def validate(
+    columns: Columns, *, known_names: Collection[str] = (), limit: TimeLimit | None = None
+) -> Validation:
     """Finds the rows that break a rule of the contract.
 
     Args:
         columns: The batch.
         known_names: Names that are known to be valid and need no check: best a set or a dict.
-        now_ms: The wall clock's time; None when there is no future, as with an event clock.
+        limit: Where the future begins; None when it never does.
     """
     rows = len(columns)
     if rows == 0:
         return Validation(np.ones(0, np.bool_), NO_REJECTIONS, None)
     limits = _limits()
     earliest, latest = batch_constraints().timestamp_bounds
-    if now_ms is not None:
-        latest = min(latest, now_ms + MAX_SKEW_MS)
+    if limit is not None:
+        latest = min(latest, limit.now_ms + limit.max_lead_ms)
 
     new_names = set(filterfalse(known_names.__contains__, columns.server_names))
     bad_names = {name: reason for name in new_names if (reason := _name_fault(name))}
@@ -102,7 +120,7 @@ def validate(columns: Columns, *, known_names: Collection[str] = (), now_ms: int
     broken[_STATE] = unknown_states
     broken[_FIRST_METRIC:] = outside
     valid = np.logical_not(broken.any(axis=0))
-    return Validation(valid, _rejections(columns, broken, bad_names, now_ms), broken)
+    return Validation(valid, _rejections(columns, broken, bad_names, limit), broken)
 
 
 def _unknown_states(
@@ -127,7 +145,7 @@ def _name_fault(name: str) -> int:
 
 
 def _rejections(
-    columns: Columns, broken: npt.NDArray[np.bool_], bad_names: dict[str, int], now_ms: int | None
+    columns: Columns, broken: npt.NDArray[np.bool_], bad_names: dict[str, int], limit: TimeLimit | None
 ) -> Rejections:
     """One rejection per bad row, for its first broken column."""
     bad_rows = np.flatnonzero(broken.any(axis=0))
@@ -138,7 +156,7 @@ def _rejections(
             row_index=row,
             field=FIELDS[field],
             reason=reason,
-            message=_message(columns, row, field, reason, now_ms) + _others(broken[:, row], field),
+            message=_message(columns, row, field, reason, limit) + _others(broken[:, row], field),
         )
         for row, field, reason in zip(
             bad_rows[:REPORTED_ROWS].tolist(), first.tolist(), reasons.tolist(), strict=False
@@ -172,7 +190,7 @@ def _reasons(
     return reasons
 
 
-def _message(columns: Columns, row: int, field: int, reason: int, now_ms: int | None) -> str:
+def _message(columns: Columns, row: int, field: int, reason: int, limit: TimeLimit | None) -> str:
     constraints = batch_constraints()
     timestamp, name = int(columns.timestamp_ms[row]), columns.server_names[row]
     match reason:
@@ -180,10 +198,11 @@ def _message(columns: Columns, row: int, field: int, reason: int, now_ms: int | 
             earliest, latest = constraints.timestamp_bounds
             return f"got {timestamp}; a timestamp is Unix milliseconds from {earliest} to {latest}"
         case ingest_pb2.ROW_REJECTION_REASON_IN_FUTURE:
-            ahead = (timestamp - (now_ms or 0)) / 1000
+            limit = limit or TimeLimit(0)
+            ahead = (timestamp - limit.now_ms) / 1000
             return (
                 f"{utc(timestamp)} is {ahead:.0f} s ahead of the server's clock; at most "
-                f"{MAX_SKEW_MS // 1000} s are allowed. Check the clock of the sender"
+                f"{limit.max_lead_ms // 1000} s are allowed. Check the clock of the sender"
             )
         case ingest_pb2.ROW_REJECTION_REASON_EMPTY_NAME:
             return f"the name is empty; 1 to {constraints.name_max_length} characters are allowed"
@@ -197,7 +216,9 @@ def _message(columns: Columns, row: int, field: int, reason: int, now_ms: int | 
             return f"got {columns.metrics[field - _FIRST_METRIC, row]}; send NaN for what was not measured"
     bounds = constraints.metric_bounds[field - _FIRST_METRIC]
     allowed = (
-        f"at least {bounds.lower:g}" if np.isinf(bounds.upper) else f"{bounds.lower:g} to {bounds.upper:g}"
+        f"at least {bounds.lower:g}"
+        if np.isinf(bounds.upper)
+        else f"{bounds.lower:.9g} to {bounds.upper:.9g}"
     )
     return f"got {columns.metrics[field - _FIRST_METRIC, row]:g}; allowed is {allowed}"
 

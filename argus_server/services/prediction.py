@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 from argus.v1 import prediction_pb2, snapshot_pb2
 from argus_server.errors import InvalidArgument, NotFound, Unavailable
+from argus_server.snapshot import encoding
 from argus_server.snapshot.filters import Filter
 from argus_server.snapshot.hub import Hub, Subscription
 from argus_server.snapshot.snapshot import Snapshot
@@ -66,21 +67,22 @@ class PredictionServicer:
         snapshot = await self._fresh()
         unknown = [name for name in request.servers if snapshot.place(name) is None]
         if unknown:
-            shown = ", ".join(repr(name) for name in unknown[:5])
+            shown = ", ".join(repr(name[:64]) for name in unknown[:5])
             raise NotFound(f"{len(unknown)} of {len(request.servers)} servers are not in the fleet: {shown}")
         return await asyncio.get_running_loop().run_in_executor(None, _forecasts, snapshot, request)
 
 
 def _forecasts(snapshot: Snapshot, request: prediction_pb2.GetForecastRequest) -> bytes:
     horizon = snapshot.header.horizon_steps
-    series = snapshot.series(min(request.horizon_steps or horizon, horizon))
+    places = [place for name in request.servers if (place := snapshot.place(name)) is not None]
+    # Only what was asked for is encoded, and nothing of it is kept.
+    series = encoding.forecast_series(
+        snapshot.quantiles[places], min(request.horizon_steps or horizon, horizon)
+    )
     numbers = request.metrics or range(1, len(series) + 1)
     response = prediction_pb2.GetForecastResponse(header=snapshot.header)
-    for name in request.servers:
-        place = snapshot.place(name)
-        if place is None:  # cannot be: the caller has looked
-            continue
-        base = snapshot_pb2.ServerPrediction.FromString(snapshot.bases[place])
-        base.MergeFromString(b"".join(series[number - 1][place] for number in numbers))
-        response.servers.add(server_name=name, source=base.source, forecasts=base.forecasts)
+    for row, place in enumerate(places):
+        server = snapshot_pb2.ServerPrediction.FromString(snapshot.bases[place])
+        server.MergeFromString(b"".join(series[number - 1][row] for number in numbers))
+        response.servers.add(server_name=server.server_name, source=server.source, forecasts=server.forecasts)
     return response.SerializeToString()

@@ -15,7 +15,7 @@ from argus_server.profiles import PROFILES
 from argus_server.risk.frame import DISPLAY_METRICS
 from argus_server.risk.ladder import Ladder
 from argus_server.risk.tables import RiskTables
-from argus_server.snapshot.snapshot import Snapshot, SnapshotIndex
+from argus_server.snapshot.snapshot import Snapshot, SnapshotColumns, SnapshotIndex
 
 TOP_RISKS: Final = 20
 
@@ -36,13 +36,11 @@ class SnapshotBuilder:
 
     Args:
         tables: Ladder presentation and display metrics.
-        horizon_steps: Steps of a full forecast.
     """
 
-    def __init__(self, tables: RiskTables, horizon_steps: int) -> None:
+    def __init__(self, tables: RiskTables) -> None:
         self._ladder: Ladder = tables.ladder
         self._units = tuple(metric.unit for metric in tables.displays)
-        self._horizon_steps = horizon_steps
         self._previous: Snapshot | None = None
         self._revision = 0
 
@@ -80,6 +78,14 @@ class SnapshotBuilder:
             data_age_seconds=(
                 np.maximum(frame.clock_ms - frame.last_sample_ms[order], 0) / np.float64(1000)
             ).astype(np.float32),
+            columns=SnapshotColumns(
+                levels=frame.risk.levels[order],
+                sources=frame.forecast.sources[order],
+                probability_30m=frame.risk.probability_30m[order],
+                probability_8h=frame.risk.probability_8h[order],
+                breach_metrics=frame.risk.breach_metrics[order],
+                breach_minutes=frame.risk.breach_minutes[order],
+            ),
             quantiles=quantiles,
         )
         self._previous = snapshot
@@ -91,8 +97,8 @@ class SnapshotBuilder:
         """The revision in which each row last changed: this one unless bases and series are as before."""
         changed_at = np.full(len(names), self._revision, dtype=np.int64)
         previous = self._previous
-        if previous is None or not names:
-            return changed_at
+        if previous is None or not names or previous.quantiles.shape[1:] != quantiles.shape[1:]:
+            return changed_at  # nothing to compare with, or a model with another horizon
         places = [previous.place(name) for name in names]
         kept = [(row, place) for row, place in enumerate(places) if place is not None]
         same = [(row, place) for row, place in kept if bases[row] == previous.bases[place]]
@@ -114,7 +120,7 @@ class SnapshotBuilder:
             published_at_ms=published_at_ms,
             forecast_origin_ms=frame.forecast.origin_ms,
             step_seconds=frame.forecast.step_seconds,
-            horizon_steps=self._horizon_steps,
+            horizon_steps=frame.forecast.quantiles.shape[2],
             model=provenance.model,
             tick_duration_ms=1000 * elapsed,
             degraded=bool(provenance.degraded_reason),

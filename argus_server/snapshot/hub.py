@@ -132,22 +132,22 @@ class Subscription:
         """Serialised `SubscribeResponse`s until the server drains. Waiting for the reader never queues a second one."""
         hub = self._hub
         hub.subscriptions.add(self)
-        sent_at = hub.monotonic()
+        sent_at = due = hub.monotonic()
         try:
             while not hub.draining_reason:
-                snapshot = hub.current
-                if snapshot is not None and snapshot.revision != self.revision:
+                now, snapshot = hub.monotonic(), hub.current
+                pending = snapshot is not None and snapshot.revision != self.revision
+                if snapshot is not None and pending and now >= due:
                     async for message in self._update(snapshot):
                         hub.counters.sent_bytes += len(message)
                         yield message
                     sent_at = hub.monotonic()
-                    await self._pause(sent_at)
-                    continue
-                if hub.monotonic() - sent_at >= hub.heartbeat_seconds:
-                    sent_at = hub.monotonic()
+                    due = sent_at + self._min_interval_seconds
+                elif now - sent_at >= hub.heartbeat_seconds:
+                    sent_at = now
                     yield self._heartbeat()
-                    continue
-                await hub.next_moment()
+                else:
+                    await self._wait(due - now if pending else None)
             yield _draining(hub.draining_reason)
         finally:
             hub.subscriptions.discard(self)
@@ -162,12 +162,15 @@ class Subscription:
     async def _update(self, snapshot: Snapshot) -> AsyncIterator[bytes]:
         held = self.revision
         if held and self._hub.index_of(held) is None:
-            self._resync_reason = self._resync_reason or f"revision {held} is too long ago"
+            self._resync_reason = (
+                self._resync_reason
+                or f"revision {held} is not one this server can still tell the changes since"
+            )
         if self._resync_reason:
             self.revision = 0
             self._hub.counters.resyncs += 1
             yield _resync(self._resync_reason)
-            self._resync_reason = ""
+            self._resync_reason, held = "", 0
         skipped = snapshot.revision - held - 1 if held else 0
         if not self._is_encoded(snapshot):
             await asyncio.get_running_loop().run_in_executor(None, self.encode, snapshot)
@@ -182,15 +185,13 @@ class Subscription:
         base = self.revision if self._hub.index_of(self.revision) else 0
         return snapshot.cached_update((self._wanted, base)) is not None
 
-    async def _pause(self, sent_at: float) -> None:
-        """Keeps the distance the reader asked for, yet ends at once when the server drains."""
-        due = sent_at + self._min_interval_seconds
-        while not self._hub.draining_reason and (left := due - self._hub.monotonic()) > 0:
-            try:
-                async with asyncio.timeout(left):
-                    await self._hub.next_moment()
-            except TimeoutError:
-                return
+    async def _wait(self, seconds: float | None) -> None:
+        """Waits until something may have happened, or for so long."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._hub.next_moment()
+        except TimeoutError:
+            return
 
     def _heartbeat(self) -> bytes:
         newest = self._hub.current.revision if self._hub.current else 0

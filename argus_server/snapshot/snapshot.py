@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -16,6 +17,10 @@ from argus_server.snapshot import encoding
 from argus_server.snapshot.filters import Filter
 
 STANDARD_SECONDS: Final = 3600
+
+# Readers can wish for anything; only so many different wishes are kept encoded, the newest ones.
+_KEPT_ENTRIES: Final = 8
+_KEPT_UPDATES: Final = 64
 
 _DATA_AGE: Final = encoding.tag(
     snapshot_pb2.ServerPrediction.DESCRIPTOR.fields_by_name["data_age_seconds"].number, wire_type=5
@@ -55,6 +60,18 @@ class SnapshotIndex:
         return np.flatnonzero(mask)
 
 
+@dataclass(frozen=True, slots=True)
+class SnapshotColumns:
+    """What gauges are made of, in index order; see `RiskFrame` and `Forecast` for the numbers."""
+
+    levels: npt.NDArray[np.uint8]
+    sources: npt.NDArray[np.uint8]
+    probability_30m: npt.NDArray[np.float32]
+    probability_8h: npt.NDArray[np.float32]
+    breach_metrics: npt.NDArray[np.uint8]
+    breach_minutes: npt.NDArray[np.float32]
+
+
 class Snapshot:
     """One published tick. Immutable to the outside; series bytes are made on first use and kept.
 
@@ -65,6 +82,7 @@ class Snapshot:
         environment: The fleet in probabilities.
         bases: `ServerPrediction` of each server without age and series, serialised, in index order.
         data_age_seconds: float32 [servers], in index order.
+        columns: What gauges are made of.
         quantiles: float32 [servers, metrics, horizon, 3], in index order.
     """
 
@@ -77,6 +95,7 @@ class Snapshot:
         environment: snapshot_pb2.Environment,
         bases: Sequence[bytes],
         data_age_seconds: npt.NDArray[np.float32],
+        columns: SnapshotColumns,
         quantiles: npt.NDArray[np.float32],
     ) -> None:
         self.index = index
@@ -85,11 +104,12 @@ class Snapshot:
         self.environment = environment
         self.bases = bases
         self.data_age_seconds = data_age_seconds
+        self.columns = columns
         self.quantiles = quantiles
         self._place = {name: place for place, name in enumerate(index.names)}
         self._series: dict[int, list[list[bytes]]] = {}
-        self._entries: dict[tuple[int, frozenset[int]], list[bytes]] = {}
-        self._updates: dict[tuple[Filter, int], tuple[bytes, ...]] = {}
+        self._entries: OrderedDict[tuple[int, frozenset[int]], list[bytes]] = OrderedDict()
+        self._updates: OrderedDict[tuple[Filter, int], tuple[bytes, ...]] = OrderedDict()
         self._lock = threading.Lock()
 
     @property
@@ -123,6 +143,8 @@ class Snapshot:
         with self._lock:
             if key not in self._entries:
                 self._entries[key] = self._encode(series, wanted.metrics)
+                if len(self._entries) > _KEPT_ENTRIES:
+                    self._entries.popitem(last=False)
             return self._entries[key]
 
     def _encode(self, series: list[list[bytes]], metrics: frozenset[int]) -> list[bytes]:
@@ -167,6 +189,9 @@ class Snapshot:
         """An update another reader has asked for already."""
         return self._updates.get(key)
 
-    def keep_update(self, key: tuple[Filter, int], parts: tuple[bytes, ...]) -> None:
+    def keep_update(self, key: tuple[Filter, int], messages: tuple[bytes, ...]) -> None:
         """Keeps an update for the next reader with the same filter and base."""
-        self._updates[key] = parts
+        with self._lock:
+            self._updates[key] = messages
+            if len(self._updates) > _KEPT_UPDATES:
+                self._updates.popitem(last=False)

@@ -104,12 +104,8 @@ def _fleet(snapshot: Snapshot, now_ms: int) -> Iterator[Metric]:
         value=max(now_ms - header.published_at_ms, 0) / 1000,
     )
     sources = GaugeMetricFamily("argus_forecast_servers", "Servers, by forecast source.", labels=("source",))
-    counts = dict.fromkeys((Source.TFT, Source.FALLBACK, Source.STALE), 0)
-    for base in snapshot.bases:
-        source = Source(snapshot_pb2.ServerPrediction.FromString(base).source)
-        counts[source] = counts.get(source, 0) + 1
-    for source, count in counts.items():
-        sources.add_metric((source.name.lower(),), count)
+    for source in (Source.TFT, Source.FALLBACK, Source.STALE):
+        sources.add_metric((source.name.lower(),), int((snapshot.columns.sources == source).sum()))
     yield sources
     levels = GaugeMetricFamily("argus_fleet_servers", "Servers, by alert level.", labels=("level",))
     for level, count in (
@@ -155,17 +151,19 @@ def _per_server(snapshot: Snapshot, max_servers: int) -> Iterator[Metric]:
         "Time until the first expected threshold breach; absent when none is expected.",
         labels=("server", "metric"),
     )
+    columns = snapshot.columns
+    levels = {
+        number: level.removeprefix("ALERT_LEVEL_").lower()
+        for level, number in snapshot_pb2.AlertLevel.items()
+    }
     for place, name in enumerate(names):
-        server = snapshot_pb2.ServerPrediction.FromString(snapshot.bases[place])
-        risk.add_metric((name,), server.risk_score / 100)
-        level = snapshot_pb2.AlertLevel.Name(server.alert.level).removeprefix("ALERT_LEVEL_").lower()
-        alert.add_metric((name, level), 1)
+        risk.add_metric((name,), float(snapshot.index.scores[place]) / 100)
+        alert.add_metric((name, levels[int(columns.levels[place])]), 1)
         age.add_metric((name,), float(snapshot.data_age_seconds[place]))
-        breach.add_metric((name, "30m"), server.breach_probability_30m)
-        breach.add_metric((name, "8h"), server.breach_probability_8h)
-        if server.HasField("first_breach"):
-            metric = METRICS[server.first_breach.metric - 1]
-            minutes.add_metric((name, metric), 60 * server.first_breach.minutes)
+        breach.add_metric((name, "30m"), float(columns.probability_30m[place]))
+        breach.add_metric((name, "8h"), float(columns.probability_8h[place]))
+        if number := int(columns.breach_metrics[place]):
+            minutes.add_metric((name, METRICS[number - 1]), 60 * float(columns.breach_minutes[place]))
     yield from (risk, alert, age, breach, minutes, _forecasts(snapshot, len(names)))
     yield GaugeMetricFamily(
         "argus_fleet_gauges_truncated",

@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from argus.v1 import admin_pb2, prediction_pb2, snapshot_pb2
+from argus_server.clock import ManualClock
 from argus_server.forecast.forecaster import Forecaster
+from argus_server.services.health import MODEL
 from argus_server.shard import Shard
 from argus_server.snapshot.snapshot import Snapshot
 from argus_server.window.frame import WindowFrame
@@ -49,6 +52,8 @@ async def test_a_failing_model_is_replaced_by_the_fallback_and_named(
             assert made.servers[0].source == snapshot_pb2.FORECAST_SOURCE_FALLBACK
             assert (status.serving, status.degraded) == (True, True)
             assert "MemoryError" in status.degraded_reason
+            assert status.model.kind == "FALLBACK"
+            assert await model_health(argus) == health_pb2.HealthCheckResponse.NOT_SERVING
 
         stream = IngestStream(argus.ingest)
         await stream.hello("later")
@@ -57,6 +62,71 @@ async def test_a_failing_model_is_replaced_by_the_fallback_and_named(
 
         assert made.servers[0].source == snapshot_pb2.FORECAST_SOURCE_TFT
         assert not made.header.degraded
+        assert await model_health(argus) == health_pb2.HealthCheckResponse.SERVING
+
+
+async def test_rows_that_come_during_a_tick_are_in_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    tick = Shard.tick
+
+    async with running(tick_seconds=3600.0) as argus:
+        engine = argus.server.engine
+
+        def written_meanwhile(self: Shard, now_ms: int) -> Any:
+            monkeypatch.undo()
+            engine.touch()
+            return tick(self, now_ms)
+
+        monkeypatch.setattr(Shard, "tick", written_meanwhile)
+        engine.touch()
+        first = await engine.tick()
+        # The same moment in which the tick has ended and the next request comes in.
+        second = await engine.fresh()
+
+        assert second.revision == first.revision + 1
+
+
+async def test_a_fleet_that_is_silent_for_long_is_forgotten() -> None:
+    clock = ManualClock(START_MS + 10_000)
+    async with running(clock, clock="wall", retention_hours=1.0) as argus:
+        stream = IngestStream(argus.ingest)
+        await stream.hello()
+        await stream.send(1, rows(["a"], [START_MS]))
+        call = argus.prediction.Subscribe(prediction_pb2.SubscribeRequest())
+        await removed_or_held(call, "a", held=True)
+
+        clock.advance(3_700_000)
+
+        await removed_or_held(call, "a", held=False)
+        assert (await newest(argus)).summary.total_servers == 0
+
+
+async def test_ages_are_stated_anew_when_nothing_comes_in() -> None:
+    clock = ManualClock(START_MS + 10_000)
+    async with running(clock, clock="wall") as argus:
+        stream = IngestStream(argus.ingest)
+        await stream.hello()
+        await stream.send(1, rows(["a"], [START_MS]))
+        assert (await newest(argus)).servers[0].data_age_seconds == 10
+        clock.advance(60_000)
+        while (made := await newest(argus)).servers[0].data_age_seconds == 10:
+            await asyncio.sleep(0.01)
+        assert made.servers[0].data_age_seconds == 70
+
+
+async def removed_or_held(call: Any, name: str, *, held: bool) -> None:
+    """Reads updates until one brings a server, or takes it away."""
+    while True:
+        message = await call.read()
+        part = getattr(message, message.WhichOneof("event"))
+        if held and name in {server.server_name for server in getattr(part, "servers", ())}:
+            return
+        if not held and name in getattr(part, "removed_servers", ()):
+            return
+
+
+async def model_health(argus: Running) -> int:
+    stub = health_pb2_grpc.HealthStub(argus.channel)
+    return (await stub.Check(health_pb2.HealthCheckRequest(service=MODEL))).status
 
 
 async def test_a_failing_tick_leaves_the_last_snapshot(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,7 +139,11 @@ async def test_a_failing_tick_leaves_the_last_snapshot(monkeypatch: pytest.Monke
             patched.setattr(Shard, "tick", fail)
             await feed(argus)
             assert (await newest(argus)).header.revision == before.header.revision
+            status = await argus.admin.GetStatus(admin_pb2.GetStatusRequest())
+            assert (status.degraded, "ArithmeticError" in status.degraded_reason) == (True, True)
         assert (await newest(argus)).header.revision > before.header.revision
+        status = await argus.admin.GetStatus(admin_pb2.GetStatusRequest())
+        assert "ArithmeticError" not in status.degraded_reason
 
 
 async def test_readers_that_ask_at_once_share_a_tick() -> None:
@@ -84,8 +158,7 @@ async def test_nothing_new_makes_no_new_snapshot() -> None:
     async with running() as argus:
         await feed(argus)
         first = await newest(argus)
-        silent: frozenset[str] = await asyncio.to_thread(argus.server.shard.silent, START_MS + 29 * STEP_MS)
-        assert not silent
+        assert argus.server.shard.standing(START_MS + 29 * STEP_MS) == (frozenset(), False)
         for _ in range(3):
             assert isinstance(await argus.server.engine.fresh(), Snapshot)
         assert (await newest(argus)).header.revision == first.header.revision

@@ -13,7 +13,7 @@ class GetServerInfoRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class GetServerInfoResponse(_message.Message):
-    __slots__ = ("version", "contract_version", "instance_id", "started_at_ms", "capabilities", "limits", "max_message_bytes", "clock")
+    __slots__ = ("version", "contract_version", "instance_id", "started_at_ms", "capabilities", "limits", "max_message_bytes", "clock", "max_request_bytes")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     CONTRACT_VERSION_FIELD_NUMBER: _ClassVar[int]
     INSTANCE_ID_FIELD_NUMBER: _ClassVar[int]
@@ -22,6 +22,7 @@ class GetServerInfoResponse(_message.Message):
     LIMITS_FIELD_NUMBER: _ClassVar[int]
     MAX_MESSAGE_BYTES_FIELD_NUMBER: _ClassVar[int]
     CLOCK_FIELD_NUMBER: _ClassVar[int]
+    MAX_REQUEST_BYTES_FIELD_NUMBER: _ClassVar[int]
     version: str
     contract_version: str
     instance_id: str
@@ -30,7 +31,8 @@ class GetServerInfoResponse(_message.Message):
     limits: _ingest_pb2.IngestLimits
     max_message_bytes: int
     clock: str
-    def __init__(self, version: _Optional[str] = ..., contract_version: _Optional[str] = ..., instance_id: _Optional[str] = ..., started_at_ms: _Optional[int] = ..., capabilities: _Optional[_Iterable[str]] = ..., limits: _Optional[_Union[_ingest_pb2.IngestLimits, _Mapping]] = ..., max_message_bytes: _Optional[int] = ..., clock: _Optional[str] = ...) -> None: ...
+    max_request_bytes: int
+    def __init__(self, version: _Optional[str] = ..., contract_version: _Optional[str] = ..., instance_id: _Optional[str] = ..., started_at_ms: _Optional[int] = ..., capabilities: _Optional[_Iterable[str]] = ..., limits: _Optional[_Union[_ingest_pb2.IngestLimits, _Mapping]] = ..., max_message_bytes: _Optional[int] = ..., clock: _Optional[str] = ..., max_request_bytes: _Optional[int] = ...) -> None: ...
 
 class GetStatusRequest(_message.Message):
     __slots__ = ()

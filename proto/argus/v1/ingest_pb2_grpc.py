@@ -55,8 +55,9 @@ class IngestServiceServicer(object):
         re-sends what lies beyond the Welcome's `last_sequence`; what the server has already committed is dropped and
         counted as duplicate, so that every row counts once.
 
-        Nothing a source sends ends the stream but a broken transport: a batch that cannot be used is answered with a
-        BatchRejection, a row with a RowRejection. If a newer stream says Hello with the same `source_id`, the older one
+        Nothing a source sends ends the stream but a broken transport, and a message beyond `max_request_bytes` of
+        GetServerInfo, which the transport itself refuses: a batch that cannot be used is answered with a BatchRejection, a
+        row with a RowRejection. If a newer stream says Hello with the same `source_id`, the older one
         ends with ABORTED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -33,8 +33,9 @@ class IngestServiceStub:
     re-sends what lies beyond the Welcome's `last_sequence`; what the server has already committed is dropped and
     counted as duplicate, so that every row counts once.
 
-    Nothing a source sends ends the stream but a broken transport: a batch that cannot be used is answered with a
-    BatchRejection, a row with a RowRejection. If a newer stream says Hello with the same `source_id`, the older one
+    Nothing a source sends ends the stream but a broken transport, and a message beyond `max_request_bytes` of
+    GetServerInfo, which the transport itself refuses: a batch that cannot be used is answered with a BatchRejection, a
+    row with a RowRejection. If a newer stream says Hello with the same `source_id`, the older one
     ends with ABORTED.
     """
 
@@ -53,8 +54,9 @@ class IngestServiceAsyncStub:
     re-sends what lies beyond the Welcome's `last_sequence`; what the server has already committed is dropped and
     counted as duplicate, so that every row counts once.
 
-    Nothing a source sends ends the stream but a broken transport: a batch that cannot be used is answered with a
-    BatchRejection, a row with a RowRejection. If a newer stream says Hello with the same `source_id`, the older one
+    Nothing a source sends ends the stream but a broken transport, and a message beyond `max_request_bytes` of
+    GetServerInfo, which the transport itself refuses: a batch that cannot be used is answered with a BatchRejection, a
+    row with a RowRejection. If a newer stream says Hello with the same `source_id`, the older one
     ends with ABORTED.
     """
 
@@ -75,8 +77,9 @@ class IngestServiceServicer(metaclass=abc.ABCMeta):
         re-sends what lies beyond the Welcome's `last_sequence`; what the server has already committed is dropped and
         counted as duplicate, so that every row counts once.
 
-        Nothing a source sends ends the stream but a broken transport: a batch that cannot be used is answered with a
-        BatchRejection, a row with a RowRejection. If a newer stream says Hello with the same `source_id`, the older one
+        Nothing a source sends ends the stream but a broken transport, and a message beyond `max_request_bytes` of
+        GetServerInfo, which the transport itself refuses: a batch that cannot be used is answered with a BatchRejection, a
+        row with a RowRejection. If a newer stream says Hello with the same `source_id`, the older one
         ends with ABORTED.
         """
 

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import json
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -159,6 +161,77 @@ async def test_a_corrupted_model_is_degraded_everywhere_until_a_sound_one_is_loa
         assert not made.header.degraded
         assert made.servers[0].source == snapshot_pb2.FORECAST_SOURCE_TFT
         assert await health(argus, MODEL) == SERVING
+
+
+async def test_a_model_with_another_horizon_changes_the_snapshots(argus: Running, models: Path) -> None:
+    untrained(models / "short", horizon=48)
+    stream = IngestStream(argus.ingest)
+    await stream.hello()
+    await stream.send(1, history(["a"], 30))
+    whole = snapshot_pb2.SnapshotFilter(view=snapshot_pb2.SNAPSHOT_VIEW_FULL)
+    request = prediction_pb2.GetSnapshotRequest(filter=whole)
+    before = (await argus.prediction.GetSnapshot(request)).snapshot
+
+    await argus.admin.LoadModel(admin_pb2.LoadModelRequest(name="short"))
+
+    after = (await argus.prediction.GetSnapshot(request)).snapshot
+    assert (before.header.horizon_steps, after.header.horizon_steps) == (96, 48)
+    assert len(after.servers[0].forecasts[0].p50) == 48
+    assert after.header.model.name == "short"
+
+
+async def test_a_model_that_looks_further_back_than_the_windows_is_refused(
+    argus: Running, models: Path
+) -> None:
+    untrained(models / "long", encoder_steps=576)
+    error = await refusal(argus.admin.LoadModel(admin_pb2.LoadModelRequest(name="long")))
+    assert error.code() == grpc.StatusCode.FAILED_PRECONDITION
+    assert "576 steps back, the windows keep 288" in (error.details() or "")
+
+
+def change_json(path: Path, change: Callable[[dict[str, Any]], None]) -> None:
+    document = json.loads(path.read_text())
+    change(document)
+    path.write_text(json.dumps(document))
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        pytest.param(
+            lambda path: (path / "data_contract_version.txt").write_bytes(b"\xff\xfe"), id="no UTF-8"
+        ),
+        pytest.param(
+            lambda path: change_json(path / "config.json", lambda c: c["features"].update(patch_length=0)),
+            id="patches of nothing",
+        ),
+        pytest.param(
+            lambda path: change_json(
+                path / "config.json", lambda c: c["features"].update(encoder_steps=float("inf"))
+            ),
+            id="an endless window",
+        ),
+        pytest.param(lambda path: (path / "metrics.json").write_text("[" * 100_000), id="deep nesting"),
+        pytest.param(lambda path: (path / "config.json").write_text("[]"), id="no object"),
+        pytest.param(lambda path: (path / "model.safetensors").write_bytes(b""), id="no weights"),
+    ],
+)
+async def test_an_odd_artifact_degrades_the_server_and_never_stops_it(
+    models: Path, spoil: Callable[[Path], object]
+) -> None:
+    spoil(models / "first")
+    async with running(model=models / "first") as argus:
+        now = await status(argus)
+        assert (now.serving, now.degraded, now.model.kind) == (True, True, "FALLBACK")
+        listed = (await argus.admin.ListModels(admin_pb2.ListModelsRequest())).models
+        assert next(model for model in listed if model.name == "first").defect
+
+
+async def test_an_odd_word_of_the_trainer_does_not_hide_the_models(argus: Running, models: Path) -> None:
+    (models / "second" / "metrics.json").write_text('{"datasets": [1]}')
+    change_json(models / "first" / "training_info.json", lambda info: info.update(trained_at_ms="abc"))
+    listed = (await argus.admin.ListModels(admin_pb2.ListModelsRequest())).models
+    assert {model.name for model in listed} == {"first", "second", "broken"}
 
 
 async def test_health_is_watched_until_the_server_drains(argus: Running) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from argus.v1 import admin_pb2, ingest_pb2, metrics_pb2, prediction_pb2
 from argus_server.clock import ManualClock
+from argus_server.ingest.session import peek_sequence
 from argus_server.metrics import METRICS
 from tests.server.running import START_MS, STEP_MS, IngestStream, Running, hello, numbered, rows, running
 
@@ -69,6 +70,7 @@ async def test_a_batch_is_acknowledged_with_its_rows_and_warm_up(stream: IngestS
         (one(load_average=-math.inf), Row.ROW_REJECTION_REASON_NOT_FINITE, "load_average"),
         (one(cpu_user_pct=100.5), Row.ROW_REJECTION_REASON_OUT_OF_RANGE, "cpu_user_pct"),
         (one(uptime_days=-1), Row.ROW_REJECTION_REASON_OUT_OF_RANGE, "uptime_days"),
+        (one(load_average=3e38), Row.ROW_REJECTION_REASON_OUT_OF_RANGE, "load_average"),
         (one(""), Row.ROW_REJECTION_REASON_EMPTY_NAME, "server_name"),
         (one("x" * 254), Row.ROW_REJECTION_REASON_NAME_TOO_LONG, "server_name"),
         (one("web\n1"), Row.ROW_REJECTION_REASON_INVALID_NAME, "server_name"),
@@ -256,6 +258,34 @@ async def test_a_newer_stream_takes_the_place_of_an_older_one(argus: Running, st
 
     assert await stream.code() == grpc.StatusCode.ABORTED
     await still_works(newer, 1)
+
+
+async def test_an_oversize_message_of_an_older_stream_costs_the_newer_one_nothing(
+    argus: Running, stream: IngestStream
+) -> None:
+    newer = IngestStream(argus.ingest)
+    await newer.hello()
+    await newer.send(1, one())
+    huge = rows(["n" * 253] * 20_000, range(START_MS, START_MS + 20_000_000, 1000))
+
+    await stream._call.write(numbered(2, huge))
+
+    assert await stream.code() == grpc.StatusCode.ABORTED
+    await still_works(newer, 2)
+
+
+@pytest.mark.parametrize("sequence", [1, 127, 128, 2**40])
+def test_the_sequence_of_an_oversize_message_is_found_without_reading_it(sequence: int) -> None:
+    assert peek_sequence(numbered(sequence, one()).SerializeToString()) == sequence
+    assert peek_sequence(hello("a").SerializeToString()) == 0
+    assert peek_sequence(b"\x12") == 0
+
+
+async def test_the_far_future_is_refused_by_an_event_clock_too(argus: Running, stream: IngestStream) -> None:
+    await stream.send(1, one("good"))
+    ack = (await stream.send(2, one("evil", 4_102_444_800_000))).ack
+    assert ack.rejections[0].reason == Row.ROW_REJECTION_REASON_IN_FUTURE
+    assert await fleet(argus) == ["good"]
 
 
 async def test_draining_tells_the_source_and_ends_the_stream_well(

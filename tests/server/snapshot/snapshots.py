@@ -9,7 +9,7 @@ import numpy as np
 from argus.v1 import snapshot_pb2
 from argus_server.metrics import METRICS
 from argus_server.profiles import profile_of
-from argus_server.snapshot.snapshot import Snapshot, SnapshotIndex
+from argus_server.snapshot.snapshot import Snapshot, SnapshotColumns, SnapshotIndex
 
 HORIZON = 96
 
@@ -59,5 +59,13 @@ def snapshot(
             for name in names
         ],
         data_age_seconds=np.arange(len(names), dtype=np.float32),
+        columns=SnapshotColumns(
+            levels=np.ones(len(names), dtype=np.uint8),
+            sources=np.ones(len(names), dtype=np.uint8),
+            probability_30m=np.zeros(len(names), dtype=np.float32),
+            probability_8h=np.zeros(len(names), dtype=np.float32),
+            breach_metrics=np.zeros(len(names), dtype=np.uint8),
+            breach_minutes=np.full(len(names), np.nan, dtype=np.float32),
+        ),
         quantiles=quantiles(len(names)) if series is None else series,
     )

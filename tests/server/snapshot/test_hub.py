@@ -152,6 +152,34 @@ async def test_a_reader_keeps_the_distance_it_asked_for() -> None:
     assert (await update).delta.skipped_revisions == 1
 
 
+async def test_a_reader_that_keeps_its_distance_still_hears_heartbeats() -> None:
+    clock = Steps()
+    hub = Hub(now_ms=lambda: 0, heartbeat_seconds=0.02, monotonic=clock)
+    publish(hub, 1)
+    messages = Subscription(hub, Filter(), min_interval_seconds=3600).messages()
+    await following(messages)
+    beating = asyncio.create_task(following(messages))
+    pulse = asyncio.create_task(hub.pulse())
+    await settle()
+
+    publish(hub, 2)
+    clock.now = 0.02
+    beat = await beating
+
+    pulse.cancel()
+    assert beat.heartbeat.revision == 2
+
+
+async def test_a_reader_that_claims_a_revision_to_come_starts_afresh(hub: Hub) -> None:
+    publish(hub, 3)
+    messages = Subscription(hub, Filter(), resume_revision=2**63).messages()
+
+    assert (await following(messages)).WhichOneof("event") == "resync_required"
+    first = (await following(messages)).snapshot
+    assert (first.header.revision, first.skipped_revisions) == (3, 0)
+    assert hub.counters.skipped_revisions == 0
+
+
 async def test_updates_of_present_readers_are_made_before_publishing(hub: Hub) -> None:
     publish(hub, 1)
     messages = Subscription(hub, Filter()).messages()

@@ -309,7 +309,7 @@ def test_a_garbage_row_leaves_every_other_server_untouched(
         else:
             getattr(batch, name)[0] = value
     rows = decode(batch)
-    window.write(rows, validate(rows, known_names=window.known_names, now_ms=None).valid)
+    window.write(rows, validate(rows, known_names=window.known_names).valid)
     for name in servers:
         if name != "ppweb07":
             assert ring_bytes(window, name) == before[name]
