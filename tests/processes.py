@@ -128,6 +128,7 @@ class ServerProcess(Process):
         added: Environment variables.
 
     Attributes:
+        ready: What it said when it was ready.
         target: Where it listens.
     """
 
@@ -138,7 +139,8 @@ class ServerProcess(Process):
             **added,
         )
         try:
-            self.target = str(strict_json(self.out.next())["listen"])
+            self.ready: dict[str, str] = strict_json(self.out.next())
+            self.target = self.ready["listen"]
         except AssertionError:
             self.__exit__()
             raise

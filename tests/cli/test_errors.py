@@ -14,8 +14,8 @@ from tests.cli.serving import table, write
 from tests.processes import SECONDS, Process, run
 
 READS = [
-    ("snapshot", "--timeout", 1),
-    ("status", "--timeout", 1),
+    ("snapshot", "--timeout", 0.4),
+    ("status", "--timeout", 0.4),
     ("model", "info"),
     ("model", "list"),
     ("model", "load", "x"),
@@ -24,12 +24,12 @@ READS = [
     ("scenario", "get"),
     ("scenario", "set", "healthy"),
 ]
-WITHIN_A_SECOND = [
-    ("snapshot", "--timeout", 1),
-    ("status", "--timeout", 1),
-    ("host", "--timeout", 1),
-    ("simulate", "--timeout", 1, "--scenario-listen", ""),
-    ("replay", "rows.csv", "--timeout", 1),
+WITH_A_TIMEOUT = [
+    ("snapshot", "--timeout", 0.4),
+    ("status", "--timeout", 0.4),
+    ("host", "--timeout", 0.4),
+    ("simulate", "--timeout", 0.4, "--scenario-listen", ""),
+    ("replay", "rows.csv", "--timeout", 0.4),
 ]
 
 
@@ -40,7 +40,7 @@ def test_nobody_there_is_one_line(argus: Command, closed: str, words: tuple[obje
     assert "Check the address and that the server runs." in error
 
 
-@pytest.mark.parametrize("words", WITHIN_A_SECOND, ids=lambda words: str(words[0]))
+@pytest.mark.parametrize("words", WITH_A_TIMEOUT, ids=lambda words: str(words[0]))
 def test_a_server_that_never_answers_is_one_line_after_the_timeout(
     argus: Command, silent: str, words: tuple[object, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

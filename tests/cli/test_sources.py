@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import signal
 import socket
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pyarrow.parquet
 import pytest
 
-from argus_client import ArgusClient
-from argus_client.testing import FakeServer
+from argus_client import ArgusClient, DeadlineExceeded, Samples
+from argus_client.adapters import Stop
+from argus_client.cli import feeding
+from argus_client.testing import FakeServer, make_samples
 from argus_server.metrics import METRICS
 from tests.cli.conftest import Command
 from tests.cli.serving import serving
-from tests.processes import Outcome, Process, until
+from tests.processes import SECONDS, Outcome, Process, until
 
 COUNTS = ("rows_sent", "rows_accepted", "rows_rejected", "rows_duplicate")
 
@@ -61,15 +65,29 @@ def test_host_under_another_name_ends_when_terminated(argus: Command, now: str) 
     assert server["server_name"] == "mine"
 
 
-@pytest.mark.slow
-def test_a_source_that_is_told_to_stop_does_not_wait_for_a_lost_server() -> None:
-    with FakeServer() as server:
+class OneBatch:
+    """A source that has one batch, and then nothing until it is stopped."""
+
+    name = "one"
+
+    def batches(self, stop: Stop) -> Iterator[Samples]:
+        yield make_samples()
+        stop.wait()
+
+
+def test_a_source_that_is_told_to_stop_does_not_wait_for_a_lost_server(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(feeding, "_GRACE_SECONDS", 0.2)
+    stop = threading.Event()
+    with FakeServer() as server, ThreadPoolExecutor() as threads:
         server.hold_acks()
-        with Process("host", "--target", server.target, "--json") as host:
-            until(lambda: any(source.batches for source in server.sources.values()))
-            server.stop()
-            done = host.end(signal.SIGTERM)
-    assert "rows are unacknowledged" in done.error()
+        fed = threads.submit(feeding.feed, server.target, OneBatch(), stop, source_id="one")
+        until(lambda: "one" in server.sources and server.sources["one"].batches)
+        server.stop()
+        stop.set()
+        with pytest.raises(DeadlineExceeded, match="1 rows are unacknowledged"):
+            fed.result(SECONDS)
 
 
 def test_simulate_sends_a_warm_fleet_and_can_be_steered(argus: Command, now: str) -> None:

@@ -12,6 +12,8 @@ from tests.processes import SECONDS, ServerProcess, run, strict_json, until
 from tests.server.models import damage, untrained
 from tests.system.feeding import QUICK, beside, feed, history, load
 
+pytestmark = pytest.mark.slow
+
 NAMES = [f"web-{number}" for number in range(8)]
 
 
@@ -23,6 +25,9 @@ def test_a_server_with_a_corrupt_model_says_so_and_falls_back(tmp_path: Path) ->
         status = run("status", "--target", server.target, "--json").json()
         made = run("snapshot", "--target", server.target, "--view", "full", "--json").json()
         server.err.until("DEGRADED: the model cannot be used: corrupt_weights")
+        assert server.process.stdin is not None
+        server.process.stdin.close()  # as happens when the parent dies, which --stop-on-eof is about
+        assert server.end().code == 0
     assert (status["serving"], status["degraded"]) == (True, True)
     assert "corrupt_weights" in status["degraded_reason"]
     assert (status["model"]["kind"], status["model"]["revision"]) == ("FALLBACK", "")
@@ -31,7 +36,6 @@ def test_a_server_with_a_corrupt_model_says_so_and_falls_back(tmp_path: Path) ->
     assert all(len(server["forecast"]["cpu_user_pct"]["p50"]) == 96 for server in made["servers"])
 
 
-@pytest.mark.slow
 def test_a_corrupt_reload_under_load_keeps_the_old_model(tmp_path: Path) -> None:
     first = untrained(tmp_path / "first", seed=1)
     second = untrained(tmp_path / "second", seed=2)

@@ -8,10 +8,11 @@ import pytest
 
 from tests.processes import Process, run, until
 
+pytestmark = pytest.mark.slow
+
 ANYWHERE = [f"--{name}=127.0.0.1:0" for name in ("listen", "metrics-listen", "scenario-listen")]
 
 
-@pytest.mark.slow
 def test_the_demo_shows_a_warm_fleet_and_this_machine_and_leaves_nothing_behind() -> None:
     with Process("demo", "--servers", 4, "--scenario", "critical", *ANYWHERE) as demo:
         target = demo.err.until("server ").split()[-1]

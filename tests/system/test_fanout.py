@@ -10,11 +10,12 @@ from argus_client import ArgusClient
 from tests.processes import SECONDS, ServerProcess
 from tests.system.feeding import feed, history, step
 
+pytestmark = pytest.mark.slow
+
 NAMES = [f"web-{number}" for number in range(60)]
 TICKS = 15
 
 
-@pytest.mark.slow
 def test_a_stalled_subscriber_delays_nobody_and_catches_up_with_the_newest() -> None:
     with (
         ServerProcess() as server,

@@ -10,10 +10,11 @@ from argus_client import ArgusClient
 from argus_server.metrics import METRICS
 from tests.processes import ROOT, SECONDS, ServerProcess, run
 
+pytestmark = pytest.mark.slow
+
 RECORDINGS = ROOT.parent / "shared" / "data" / "smd_dev_metrics.parquet"
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(not RECORDINGS.exists(), reason="the recordings are not part of the repository")
 def test_recordings_of_real_servers_give_forecasts_of_their_future() -> None:
     with ServerProcess("--tick-seconds", "5") as server, ArgusClient(server.target) as client:

@@ -11,10 +11,11 @@ from argus_client import ArgusClient, ConnectionState, FleetSnapshot
 from tests.processes import SECONDS, ServerProcess, until
 from tests.system.feeding import QUICK, beside, load
 
+pytestmark = pytest.mark.slow
+
 NAMES = [f"web-{number}" for number in range(20)]
 
 
-@pytest.mark.slow
 def test_a_publisher_outlives_a_server_that_is_killed_while_it_takes_rows() -> None:
     first = ServerProcess()
     with ArgusClient(first.target, stream_backoff=QUICK) as client, client.publisher("source") as publisher:
@@ -39,8 +40,7 @@ def test_a_publisher_outlives_a_server_that_is_killed_while_it_takes_rows() -> N
     assert now.rejected_rows == now.duplicate_rows == 0
 
 
-@pytest.mark.slow
-def test_a_subscription_goes_on_through_rolling_restarts() -> None:
+def test_a_subscription_goes_on_through_a_rolling_restart() -> None:
     seen: list[FleetSnapshot] = []
     server = ServerProcess()
     target = server.target
@@ -56,7 +56,7 @@ def test_a_subscription_goes_on_through_rolling_restarts() -> None:
 
         instances: list[str] = []
         with beside(read):
-            for runs in range(3):
+            for runs in range(2):
                 with server:
                     instances.append(client.get_server_info(timeout=SECONDS).instance_id)
                     with (
@@ -65,10 +65,10 @@ def test_a_subscription_goes_on_through_rolling_restarts() -> None:
                     ):
                         reaches(len(NAMES))
                     assert server.end(signal.SIGTERM).code == 0
-                if runs < 2:
+                if runs == 0:
                     server = ServerProcess(listen=target)
             subscription.close()
-    assert len(set(instances)) == 3
+    assert len(set(instances)) == 2
     assert [one for one in dict.fromkeys(s.header.instance_id for s in seen)] == instances
     for instance in instances:
         revisions = [s.revision for s in seen if s.header.instance_id == instance]
