@@ -115,7 +115,7 @@ def server(
 async def _serve(settings: Any, as_json: bool, stop_on_eof: bool) -> None:
     for address in filter(None, (settings.listen, settings.metrics_listen)):
         _check_free(address)
-    from argus_server.app import ArgusServer
+    from argus_server.app import ArgusServer, settle_heap
 
     # Before anybody can know that the server runs: a stop from the first moment on must drain it.
     stop = asyncio.Event()
@@ -124,6 +124,7 @@ async def _serve(settings: Any, as_json: bool, stop_on_eof: bool) -> None:
         loop.add_signal_handler(number, stop.set)
     server = ArgusServer(settings)
     addresses = await server.start()
+    settle_heap()
     status = server.status()
     if as_json:
         typer.echo(json.dumps({"listen": addresses.grpc, "metrics_listen": addresses.metrics}))

@@ -14,7 +14,7 @@ import grpc
 import numpy as np
 
 from argus.v1 import prediction_pb2, snapshot_pb2
-from argus_server.app import CHANNEL_OPTIONS
+from argus_server.app import CHANNEL_OPTIONS, settle_heap
 from argus_server.bench import fleet
 from argus_server.bench.process import answer, beside, resident_mb
 from argus_server.clock import EventClock
@@ -163,6 +163,7 @@ class _Server:
         register(server, service, servicer, frozenset({"Subscribe", "GetSnapshot", "GetForecast"}))
         port = server.add_insecure_port("127.0.0.1:0")
         await server.start()
+        settle_heap()
         self._connection.send(f"127.0.0.1:{port}")
         while (request := await self._next()) is not None:
             self._connection.send(await getattr(self, request[0])(*request[1:]))

@@ -11,7 +11,7 @@ import grpc
 import numpy as np
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from argus_server.app import ArgusServer
+from argus_server.app import ArgusServer, settle_heap
 from argus_server.bench import fleet
 from argus_server.bench.process import answer, beside
 from argus_server.settings import ServerSettings
@@ -81,6 +81,7 @@ async def _run(connection: Connection, servers: int) -> None:
     for columns in fleet.history(servers, 288):
         server.window.write(columns, np.ones(servers, dtype=bool))
     addresses = await server.start()
+    settle_heap()
     connection.send(addresses.grpc)
     ticks: list[float] = []
     await _told(connection)

@@ -11,7 +11,7 @@ import numpy as np
 
 from argus_client import ArgusClient, Publisher, PublisherConfig
 from argus_client.samples import METRICS, Samples
-from argus_server.app import ArgusServer
+from argus_server.app import ArgusServer, settle_heap
 from argus_server.bench import fleet
 from argus_server.bench.process import answer, beside
 from argus_server.settings import ServerSettings
@@ -104,7 +104,9 @@ async def _run(connection: Connection, servers: int) -> None:
         }
     )
     server = ArgusServer(settings)
-    connection.send((await server.start()).grpc)
+    addresses = await server.start()
+    settle_heap()
+    connection.send(addresses.grpc)
     while not connection.poll():
         await asyncio.sleep(0.1)
     await server.drain()
