@@ -11,6 +11,7 @@ import time
 import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
@@ -47,6 +48,8 @@ def run(servers: int = 90, seconds: float = 10.0, model: Path | None = None) -> 
         alone over the same fleet; `gemm_floor_ms` its FLOPs at the rate of a square float32 product of side
         2048, measured in the same run; `floor_ratio` forward over floor.
     """
+    if find_spec("pytorch_forecasting") is None:
+        raise ModuleNotFoundError("the comparison needs pytorch-forecasting", name="pytorch_forecasting")
     loaded = artifact.load(model if model is not None else _shipped_model())
     profile = detect()
     forecaster = Forecaster(loaded, profile)
