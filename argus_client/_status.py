@@ -47,6 +47,8 @@ _ADVICE: Final[dict[type[ArgusError], str]] = {
 }
 
 _SIZE_LIMIT_PHRASE: Final = "message larger than max"
+# What grpc.aio itself says, as INTERNAL, when a stream breaks while it writes: no server has answered.
+_BROKEN_STREAM_DETAILS: Final = "Internal error from Core"
 
 
 def error_from_call(error: Any, call: str, target: str) -> ArgusError:
@@ -75,6 +77,8 @@ def error_from_status(
     violations, retry_delay = _parse_details(trailers)
     if kind is _errors.ConnectionLost and retry_delay is not None:
         kind = _errors.NotReady
+    if kind is _errors.ServerError and details == _BROKEN_STREAM_DETAILS:
+        kind = _errors.ConnectionLost
     if kind is _errors.Throttled and _SIZE_LIMIT_PHRASE in details:
         kind = _errors.MessageTooLarge
 

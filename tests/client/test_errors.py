@@ -94,6 +94,11 @@ def test_unavailable_with_retry_info_means_that_the_server_answered() -> None:
     assert type(status(grpc.StatusCode.UNAVAILABLE, "", trailer(retry_info))) is argus_client.NotReady
 
 
+def test_a_stream_that_broke_while_writing_is_a_lost_connection() -> None:
+    assert type(status(grpc.StatusCode.INTERNAL, "Internal error from Core")) is argus_client.ConnectionLost
+    assert type(status(grpc.StatusCode.INTERNAL, "internal error")) is argus_client.ServerError
+
+
 def test_a_message_over_the_limit_is_told_from_throttling() -> None:
     details = "CLIENT: Received message larger than max (70000000 vs. 67108864)"
 
