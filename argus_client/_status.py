@@ -84,8 +84,8 @@ def error_from_status(
 
     name = "UNKNOWN" if code is None else code.name
     message = f"{call} at {target}: {details or name}"
-    if violations:
-        message += "; " + "; ".join(f"{v.field}: {v.description}" for v in violations)
+    if unsaid := [v for v in violations if v.description not in details]:
+        message += "; " + "; ".join(f"{v.field}: {v.description}" for v in unsaid)
     if retry_delay is not None:
         message += f"; try again in {retry_delay:g} s"
     if advice := _ADVICE.get(kind):

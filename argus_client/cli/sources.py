@@ -112,6 +112,10 @@ def simulate(
 
     console = Console(stderr=True)
     if out is not None:
+        if scenario != "healthy":
+            raise typer.BadParameter(
+                "--scenario steers a live fleet; a data set has failures of every kind by itself"
+            )
         with console.status(f"simulating {servers} servers for {days:g} days"):
             written = write_dataset(out, servers, days, seed)
         typer.echo(json.dumps({"path": str(out), "rows": written.rows, "servers": servers, "days": days}))
