@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ class StateChange:
 Event = StateChange | Rejection
 
 
-class StreamMachine:
+class StreamMachine(ABC):
     """What publisher and subscription have in common. Not thread-safe.
 
     Args:
@@ -135,13 +136,13 @@ class StreamMachine:
     # For the machines built on this.
 
     @property
+    @abstractmethod
     def server_owes(self) -> bool:
         """Whether silence of the server means that it is lost."""
-        raise NotImplementedError
 
+    @abstractmethod
     def reset_stream(self) -> None:
         """Forgets what held for one stream only."""
-        raise NotImplementedError
 
     def _begin_stream(self, now: float) -> None:
         self.streams += 1

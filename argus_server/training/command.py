@@ -54,7 +54,7 @@ def train(
         bool, typer.Option("--json", help="Print one JSON object, and no progress.")
     ] = False,
 ) -> None:
-    """Train a forecast model and write a complete artifact, evaluated on held-out servers."""
+    """Train a forecast model and write a complete artifact, evaluated on the servers held out with --holdout."""
     try:
         import torch
 
@@ -119,6 +119,10 @@ def train(
         typer.echo(json.dumps(_report(out, outcome.revision, outcome.training_info, outcome.metrics)))
     else:
         console.print(f"wrote {out} ({outcome.revision})")
+        if not outcome.metrics["datasets"]:
+            console.print(
+                "not evaluated: name servers with --holdout to learn how good it is", style="yellow"
+            )
 
 
 def _report(
