@@ -65,6 +65,11 @@ class FeatureSchema:
             raise ValueError("encoder_steps must be at least horizon: the decoder is shown a day ago")
 
     @property
+    def context_steps(self) -> int:
+        """Steps of the past that `build` is given."""
+        return self.encoder_steps
+
+    @property
     def encoder_tokens(self) -> int:
         """Past tokens."""
         return self.encoder_steps // self.patch_length
