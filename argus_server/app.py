@@ -105,7 +105,7 @@ class ArgusServer:
         )
         self.window = FleetWindow(
             self._clock,
-            steps=self._models.encoder_steps,
+            steps=self._models.context_steps,
             step_seconds=self._models.step_seconds,
             max_servers=limits.max_servers,
         )

@@ -27,7 +27,7 @@ from argus_server.window.frame import WindowFrame
 _LOG: Final = logging.getLogger(__name__)
 
 STEP_SECONDS: Final = 300
-ENCODER_STEPS: Final = 288
+CONTEXT_STEPS: Final = 7 * 288
 
 _PACKAGE: Final = Path(__file__).parent
 
@@ -80,7 +80,7 @@ class ModelControl:
             models.mkdir(parents=True, exist_ok=True)
             roots.append(models)
         profile = _profile(settings.device)
-        registry = ModelRegistry(roots, profile, step_seconds=STEP_SECONDS, max_encoder_steps=ENCODER_STEPS)
+        registry = ModelRegistry(roots, profile, step_seconds=STEP_SECONDS, max_context_steps=CONTEXT_STEPS)
         control = cls(registry, configured, tuple(roots), profile, metrics)
         try:
             control._swap(lambda: registry.reload(configured))
@@ -95,9 +95,9 @@ class ModelControl:
         return STEP_SECONDS
 
     @property
-    def encoder_steps(self) -> int:
-        """Steps a window keeps: a day. A model that looks further back is refused."""
-        return ENCODER_STEPS
+    def context_steps(self) -> int:
+        """Steps a window keeps: a week. A model that looks further back is refused."""
+        return CONTEXT_STEPS
 
     @property
     def required_steps(self) -> int:

@@ -92,7 +92,7 @@ def _shipped_model() -> Path:
 def _fleet(servers: int, schema: FeatureSchema) -> WindowFrame:
     """A made-up fleet with a daily cycle, noise and 1 % of readings missing."""
     rng = np.random.default_rng(5)
-    steps = np.arange(schema.encoder_steps)
+    steps = np.arange(schema.context_steps)
     cycle = 30.0 + 20.0 * np.sin(2.0 * np.pi * steps / schema.encoder_steps)
     level = rng.uniform(0.3, 1.5, (servers, 1, len(METRICS)))
     values = cycle[None, :, None] * level + rng.normal(0.0, 4.0, (servers, len(steps), len(METRICS)))
@@ -104,7 +104,7 @@ def _fleet(servers: int, schema: FeatureSchema) -> WindowFrame:
         origin_ms=_ORIGIN_MS,
         step_seconds=schema.step_seconds,
         profiles=(np.arange(servers) % len(PROFILES)).astype(np.int8),
-        observed_steps=np.full(servers, schema.encoder_steps, dtype=np.int32),
+        observed_steps=np.full(servers, schema.context_steps, dtype=np.int32),
     )
 
 

@@ -65,7 +65,7 @@ def backtest(
                         or np.isnan(target).all()
                     ):
                         continue
-                    past = history.values[origin - schema.encoder_steps : origin, metric]
+                    past = history.values[origin - 288 : origin, metric]
                     model.add(history.name, metric, scale, target, quantiles)
                     naive = baselines.last_value(past, schema.horizon)
                     last.add(history.name, metric, scale, target, naive)
@@ -117,7 +117,9 @@ def _forecast(
     history: History,
     origins: npt.NDArray[np.int64],
 ) -> npt.NDArray[np.float32]:
-    windows = np.stack([history.values[origin - schema.encoder_steps : origin] for origin in origins])
+    unknown = np.full((schema.context_steps, len(METRICS)), np.nan, dtype=np.float32)
+    padded = np.concatenate((unknown, history.values))
+    windows = np.stack([padded[origin : origin + schema.context_steps] for origin in origins])
     # The window's last step is the one before the origin row.
     origin_ms = history.start_ms + (origins - 1) * schema.step_seconds * 1000
     profiles = np.full(len(origins), history.profile, dtype=np.int8)

@@ -32,7 +32,7 @@ import torch
 from argus_server.contract import CONTRACT_VERSION
 from argus_server.forecast import features
 from argus_server.forecast.features import MODELLED, SCHEMA_VERSION, FeatureSchema
-from argus_server.forecast.scaling import LIMIT, SCALE_FLOORS
+from argus_server.forecast.scaling import LIMIT, SCALE_FLOORS, WEEK_SHARE
 from argus_server.forecast.tft import TemporalFusionTransformer, TFTConfig
 from argus_server.metrics import METRICS
 from argus_server.profiles import PROFILES
@@ -145,6 +145,7 @@ def save(path: Path, content: ArtifactContent) -> str:
         "features": {
             "schema_version": SCHEMA_VERSION,
             "encoder_steps": schema.encoder_steps,
+            "context_days": schema.context_days,
             "horizon": schema.horizon,
             "patch_length": schema.patch_length,
             "metrics": list(METRICS),
@@ -174,19 +175,19 @@ def save(path: Path, content: ArtifactContent) -> str:
     return revision_of(content.name, digest)
 
 
-def load(path: Path, *, step_seconds: int | None = None, max_encoder_steps: int | None = None) -> LoadedModel:
+def load(path: Path, *, step_seconds: int | None = None, max_context_steps: int | None = None) -> LoadedModel:
     """Read an artifact and check all of it.
 
     Args:
         path: The artifact directory.
         step_seconds: Step the windows have; None to accept the artifact's own.
-        max_encoder_steps: Steps the windows keep; None to accept any.
+        max_context_steps: Steps the windows keep; None to accept any.
 
     Raises:
         ArtifactError: Anything at all is missing, damaged or made for something else.
     """
     try:
-        return _load(path, step_seconds, max_encoder_steps)
+        return _load(path, step_seconds, max_context_steps)
     except ArtifactError:
         raise
     except Exception as error:
@@ -196,7 +197,7 @@ def load(path: Path, *, step_seconds: int | None = None, max_encoder_steps: int 
         ) from error
 
 
-def _load(path: Path, step_seconds: int | None, max_encoder_steps: int | None) -> LoadedModel:
+def _load(path: Path, step_seconds: int | None, max_context_steps: int | None) -> LoadedModel:
     for name in FILES:
         if not (path / name).is_file():
             raise ArtifactError(ArtifactReason.MISSING_FILE, f"{path} has no {name}")
@@ -212,10 +213,10 @@ def _load(path: Path, step_seconds: int | None, max_encoder_steps: int | None) -
             f"{path} forecasts steps of {schema.step_seconds} s, the windows have steps of {step_seconds} s; "
             "use a model trained for them or set the server's step to the model's",
         )
-    if max_encoder_steps is not None and schema.encoder_steps > max_encoder_steps:
+    if max_context_steps is not None and schema.context_steps > max_context_steps:
         raise ArtifactError(
             ArtifactReason.WINDOW_TOO_SHORT,
-            f"{path} looks {schema.encoder_steps} steps back, the windows keep {max_encoder_steps}",
+            f"{path} looks {schema.context_steps} steps back, the windows keep {max_context_steps}",
         )
     module, digest = _load_weights(path, str(config["weights_sha256"]), model_config)
     model = LoadedModel(
@@ -255,7 +256,7 @@ def git_revision() -> str:
 
 
 def _scaling_constants() -> dict[str, Any]:
-    return {"floors": SCALE_FLOORS, "limit": LIMIT}
+    return {"floors": SCALE_FLOORS, "limit": LIMIT, "week_share": WEEK_SHARE}
 
 
 def _check_contract(path: Path, config: Mapping[str, Any]) -> None:
@@ -277,6 +278,7 @@ def _parse_config(path: Path, config: Mapping[str, Any]) -> tuple[FeatureSchema,
         schema = FeatureSchema(
             step_seconds=int(config["step_seconds"]),
             encoder_steps=int(described["encoder_steps"]),
+            context_days=int(described["context_days"]),
             horizon=int(described["horizon"]),
             patch_length=int(described["patch_length"]),
         )
@@ -305,8 +307,8 @@ def _parse_config(path: Path, config: Mapping[str, Any]) -> tuple[FeatureSchema,
         name, minimum = config["name"], int(config["min_encoder_steps"])
         if not isinstance(name, str) or not name:
             raise ValueError(f"name must be a non-empty string, got {name!r}")
-        if not 1 <= minimum <= schema.encoder_steps:
-            raise ValueError(f"min_encoder_steps must be 1 to {schema.encoder_steps}, got {minimum}")
+        if not 1 <= minimum <= schema.context_steps:
+            raise ValueError(f"min_encoder_steps must be 1 to {schema.context_steps}, got {minimum}")
         if not isinstance(config["weights_sha256"], str):
             raise TypeError("weights_sha256 must be a string")
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -352,9 +354,9 @@ def _load_weights(
 
 
 def _smoke_test(model: LoadedModel) -> None:
-    """One forward pass over a made-up day; the answer must be finite."""
+    """One forward pass over made-up days; the answer must be finite."""
     schema = model.schema
-    steps = np.arange(schema.encoder_steps, dtype=np.float32)
+    steps = np.arange(schema.context_steps, dtype=np.float32)
     wave = 40.0 + 20.0 * np.sin(2.0 * np.pi * steps / schema.encoder_steps)
     values = np.repeat(wave[None, :, None], len(METRICS), axis=2).astype(np.float32)
     built = features.build(schema, values, np.array([0], dtype=np.int64), np.zeros(1, dtype=np.int8))
@@ -365,7 +367,7 @@ def _smoke_test(model: LoadedModel) -> None:
         raise ArtifactError(ArtifactReason.SMOKE_TEST_FAILED, f"{model.path}: {error}") from error
     if not bool(torch.isfinite(output).all()):
         raise ArtifactError(
-            ArtifactReason.SMOKE_TEST_FAILED, f"{model.path}: the forecast of a plain day is not finite"
+            ArtifactReason.SMOKE_TEST_FAILED, f"{model.path}: the forecast of plain days is not finite"
         )
 
 

@@ -1,12 +1,16 @@
 """The one feature pipeline: window values in, model inputs out, for training, evaluation and serving alike.
 
-Every modelled metric of every server is its own sequence through one shared TFT. A token is a patch of steps:
+Every modelled metric of every server is its own sequence through one shared TFT. It sees the last day step by
+step and the days before at the same time of day. A token is a patch of steps:
 
-* encoder: the series' own scaled values with their mask; the patch means of all metrics of the same server;
-  the calendar;
-* decoder: yesterday's values at the same time with their mask; the calendar and the distance from now;
-* static: which metric, which profile, the window's level, scale and how much of it was observed;
-* baselines: the last value, the mean of the last hour, and yesterday's value at each future step.
+* encoder: the series' own scaled values with their mask; its patch means at the same time of each earlier day;
+  the patch means of all metrics of the same server; the calendar;
+* decoder: yesterday and the first day of the context (a week ago by default) at the same time, with their
+  masks; the values of all days at that time, in order of size; the calendar and the distance from now;
+* static: which metric, which profile, the window's level and scale, how much of it was observed, and how far
+  the last hour is from what is usual at that time;
+* baselines: the last value, the last hour's mean, and what the days before say about each future step, as it
+  was and moved by the present distance from usual.
 
 A forecast made at the window's end looks at nothing after it: decoder step i is `origin + i` steps,
 i = 1..horizon.
@@ -14,6 +18,7 @@ i = 1..horizon.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -22,19 +27,35 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from argus_server.forecast import scaling
+from argus_server.forecast import scaling, seasonal
 from argus_server.forecast.scaling import FloatArray, Scaling
 from argus_server.forecast.tft import Categorical, Real, TFTConfig, TFTInputs
 from argus_server.metrics import METRICS, QUANTILES
 from argus_server.profiles import PROFILES
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 
 # uptime_days only counts up; it is computed, not learned.
 MODELLED: Final[tuple[str, ...]] = tuple(name for name in METRICS if name != "uptime_days")
 MODELLED_COLUMNS: Final = np.array([METRICS.index(name) for name in MODELLED])
 
+BASELINES: Final = (
+    "last",
+    "last_hour",
+    "yesterday",
+    "first_day",
+    "low",
+    "median",
+    "high",
+    "moved_first_day",
+    "moved_low",
+    "moved_median",
+    "moved_high",
+)
+
 _DAY_MS: Final = 86_400_000
+# Which of the ordered days is low, counted from the lowest: one outlier a week is not usual.
+_OUTER: Final = 1
 # 1970-01-01 was a Thursday; Monday is day 0.
 _EPOCH_WEEKDAY: Final = 3
 
@@ -45,13 +66,15 @@ class FeatureSchema:
 
     Attributes:
         step_seconds: Length of a step.
-        encoder_steps: Steps of the past, one day.
+        encoder_steps: Steps of the past that are seen one by one: one day.
+        context_days: Days of the past, the last one included; of the others, what each time of day was.
         horizon: Steps of the future.
         patch_length: Steps per token; divides both.
     """
 
     step_seconds: int = 300
     encoder_steps: int = 288
+    context_days: int = 7
     horizon: int = 96
     patch_length: int = 12
 
@@ -61,13 +84,20 @@ class FeatureSchema:
                 f"patch_length {self.patch_length} must divide encoder_steps {self.encoder_steps} "
                 f"and horizon {self.horizon}"
             )
+        if self.encoder_steps * self.step_seconds * 1000 != _DAY_MS:
+            raise ValueError(
+                f"encoder_steps must be one day, {_DAY_MS // (self.step_seconds * 1000)} steps of "
+                f"{self.step_seconds} s, got {self.encoder_steps}"
+            )
         if self.encoder_steps < self.horizon:
-            raise ValueError("encoder_steps must be at least horizon: the decoder is shown a day ago")
+            raise ValueError("encoder_steps must be at least horizon: the decoder is shown the days before")
+        if self.context_days < 2:
+            raise ValueError(f"context_days must be at least 2, got {self.context_days}")
 
     @property
     def context_steps(self) -> int:
         """Steps of the past that `build` is given."""
-        return self.encoder_steps
+        return self.encoder_steps * self.context_days
 
     @property
     def encoder_tokens(self) -> int:
@@ -96,9 +126,19 @@ def model_config(
             Categorical("metric", len(MODELLED) + 1, 8),
             Categorical("profile", len(PROFILES) + 1, 4),
         ),
-        static_reals=(Real("level", 2), Real("scale", 2), Real("coverage", 3)),
-        encoder_reals=(Real("own", 2 * patch), Real("server", 2 * len(MODELLED)), Real("calendar", 5)),
-        decoder_reals=(Real("yesterday", 2 * patch), Real("calendar", 5)),
+        static_reals=(Real("level", 3), Real("scale", 3), Real("coverage", 5)),
+        encoder_reals=(
+            Real("own", 2 * patch),
+            Real("earlier_days", 2 * (schema.context_days - 1)),
+            Real("server", 2 * len(MODELLED)),
+            Real("calendar", 5),
+        ),
+        decoder_reals=(
+            Real("yesterday", 2 * patch),
+            Real("first_day", 2 * patch),
+            Real("all_days", (schema.context_days + 1) * patch),
+            Real("calendar", 5),
+        ),
         encoder_tokens=schema.encoder_tokens,
         decoder_tokens=schema.decoder_tokens,
         patch_length=patch,
@@ -109,7 +149,7 @@ def model_config(
         dropout=dropout,
         targets=1,
         quantiles=QUANTILES,
-        baselines=3,
+        baselines=len(BASELINES),
     )
 
 
@@ -136,7 +176,7 @@ def build(
 
     Args:
         schema: The model's feature schema.
-        values: [servers, encoder_steps, contract metrics], real units, NaN where missing, oldest first.
+        values: [servers, context_steps, contract metrics], real units, NaN where missing, oldest first.
         origin_ms: Start of each window's last step, Unix milliseconds UTC; [1] if all servers share it,
             else [servers]. -1 hides the calendar.
         profiles: Index into `PROFILES`, [servers]; its length marks the unknown profile.
@@ -144,66 +184,181 @@ def build(
     Returns:
         The features of the modelled metrics, series order [servers, modelled metrics].
     """
-    servers, steps = values.shape[0], values.shape[1]
-    if steps != schema.encoder_steps or values.shape[2] != len(METRICS):
+    servers, metrics = values.shape[0], len(MODELLED)
+    if values.shape[1:] != (schema.context_steps, len(METRICS)):
         raise ValueError(
-            f"values must be [servers, {schema.encoder_steps}, {len(METRICS)}], got {values.shape}"
+            f"values must be [servers, {schema.context_steps}, {len(METRICS)}], got {values.shape}"
         )
-    patch, metrics = schema.patch_length, len(MODELLED)
-    # [servers, steps, contract metrics] -> [servers, metrics, steps]
+    # [servers, steps, contract metrics] -> [servers x metrics, steps]
     series = np.ascontiguousarray(values[:, :, MODELLED_COLUMNS].transpose(0, 2, 1))
-    mask = ~np.isnan(series)
-    window = scaling.fit(series, mask, scaling.floors_of(MODELLED))
-    filled, last_seen = _fill_forward(window.apply(series), mask)
+    floors = np.broadcast_to(scaling.floors_of(MODELLED), (servers, metrics)).reshape(-1)
+    view = look(schema, series.reshape(servers * metrics, -1), floors)
 
-    maskf = mask.astype(np.float32)
-    tokens = (servers, metrics, schema.encoder_tokens, patch)
-    own = np.concatenate((filled.reshape(tokens), maskf.reshape(tokens)), axis=-1)
-    present = maskf.reshape(tokens).sum(axis=-1)  # [servers, metrics, tokens]
-    means = (filled * maskf).reshape(tokens).sum(axis=-1) / np.maximum(present, 1.0)
-    server = np.concatenate((means, present / np.float32(patch)), axis=1).transpose(0, 2, 1)[:, None]
+    def apart(x: FloatArray) -> FloatArray:
+        return x.reshape(servers, metrics, *x.shape[1:])
 
-    last = filled[:, :, -1]
-    recent_weight = maskf[:, :, -patch:].sum(axis=-1)
-    recent = np.where(recent_weight > 0, means[:, :, -1], last)
-    # Future step i is origin + i; a day before it is window index i - 1 when the window is one day long.
-    day = _DAY_MS // (schema.step_seconds * 1000)
-    start = schema.encoder_steps - day
-    if start < 0:
-        raise ValueError(f"encoder_steps {schema.encoder_steps} must span a day ({day} steps)")
-    yesterday = own[:, :, start // patch : start // patch + schema.decoder_tokens]
-    seasonal = np.where(
-        yesterday[..., patch:] > 0, yesterday[..., :patch], last[:, :, None, None]
-    )  # [servers, metrics, decoder tokens, patch]
-    baselines = np.stack(
-        (
-            np.broadcast_to(last[:, :, None, None], seasonal.shape),
-            np.broadcast_to(recent[:, :, None, None], seasonal.shape),
-            seasonal,
-        ),
-        axis=-2,
-    )
-
-    observed = mask.mean(axis=-1, dtype=np.float32)
-    silence = np.where(last_seen >= 0, steps - 1 - last_seen, steps).astype(np.float32) / steps
-    floors = scaling.floors_of(MODELLED)[None, :]
-    level = np.stack((window.center / 100.0, np.arcsinh(window.center / floors) / 8.0), axis=-1)
-    relative = window.scale / (np.abs(window.center) + window.scale)
-    spread = np.stack((np.log(window.scale / floors) / 4.0, relative), axis=-1)
-    coverage = np.stack((observed, silence, last), axis=-1)
     codes = np.empty((servers, metrics, 2), dtype=np.int64)
     codes[:, :, 0] = np.arange(metrics)
     codes[:, :, 1] = profiles[:, None]
+    # [servers, metrics, encoder tokens] twice -> [servers, 1, encoder tokens, 2 x metrics]
+    server = np.concatenate((apart(view.patch_means), apart(view.patch_shares)), axis=1).transpose(0, 2, 1)
+    inputs = view.inputs(apart, codes, server[:, None], *calendar(schema, origin_ms))
+    return Features(inputs, Scaling(apart(view.scaling.center), apart(view.scaling.scale)))
 
-    past, future = _calendar(schema, origin_ms)
-    inputs = TFTInputs(
-        static_categoricals=torch.from_numpy(codes),
-        static_reals=(_tensor(np.minimum(level, 4.0)), _tensor(spread), _tensor(coverage)),
-        encoder=(_tensor(own), _tensor(server), _tensor(past)),
-        decoder=(_tensor(yesterday), _tensor(future)),
-        baselines=_tensor(baselines),
+
+@dataclass(frozen=True, slots=True)
+class SeriesView:
+    """What the model is shown of each series by itself.
+
+    Attributes:
+        scaling: Location and scale, [series].
+        static: Level, scale and coverage, each [series, width].
+        own: Scaled values and mask of the last day, [series, encoder_tokens, 2 x patch_length].
+        earlier_days: Patch means of earlier days and whether they are known, [series, encoder_tokens,
+            2 x (context_days - 1)].
+        decoder: Yesterday, the first day, and all days in order, each [series, decoder_tokens, width].
+        baselines: [series, decoder_tokens, baselines, patch_length].
+        patch_means: Scaled means of the last day's patches, 0 where unknown, [series, encoder_tokens].
+        patch_shares: Observed share of them, same shape.
+    """
+
+    scaling: Scaling
+    static: tuple[FloatArray, ...]
+    own: FloatArray
+    earlier_days: FloatArray
+    decoder: tuple[FloatArray, ...]
+    baselines: FloatArray
+    patch_means: FloatArray
+    patch_shares: FloatArray
+
+    def inputs(
+        self,
+        apart: Callable[[FloatArray], FloatArray],
+        codes: npt.NDArray[np.int64],
+        server: FloatArray,
+        past: FloatArray,
+        future: FloatArray,
+    ) -> TFTInputs:
+        """Model inputs; `apart` gives the series their leading dimensions, the rest has them already."""
+
+        def tensor(x: FloatArray) -> Tensor:
+            return _tensor(apart(x))
+
+        return TFTInputs(
+            static_categoricals=torch.from_numpy(codes),
+            static_reals=tuple(map(tensor, self.static)),
+            encoder=(tensor(self.own), tensor(self.earlier_days), _tensor(server), _tensor(past)),
+            decoder=(*map(tensor, self.decoder), _tensor(future)),
+            baselines=tensor(self.baselines),
+        )
+
+
+def look(schema: FeatureSchema, series: FloatArray, floors: FloatArray) -> SeriesView:
+    """Look at series one by one.
+
+    Args:
+        schema: The model's feature schema.
+        series: [series, context_steps], real units, NaN where missing, oldest first.
+        floors: Smallest scale of each, [series].
+    """
+    count, patch = len(series), schema.patch_length
+    day, days, horizon = schema.encoder_steps, schema.context_days, schema.horizon
+    mask = ~np.isnan(series)
+    window = scaling.fit(series, mask, floors, day)
+    by_day, mask_by_day = series.reshape(count, days, day), mask.reshape(count, days, day)
+
+    filled, last_seen = _fill_forward(window.apply(series[:, -day:]), mask[:, -day:])
+    last = filled[:, -1]
+    recent_mask = mask[:, -day:].astype(np.float32)
+    tokens = (count, schema.encoder_tokens, patch)
+    own = np.concatenate((filled.reshape(tokens), recent_mask.reshape(tokens)), axis=-1)
+
+    # Sums over a patch as a product: NumPy is slow at reducing so few elements.
+    ones = np.ones(patch, dtype=np.float32)
+    observed = mask.reshape(-1, patch).astype(np.float32) @ ones
+    total = np.where(mask, series, np.float32(0.0)).reshape(-1, patch) @ ones
+    patch_mask = (observed > 0).reshape(count, days, -1)
+    means = window.apply((total / np.maximum(observed, 1.0)).reshape(count, -1)).reshape(patch_mask.shape)
+    means = np.where(patch_mask, means, np.float32(0.0))  # [series, days, encoder tokens]
+    earlier_days = np.concatenate((means[:, :-1], patch_mask[:, :-1]), axis=1, dtype=np.float32)
+    earlier_days = earlier_days.transpose(0, 2, 1)
+    last_hour = np.where(patch_mask[:, -1, -1], means[:, -1, -1], last)
+
+    # The same time of every day as each future step: [series, days, horizon]
+    ahead = window.apply(by_day[:, :, :horizon].reshape(count, -1)).reshape(count, days, horizon)
+    ahead_mask = mask_by_day[:, :, :horizon]
+    ordered, known_days = seasonal.ordered_days(ahead, ahead_mask)
+    known = known_days > 0
+    ordered = np.where(known, ordered, last[:, None])
+    shift = seasonal.level_shift(
+        filled[:, -patch:],
+        mask[:, -patch:],
+        window.apply(by_day[:, :-1, -patch:].reshape(count, -1)).reshape(count, days - 1, patch),
+        mask_by_day[:, :-1, -patch:],
     )
-    return Features(inputs, window)
+    median = ordered[days // 2]
+    yesterday = np.where(ahead_mask[:, -1], ahead[:, -1], median)
+    first_day = np.where(ahead_mask[:, 0], ahead[:, 0], median)
+    low, high = ordered[_OUTER], ordered[-1 - _OUTER]
+
+    def flat(x: FloatArray) -> FloatArray:
+        return np.broadcast_to(x[:, None], (count, horizon))
+
+    moved = shift[:, None]
+    baselines = np.stack(
+        (
+            flat(last),
+            flat(last_hour),
+            yesterday,
+            first_day,
+            low,
+            median,
+            high,
+            first_day + moved,
+            low + moved,
+            median + moved,
+            high + moved,
+        ),
+        axis=1,
+    )  # [series, baselines, horizon]
+    np.clip(baselines, -scaling.LIMIT, scaling.LIMIT, out=baselines)
+    decoder_tokens = (count, -1, schema.decoder_tokens, patch)
+
+    def by_token(*parts: FloatArray) -> FloatArray:
+        """[series, horizon] each -> [series, decoder tokens, parts x patch]."""
+        stacked = np.stack(parts, axis=1, dtype=np.float32).reshape(decoder_tokens)
+        return stacked.transpose(0, 2, 1, 3).reshape(count, schema.decoder_tokens, -1)
+
+    seen = mask[:, -day:].mean(axis=-1, dtype=np.float32)
+    silence = np.where(last_seen >= 0, day - 1 - last_seen, day).astype(np.float32) / day
+    level = (window.center / 100.0, np.arcsinh(window.center / floors) / 8.0, shift)
+    relative = window.scale / (np.abs(window.center) + window.scale)
+    spread = (np.log(window.scale / floors) / 4.0, relative, window.day_share)
+    coverage = (
+        seen,
+        silence,
+        last,
+        mask.mean(axis=-1, dtype=np.float32),
+        known_days.mean(axis=-1, dtype=np.float32) / days,
+    )
+    return SeriesView(
+        scaling=window.scaling,
+        static=(
+            np.minimum(np.stack(level, axis=-1), 4.0),
+            np.stack(spread, axis=-1),
+            np.stack(coverage, axis=-1),
+        ),
+        own=own,
+        earlier_days=earlier_days,
+        decoder=(
+            by_token(yesterday, ahead_mask[:, -1]),
+            by_token(first_day, ahead_mask[:, 0]),
+            by_token(*ordered, known_days / np.float32(days)),
+        ),
+        baselines=baselines.reshape(decoder_tokens).transpose(0, 2, 1, 3),
+        patch_means=means[:, -1],
+        patch_shares=observed.reshape(count, days, -1)[:, -1] / np.float32(patch),
+    )
 
 
 def _fill_forward(
@@ -212,16 +367,18 @@ def _fill_forward(
     """Repeat the last observation over gaps; before the first one the value is 0, the window's median.
 
     Returns:
-        Filled values [servers, metrics, steps] and the index of the last observation, -1 for none.
+        Filled values [series, steps] and the index of the last observation, -1 for none.
     """
+    if mask.all():
+        return values, np.full(len(values), values.shape[-1] - 1)
     steps = values.shape[-1]
     seen = np.where(mask, np.arange(steps, dtype=np.int16), np.int16(-1))
     np.maximum.accumulate(seen, axis=-1, out=seen)
-    filled = np.take_along_axis(values, np.maximum(seen, 0).astype(np.int64), axis=-1)
-    return np.where(seen >= 0, filled, np.float32(0.0)), seen[:, :, -1].astype(np.int64)
+    filled = np.take_along_axis(values, np.maximum(seen, 0).astype(np.intp), axis=-1)
+    return np.where(seen >= 0, filled, np.float32(0.0)), seen[:, -1].astype(np.int64)
 
 
-def _calendar(schema: FeatureSchema, origin_ms: npt.NDArray[np.int64]) -> tuple[FloatArray, FloatArray]:
+def calendar(schema: FeatureSchema, origin_ms: npt.NDArray[np.int64]) -> tuple[FloatArray, FloatArray]:
     """Hour of day and day of week as circles and the distance from now, at the middle of each token.
 
     Returns:

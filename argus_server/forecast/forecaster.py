@@ -23,6 +23,7 @@ from argus_server.metrics import METRICS, QUANTILES
 from argus_server.window.frame import WindowFrame
 
 DEFAULT_HORIZON: Final = 96
+_DAY_SECONDS: Final = 86_400
 
 Rows = npt.NDArray[np.intp]
 
@@ -88,7 +89,8 @@ class Forecaster:
         cold = np.flatnonzero(~warm)
 
         def fall_back(rows: Rows) -> None:
-            result[rows] = fallback.forecast(frame.values[rows], frame.step_seconds, horizon)
+            recent = frame.values[rows, -_DAY_SECONDS // frame.step_seconds :]
+            result[rows] = fallback.forecast(recent, frame.step_seconds, horizon)
 
         self._for_chunks(cold, fall_back)
         return Forecast(result, sources, frame.origin_ms, frame.step_seconds, self.revision)
@@ -102,7 +104,7 @@ class Forecaster:
         if self._model is None or self._module is None:
             raise ValueError("no model is loaded; a fallback forecast has nothing to explain")
         rows = np.array([row])
-        values = _fit_length(frame.values[rows], self._model.schema.encoder_steps)
+        values = _fit_length(frame.values[rows], self._model.schema.context_steps)
         built = features.build(
             self._model.schema, values, np.array([frame.origin_ms], dtype=np.int64), frame.profiles[rows]
         )
@@ -118,7 +120,7 @@ class Forecaster:
     ) -> None:
         module, device = self._module, self._profile.device
         assert module is not None
-        size, steps = self._profile.infer_servers, model.schema.encoder_steps
+        size, steps = self._profile.infer_servers, model.schema.context_steps
         origin = np.array([frame.origin_ms], dtype=np.int64)
 
         def forecast(chosen: Rows) -> None:
@@ -161,7 +163,7 @@ def forecast_windows(
     Args:
         module: The network, in eval mode, on `device`.
         schema: Its feature schema.
-        values: [servers, encoder_steps, metrics], NaN where missing.
+        values: [servers, context_steps, metrics], NaN where missing.
         origin_ms: Start of the last step, [1] or [servers].
         profiles: Index into the profiles, [servers].
         device: torch device string.

@@ -40,7 +40,7 @@ class ModelRegistry:
         roots: Directories that are artifacts or hold artifacts; nothing outside them is ever loaded.
         profile: Processor the forecasters run on.
         step_seconds: Step of the server's windows; artifacts with another one are refused. None accepts any.
-        max_encoder_steps: Steps the server's windows keep; artifacts that look further back are refused. None
+        max_context_steps: Steps the server's windows keep; artifacts that look further back are refused. None
             accepts any.
     """
 
@@ -50,12 +50,12 @@ class ModelRegistry:
         profile: DeviceProfile,
         *,
         step_seconds: int | None = None,
-        max_encoder_steps: int | None = None,
+        max_context_steps: int | None = None,
     ) -> None:
         self._roots = tuple(root.resolve() for root in roots)
         self._profile = profile
         self._step_seconds = step_seconds
-        self._max_encoder_steps = max_encoder_steps
+        self._max_context_steps = max_context_steps
         # Loads are serial; readers never wait, they take the reference that is there.
         self._loading = threading.Lock()
         self._current = Forecaster(None, profile)
@@ -90,7 +90,7 @@ class ModelRegistry:
             )
         with self._loading:
             model = artifact.load(
-                resolved, step_seconds=self._step_seconds, max_encoder_steps=self._max_encoder_steps
+                resolved, step_seconds=self._step_seconds, max_context_steps=self._max_context_steps
             )
             forecaster = Forecaster(model, self._profile)
             self._previous, self._current = self._current, forecaster

@@ -39,40 +39,88 @@ SCALE_FLOORS: Final[dict[str, float]] = {
 LIMIT: Final = 12.0
 
 
+# A quiet day in a lively week is no reason to see the rest of the week through a microscope.
+WEEK_SHARE: Final = 0.1
+
+
 @dataclass(frozen=True, slots=True)
 class Scaling:
-    """Location and scale of every series of a window, float32 [servers, metrics]."""
+    """Location and scale of every series of a window, float32 [...]."""
 
     center: FloatArray
     scale: FloatArray
 
+
+@dataclass(frozen=True, slots=True)
+class WindowScaling:
+    """What a window says about the scale of its series.
+
+    Attributes:
+        scaling: Location and scale, [series].
+        day_share: How much of the whole window's deviation the last day shows, 0 to 1, [series].
+    """
+
+    scaling: Scaling
+    day_share: FloatArray
+
+    @property
+    def center(self) -> FloatArray:
+        """Location of each series."""
+        return self.scaling.center
+
+    @property
+    def scale(self) -> FloatArray:
+        """Scale of each series."""
+        return self.scaling.scale
+
     def apply(self, values: FloatArray) -> FloatArray:
-        """Real units [servers, metrics, steps] -> asinh space."""
-        scaled: FloatArray = (values - self.center[:, :, None]) / self.scale[:, :, None]
-        return np.clip(np.arcsinh(scaled, out=scaled), -LIMIT, LIMIT, out=scaled)
+        """Real units [series, steps] -> asinh space."""
+        return to_model_space(values, self.center, self.scale)
 
 
-def fit(values: FloatArray, mask: npt.NDArray[np.bool_], floors: FloatArray) -> Scaling:
-    """Median and mean absolute deviation of what was observed.
+def to_model_space(values: FloatArray, center: FloatArray, scale: FloatArray) -> FloatArray:
+    """Real units [..., steps] -> asinh space, for locations and scales [...]."""
+    scaled: FloatArray = (values - center[..., None]) / scale[..., None]
+    return np.clip(np.arcsinh(scaled, out=scaled), -LIMIT, LIMIT, out=scaled)
+
+
+def fit(values: FloatArray, mask: npt.NDArray[np.bool_], floors: FloatArray, day: int) -> WindowScaling:
+    """Median of the last day and mean absolute deviation from it.
+
+    The deviation is the last day's, but at least `WEEK_SHARE` of the whole window's.
 
     Args:
-        values: [servers, metrics, steps] in real units, NaN where missing.
+        values: [series, steps] in real units, NaN where missing.
         mask: Where values are observed, same shape.
-        floors: Smallest scale of each metric, [metrics].
+        floors: Smallest scale of each series, [series].
+        day: Steps of the last day.
 
     Returns:
-        The scaling; 0 and the floor for a series without any observation.
+        The scaling; 0 and the floor for a series without any observation. A series that was silent for the
+        last day has the whole window's median.
     """
+    recent, recent_mask = values[:, -day:], mask[:, -day:]
+    center, observed = _median(recent, recent_mask)
+    silent = (observed == 0) & mask.any(axis=-1)
+    if silent.any():
+        center[silent] = _median(values[silent], mask[silent])[0]
+    distance = np.where(mask, np.abs(values - center[:, None]), np.float32(0.0))
+    whole = distance.sum(axis=-1) / np.maximum(mask.sum(axis=-1), 1)
+    last_day = distance[:, -day:].sum(axis=-1) / np.maximum(observed, 1)
+    scale = np.maximum(np.maximum(last_day, WEEK_SHARE * whole), floors).astype(np.float32)
+    share: FloatArray = last_day / (last_day + whole + np.float32(1e-9))
+    return WindowScaling(Scaling(center, scale), share.astype(np.float32))
+
+
+def _median(values: FloatArray, mask: npt.NDArray[np.bool_]) -> tuple[FloatArray, npt.NDArray[np.int64]]:
+    """Median of what was observed, 0 for nothing, and how much was, both [series]."""
     steps = values.shape[-1]
-    ordered = np.sort(values, axis=-1)  # NaN sorts to the end
     observed = np.count_nonzero(mask, axis=-1)
+    ordered = np.sort(values, axis=-1)  # NaN sorts to the end
     low = np.maximum(observed - 1, 0) // 2
     high = np.minimum(observed // 2, steps - 1)
     middle = np.take_along_axis(ordered, np.stack((low, high), axis=-1), axis=-1).mean(axis=-1)
-    center = np.where(observed > 0, middle, 0.0).astype(np.float32)
-    distance = values - center[:, :, None]
-    total = np.abs(distance, out=distance).sum(axis=-1, where=mask)
-    return Scaling(center, np.maximum(total / np.maximum(observed, 1), floors[None, :]).astype(np.float32))
+    return np.where(observed > 0, middle, 0.0).astype(np.float32), observed
 
 
 def floors_of(metrics: tuple[str, ...]) -> FloatArray:

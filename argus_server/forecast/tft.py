@@ -69,7 +69,8 @@ class TFTConfig:
         dropout: Dropout while training.
         targets: Forecast series per sequence.
         quantiles: Forecast quantile levels, ascending.
-        baselines: Given baselines; the output is a residual to a learned convex mix of them and of zero.
+        baselines: Given baselines; each quantile is a residual to its own learned convex mix of them and of
+            zero, one mix per token.
     """
 
     static_categoricals: tuple[Categorical, ...]
@@ -210,7 +211,7 @@ class TemporalFusionTransformer(nn.Module):
         self.feed_forward = grn()
         self.output_gate = GateAddNorm(hidden, hidden, 0.0)
         outputs = config.patch_length * config.targets * len(config.quantiles)
-        mixing = config.patch_length * (config.baselines + 1) if config.baselines else 0
+        mixing = len(config.quantiles) * (config.baselines + 1) if config.baselines else 0
         self.output = Linear(hidden, outputs + mixing)
 
     def forward(self, inputs: TFTInputs) -> Tensor:
@@ -281,16 +282,11 @@ class TemporalFusionTransformer(nn.Module):
         quantiles: Tensor = raw[..., :outputs].reshape(series, horizon, config.targets, levels)
         if not config.baselines or baselines is None:
             return quantiles
-        # A softmax over so few elements is quicker by hand, slice by slice; the clamp keeps exp finite.
-        shares = torch.exp(raw[..., outputs:].clamp(-20.0, 20.0))
-        shares = shares.view(series, config.decoder_tokens, config.baselines + 1, config.patch_length)
-        given = baselines.reshape(series, config.decoder_tokens, config.baselines, config.patch_length)
-        weighted, total = shares[:, :, 0] * given[:, :, 0], shares[:, :, -1]
-        for index in range(config.baselines):
-            total = total + shares[:, :, index]
-            if index:
-                weighted = torch.addcmul(weighted, shares[:, :, index], given[:, :, index])
-        forecast: Tensor = quantiles.add_((weighted / total).view(series, horizon, 1, 1))
+        # [series, decoder tokens, quantiles, baselines + 1]; zero, the last one, takes the rest of the shares.
+        shares = raw[..., outputs:].unflatten(-1, (levels, config.baselines + 1)).softmax(dim=-1)
+        given = baselines.reshape(-1, config.baselines, config.patch_length)
+        mixed = shares[..., :-1].reshape(-1, levels, config.baselines) @ given
+        forecast: Tensor = quantiles.add_(mixed.transpose(1, 2).reshape(quantiles.shape))
         return forecast
 
 

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 
-from argus_server.forecast import features
+from argus_server.forecast import features, scaling
 from argus_server.forecast.features import MODELLED, MODELLED_COLUMNS, FeatureSchema
 from argus_server.forecast.tft import TFTInputs
 from argus_server.metrics import METRICS
@@ -97,8 +97,8 @@ class WindowSampler(IterableDataset[Batch]):
         self._schema, self._config, self._batches = schema, config, batches
         self._seed, self._damage, self._fixed = seed, damage, fixed
         self._pass = 0
-        past = schema.encoder_steps
-        # One array with a day of nothing before each server: a window is one gather, whatever it overlaps.
+        past = schema.context_steps
+        # One array with a context of nothing before each server: a window is one gather, whatever it overlaps.
         self._values = np.full(
             (sum(h.boundary + past for h in usable), len(METRICS)), np.nan, dtype=np.float32
         )
@@ -145,10 +145,9 @@ class WindowSampler(IterableDataset[Batch]):
         length = self._lengths[server]
         # The origin is the last past step; a future of `horizon` steps must fit behind it.
         origin = low - 1 + (rng.random(windows) * (length - schema.horizon - low + 1)).astype(np.int64)
-        offsets = np.arange(-schema.encoder_steps + 1, schema.horizon + 1)
+        offsets = np.arange(-schema.context_steps + 1, schema.horizon + 1)
         rows = self._values[(self._first[server] + origin)[:, None] + offsets[None, :]]
-        past = rows[:, : schema.encoder_steps]
-        future = rows[:, schema.encoder_steps :, MODELLED_COLUMNS].transpose(0, 2, 1)
+        past = rows[:, : schema.context_steps]
         step_ms = schema.step_seconds * 1000
         origin_ms = self._start_ms[server] + origin * step_ms
         profiles = self._profiles[server]
@@ -156,29 +155,50 @@ class WindowSampler(IterableDataset[Batch]):
             past = self._damaged(rng, past)
             origin_ms = np.where(rng.random(windows) < config.hide_calendar, -1, origin_ms)
             profiles = np.where(rng.random(windows) < config.hide_profile, len(PROFILES), profiles)
-        built = features.build(schema, past, origin_ms, profiles.astype(np.int8))
 
-        target = built.scaling.apply(np.ascontiguousarray(future))
-        observed = ~np.isnan(target)
-        keep = (observed.sum(axis=-1) >= schema.horizon // 4) & (
-            (~np.isnan(past[:, :, MODELLED_COLUMNS])).sum(axis=1) >= low // 2
-        )
-        moving = (np.nanstd(np.where(observed, target, 0.0), axis=-1) > 1e-6) | (
-            built.inputs.encoder[0].numpy()[..., : schema.patch_length].std(axis=(2, 3)) > 1e-6
-        )
-        chance = np.where(moving, 1.0, config.constant_share)
-        chance[:, MODELLED.index("cpu_idle_pct")] *= config.idle_share
-        window, metric = np.nonzero(keep & (rng.random(keep.shape) < chance))
+        # Series that were observed at all: [live, context_steps], by window and modelled metric.
+        past = past[:, :, MODELLED_COLUMNS]
+        observed_past = (~np.isnan(past[:, -schema.encoder_steps :])).sum(axis=1)
+        window, metric = np.nonzero(observed_past > 0)
         if len(window) == 0:
             return None
-        codes = built.inputs.static_categoricals.clone()
+        view = features.look(
+            schema,
+            np.ascontiguousarray(past[window, :, metric]),
+            scaling.floors_of(MODELLED)[metric],
+        )
+        future = rows[window, schema.context_steps :, MODELLED_COLUMNS[metric]]
+        target = scaling.to_model_space(future, view.scaling.center, view.scaling.scale)
+        observed = ~np.isnan(target)
+        moving = (np.nanstd(np.where(observed, target, 0.0), axis=-1) > 1e-6) | (
+            view.own[..., : schema.patch_length].std(axis=(1, 2)) > 1e-6
+        )
+        chance = np.where(moving, 1.0, config.constant_share)
+        chance[metric == MODELLED.index("cpu_idle_pct")] *= config.idle_share
+        keep = (observed.sum(axis=-1) >= schema.horizon // 4) & (observed_past[window, metric] >= low // 2)
+        kept = np.flatnonzero(keep & (rng.random(len(keep)) < chance))
+        if len(kept) == 0:
+            return None
+        tokens = schema.encoder_tokens
+        server_view = np.zeros((windows, tokens, 2 * len(MODELLED)), np.float32)
+        server_view[window, :, metric] = view.patch_means
+        server_view[window, :, len(MODELLED) + metric] = view.patch_shares
+        known_metric = metric[kept].copy()
         if self._damage:
-            codes[..., 0][torch.from_numpy(rng.random(keep.shape) < config.hide_metric)] = len(MODELLED)
-        inputs = _select(built.inputs._replace(static_categoricals=codes), window, metric)
-        mask = observed[window, metric]
+            known_metric[rng.random(len(kept)) < config.hide_metric] = len(MODELLED)
+        codes = np.stack((known_metric, profiles[window[kept]].astype(np.int64)), axis=-1)
+        past_calendar, future_calendar = features.calendar(schema, origin_ms)
+        inputs = view.inputs(
+            lambda x: x[kept][:, None],
+            codes[:, None],
+            server_view[window[kept]][:, None],
+            past_calendar[window[kept]],
+            future_calendar[window[kept]],
+        )
+        mask = observed[kept]
         return Batch(
             inputs,
-            torch.from_numpy(np.where(mask, target[window, metric], np.float32(0.0))),
+            torch.from_numpy(np.where(mask, target[kept], np.float32(0.0))),
             torch.from_numpy(mask.astype(np.float32)),
         )
 
@@ -213,23 +233,6 @@ def _server_probability(histories: Sequence[History], power: float) -> npt.NDArr
     weight = np.array([h.boundary / size[h.source] * size[h.source] ** power for h in histories])
     probability: npt.NDArray[np.float64] = weight / weight.sum()
     return probability
-
-
-def _select(inputs: TFTInputs, window: npt.NDArray[np.int64], metric: npt.NDArray[np.int64]) -> TFTInputs:
-    """Gather series out of [windows, metrics, ...]; a dimension of 1 is shared by all metrics."""
-
-    def gather(x: Tensor) -> Tensor:
-        chosen = x[window, metric] if x.shape[1] > 1 else x[window, 0]
-        return chosen[:, None]
-
-    assert inputs.baselines is not None
-    return TFTInputs(
-        gather(inputs.static_categoricals),
-        tuple(gather(x) for x in inputs.static_reals),
-        tuple(gather(x) for x in inputs.encoder),
-        tuple(gather(x) for x in inputs.decoder),
-        gather(inputs.baselines),
-    )
 
 
 def _concatenate(parts: Sequence[Batch]) -> Batch:

@@ -11,10 +11,10 @@ from argus_server.forecast.features import FeatureSchema, model_config
 from argus_server.forecast.tft import TemporalFusionTransformer
 
 
-def untrained(path: Path, seed: int = 0, *, horizon: int = 96, encoder_steps: int = 288) -> str:
+def untrained(path: Path, seed: int = 0, *, horizon: int = 96, context_days: int = 7) -> str:
     """Saves a small model with random weights; returns its revision."""
     torch.manual_seed(seed)
-    schema = FeatureSchema(horizon=horizon, encoder_steps=encoder_steps)
+    schema = FeatureSchema(horizon=horizon, context_days=context_days)
     module = TemporalFusionTransformer(model_config(schema, hidden_size=8, attention_heads=1)).eval()
     content = ArtifactContent(
         module=module,

@@ -64,7 +64,7 @@ def profile() -> DeviceProfile:
 def make_frame() -> Callable[..., WindowFrame]:
     """Fleets with a daily cycle; `observed` cuts each server's past down to that many steps."""
 
-    def make(servers: int = 6, observed: int = 288, seed: int = 1, steps: int = 288) -> WindowFrame:
+    def make(servers: int = 6, observed: int = 2016, seed: int = 1, steps: int = 2016) -> WindowFrame:
         rng = np.random.default_rng(seed)
         cycle = 30.0 + 20.0 * np.sin(2.0 * np.pi * np.arange(steps) / 288)
         values = cycle[None, :, None] * rng.uniform(0.3, 1.5, (servers, 1, len(METRICS)))

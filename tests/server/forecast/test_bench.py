@@ -15,7 +15,7 @@ from argus_server.metrics import METRICS
 
 
 def flops(model: LoadedModel, servers: int) -> float:
-    values = np.ones((servers, 288, len(METRICS)), dtype=np.float32)
+    values = np.ones((servers, 2016, len(METRICS)), dtype=np.float32)
     built = features.build(model.schema, values, np.array([0]), np.zeros(servers, dtype=np.int8))
     return bench.flops_of(model, built.inputs)
 

@@ -15,6 +15,8 @@ from argus_server.window.frame import WindowFrame
 SCHEMA = FeatureSchema()
 ORIGIN = np.array([1_767_225_600_000], dtype=np.int64)  # 2026-01-01T00:00Z, a Thursday
 CPU = MODELLED.index("cpu_user_pct")
+STEPS = SCHEMA.context_steps
+CALENDAR_PAST, CALENDAR_FUTURE = 3, 3
 
 
 def build(values: np.ndarray, origin_ms: np.ndarray = ORIGIN) -> features.Features:
@@ -22,8 +24,8 @@ def build(values: np.ndarray, origin_ms: np.ndarray = ORIGIN) -> features.Featur
 
 
 def ramp() -> np.ndarray:
-    """One server whose every metric is the index of its step."""
-    return np.repeat(np.arange(288, dtype=np.float32)[None, :, None] / 10, len(METRICS), axis=2)
+    """One server whose every metric is the index of its step, a tenth of it."""
+    return np.repeat(np.arange(STEPS, dtype=np.float32)[None, :, None] / 10, len(METRICS), axis=2)
 
 
 def unscaled(built: features.Features, scaled: np.ndarray) -> np.ndarray:
@@ -32,8 +34,8 @@ def unscaled(built: features.Features, scaled: np.ndarray) -> np.ndarray:
 
 def test_no_decoder_step_is_an_observed_one() -> None:
     """Decoder token i covers origin + 12 i + 1 .. origin + 12 i + 12, all after the last observed step."""
-    future = build(ramp()).inputs.decoder[1].numpy()[0, 0]
-    past = build(ramp()).inputs.encoder[2].numpy()[0, 0]
+    future = build(ramp()).inputs.decoder[CALENDAR_FUTURE].numpy()[0, 0]
+    past = build(ramp()).inputs.encoder[CALENDAR_PAST].numpy()[0, 0]
     # The last column numbers the tokens in days: 0 is the first after the origin.
     np.testing.assert_allclose(future[:, -1] * SCHEMA.encoder_tokens, np.arange(8), atol=1e-5)
     np.testing.assert_allclose(past[:, -1] * SCHEMA.encoder_tokens, np.arange(-24, 0), atol=1e-5)
@@ -47,21 +49,51 @@ def test_no_decoder_step_is_an_observed_one() -> None:
 def test_the_decoder_is_shown_the_same_time_yesterday() -> None:
     built = build(ramp())
     yesterday = built.inputs.decoder[0].numpy()[0, CPU]
-    # Future step i is window index 287 + i; a day (288 steps) before it lies index i - 1.
-    shown = unscaled(built, yesterday[:, :12].reshape(-1))
-    np.testing.assert_allclose(shown, np.arange(96) / 10, atol=1e-3)
-    baselines = built.inputs.baselines
-    assert baselines is not None
-    seasonal = unscaled(built, baselines.numpy()[0, CPU, :, 2].reshape(-1))
-    np.testing.assert_allclose(seasonal, np.arange(96) / 10, atol=1e-3)
-    last = unscaled(built, baselines.numpy()[0, CPU, :, 0])
-    np.testing.assert_allclose(last, 28.7, atol=1e-3)
+    # Future step i is window index STEPS - 1 + i; a day (288 steps) before it lies index STEPS - 289 + i.
+    expected = (STEPS - 288 + np.arange(96)) / 10
+    np.testing.assert_allclose(unscaled(built, yesterday[:, :12].reshape(-1)), expected, rtol=1e-4)
+
+
+def test_the_decoder_is_shown_every_day_at_the_same_time() -> None:
+    """On a ramp the days are in order already: the first is the lowest."""
+    built = build(ramp())
+    days = built.inputs.decoder[2].numpy()[0, CPU].reshape(8, 8, 12)  # tokens, days and their number, steps
+    for day in range(7):
+        expected = (288 * day + np.arange(96)) / 10
+        np.testing.assert_allclose(unscaled(built, days[:, day].reshape(-1)), expected, rtol=1e-3, atol=0.02)
+    np.testing.assert_array_equal(days[:, 7], 1.0)
+    first = built.inputs.decoder[1].numpy()[0, CPU, :, :12].reshape(-1)
+    np.testing.assert_allclose(unscaled(built, first), np.arange(96) / 10, rtol=1e-3, atol=0.02)
+
+
+def test_baselines_are_what_their_names_say() -> None:
+    """A server that repeats a daily wave exactly, three units higher in the last hour."""
+    step = np.arange(STEPS)
+    values = ramp()
+    values[0] = (40 + 20 * np.sin(2 * np.pi * step / 288))[:, None]
+    values[0, -12:] += 3.0
+    built = build(values)
+    assert built.inputs.baselines is not None
+    shown = unscaled(built, built.inputs.baselines.numpy()[0, CPU].transpose(1, 0, 2).reshape(11, 96))
+    given = dict(zip(features.BASELINES, shown, strict=True))
+    wave = values[0, :96, 0]
+    for name in ("yesterday", "first_day", "low", "median", "high"):
+        np.testing.assert_allclose(given[name], wave, rtol=1e-3)
+    np.testing.assert_allclose(given["last"], values[0, -1, 0], rtol=1e-4)
+    np.testing.assert_allclose(given["last_hour"], values[0, -12:, 0].mean(), rtol=1e-3)
+    scaled = built.inputs.baselines.numpy()[0, CPU]
+    moved = (
+        scaled[:, features.BASELINES.index("moved_median")] - scaled[:, features.BASELINES.index("median")]
+    )
+    shift = built.inputs.static_reals[0].numpy()[0, CPU, 2]
+    np.testing.assert_allclose(moved, shift, atol=1e-5)
+    assert shift > 0
 
 
 def test_inputs_do_not_depend_on_anything_but_the_window() -> None:
     """The pipeline is given no future at all: perturbing one past step is the only way to change it."""
     base, changed = ramp(), ramp()
-    changed[0, 287, METRIC_INDEX["cpu_user_pct"]] += 5.0
+    changed[0, -1, METRIC_INDEX["cpu_user_pct"]] += 5.0
     before, after = build(base).inputs, build(changed).inputs
     moved = (before.encoder[0] != after.encoder[0]).any(dim=-1)[0]
     assert moved[CPU].any()
@@ -71,8 +103,8 @@ def test_inputs_do_not_depend_on_anything_but_the_window() -> None:
 
 def test_gaps_are_filled_forward_and_marked() -> None:
     values = ramp()
-    values[0, 100:110] = np.nan
-    values[0, 284:] = np.nan  # the server lags
+    values[0, -188:-178] = np.nan
+    values[0, -4:] = np.nan  # the server lags
     own = build(values).inputs.encoder[0].numpy()[0, CPU]
     filled, mask = own[:, :12].reshape(-1), own[:, 12:].reshape(-1)
     assert mask[100:110].sum() == 0
@@ -97,16 +129,16 @@ def test_a_metric_never_measured_gives_zeros_not_nan() -> None:
 
 def test_scaling_is_median_and_mean_absolute_deviation(make_frame: Callable[..., WindowFrame]) -> None:
     values = make_frame().values.copy()
-    values[0, 50:90, CPU] = np.nan
+    values[0, -90:-50, CPU] = np.nan
     scaling = build(values).scaling
-    column = values[0, :, METRIC_INDEX["cpu_user_pct"]]
+    column = values[0, -288:, METRIC_INDEX["cpu_user_pct"]]
     median = np.nanmedian(column)
     assert scaling.center[0, CPU] == pytest.approx(median, rel=1e-5)
     assert scaling.scale[0, CPU] == pytest.approx(np.nanmean(np.abs(column - median)), rel=1e-4)
 
 
 def test_the_calendar_can_be_hidden() -> None:
-    calendar = build(ramp(), np.array([-1], dtype=np.int64)).inputs.encoder[2].numpy()
+    calendar = build(ramp(), np.array([-1], dtype=np.int64)).inputs.encoder[CALENDAR_PAST].numpy()
     assert (calendar[..., :4] == 0).all()
     assert (calendar[..., 4] != 0).any()
 

@@ -23,7 +23,7 @@ def forecaster(model: LoadedModel, profile: DeviceProfile) -> Forecaster:
     return Forecaster(model, profile)
 
 
-@pytest.mark.parametrize("observed", [288, 100, 24])
+@pytest.mark.parametrize("observed", [2016, 288, 100, 24])
 def test_quantiles_are_complete_ordered_and_in_range(
     forecaster: Forecaster, make_frame: MakeFrame, observed: int
 ) -> None:
@@ -109,7 +109,7 @@ def test_without_a_model_everything_is_fallback(profile: DeviceProfile, make_fra
 
 def test_a_window_of_another_length_is_fitted(forecaster: Forecaster, make_frame: MakeFrame) -> None:
     longer = make_frame(steps=400)
-    newest = replace(longer, values=longer.values[:, -288:])
+    newest = replace(longer, values=longer.values[:, -2016:])
     assert forecaster.forecast(longer).quantiles.tobytes() == forecaster.forecast(newest).quantiles.tobytes()
     shorter = replace(longer, values=longer.values[:, -100:])
     assert np.isfinite(forecaster.forecast(shorter).quantiles).all()

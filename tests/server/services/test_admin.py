@@ -183,10 +183,10 @@ async def test_a_model_with_another_horizon_changes_the_snapshots(argus: Running
 async def test_a_model_that_looks_further_back_than_the_windows_is_refused(
     argus: Running, models: Path
 ) -> None:
-    untrained(models / "long", encoder_steps=576)
+    untrained(models / "long", context_days=14)
     error = await refusal(argus.admin.LoadModel(admin_pb2.LoadModelRequest(name="long")))
     assert error.code() == grpc.StatusCode.FAILED_PRECONDITION
-    assert "576 steps back, the windows keep 288" in (error.details() or "")
+    assert "4032 steps back, the windows keep 2016" in (error.details() or "")
 
 
 def change_json(path: Path, change: Callable[[dict[str, Any]], None]) -> None:

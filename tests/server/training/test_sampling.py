@@ -35,7 +35,7 @@ def test_shapes(histories: list[History]) -> None:
     batch = batches(histories)[0]
     assert batch.target.shape == batch.observed.shape == (64, 96)
     assert batch.inputs.encoder[0].shape == (64, 1, 24, 24)
-    assert batch.inputs.encoder[1].shape == (64, 1, 24, 2 * len(MODELLED))
+    assert batch.inputs.encoder[2].shape == (64, 1, 24, 2 * len(MODELLED))
     assert batch.inputs.decoder[0].shape == (64, 1, 8, 24)
     for tensor in (batch.target, *batch.inputs.encoder, *batch.inputs.decoder, *batch.inputs.static_reals):
         assert bool(tensor.isfinite().all())
@@ -103,7 +103,7 @@ def test_damage_shortens_and_hides(histories: list[History]) -> None:
         return float(torch.cat([b.inputs.encoder[0][..., 12:] for b in found]).mean())
 
     def hidden_calendars(found: list[Batch]) -> float:
-        calendar = torch.cat([b.inputs.encoder[2][:, 0, 0, :4] for b in found])
+        calendar = torch.cat([b.inputs.encoder[3][:, 0, 0, :4] for b in found])
         return float((calendar == 0).all(dim=-1).float().mean())
 
     assert observed(damaged) < observed(sound)
