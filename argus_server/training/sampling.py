@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 
-from argus_server.forecast import features, scaling
+from argus_server.forecast import features, scaling, series_view
 from argus_server.forecast.features import MODELLED, MODELLED_COLUMNS, FeatureSchema
 from argus_server.forecast.tft import TFTInputs
 from argus_server.metrics import METRICS
@@ -162,7 +162,7 @@ class WindowSampler(IterableDataset[Batch]):
         window, metric = np.nonzero(observed_past > 0)
         if len(window) == 0:
             return None
-        view = features.look(
+        view = series_view.look(
             schema,
             np.ascontiguousarray(past[window, :, metric]),
             scaling.floors_of(MODELLED)[metric],

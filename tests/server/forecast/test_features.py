@@ -9,6 +9,7 @@ import pytest
 
 from argus_server.forecast import features
 from argus_server.forecast.features import MODELLED, FeatureSchema
+from argus_server.forecast.series_view import BASELINES
 from argus_server.metrics import METRIC_INDEX, METRICS
 from argus_server.window.frame import WindowFrame
 
@@ -75,7 +76,7 @@ def test_baselines_are_what_their_names_say() -> None:
     built = build(values)
     assert built.inputs.baselines is not None
     shown = unscaled(built, built.inputs.baselines.numpy()[0, CPU].transpose(1, 0, 2).reshape(11, 96))
-    given = dict(zip(features.BASELINES, shown, strict=True))
+    given = dict(zip(BASELINES, shown, strict=True))
     wave = values[0, :96, 0]
     for name in ("yesterday", "first_day", "low", "median", "high"):
         np.testing.assert_allclose(given[name], wave, rtol=1e-3)
@@ -83,7 +84,7 @@ def test_baselines_are_what_their_names_say() -> None:
     np.testing.assert_allclose(given["last_hour"], values[0, -12:, 0].mean(), rtol=1e-3)
     scaled = built.inputs.baselines.numpy()[0, CPU]
     moved = (
-        scaled[:, features.BASELINES.index("moved_median")] - scaled[:, features.BASELINES.index("median")]
+        scaled[:, BASELINES.index("moved_median")] - scaled[:, features.BASELINES.index("median")]
     )
     shift = built.inputs.static_reals[0].numpy()[0, CPU, 2]
     np.testing.assert_allclose(moved, shift, atol=1e-5)
