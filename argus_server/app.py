@@ -21,6 +21,7 @@ from argus.v1 import admin_pb2, ingest_pb2, prediction_pb2
 from argus_server.clock import Clock, EventClock, WallClock
 from argus_server.contract import CONTRACT_VERSION
 from argus_server.engine import Engine
+from argus_server.forecast.calibration import BandCalibration
 from argus_server.ingest.pipeline import IngestPipeline
 from argus_server.ingest.session import IngestLimits, IngestSession
 from argus_server.ingest.sources import SourceRegistry
@@ -43,6 +44,7 @@ from argus_server.window.fleet_window import FleetWindow
 _LOG: Final = logging.getLogger(__name__)
 
 DISTRIBUTION: Final = "argus-forecast"
+CALIBRATION_FILE: Final = "calibration.json"
 MAX_MESSAGE_BYTES: Final = 64 << 20
 _LEAST_REQUEST_BYTES: Final = 16 << 20
 _LAG_PROBE_SECONDS: Final = 0.5
@@ -128,6 +130,7 @@ class ArgusServer:
             settings.cores,
             3600 * settings.retention_hours,
             settings.silent_steps or (SILENT_STEPS_IN_EVENT_TIME if self._event_clock else SILENT_STEPS),
+            BandCalibration(settings.data_dir / CALIBRATION_FILE if settings.data_dir else None),
         )
         self.engine = Engine(
             shard=self.shard,
@@ -183,6 +186,7 @@ class ArgusServer:
         await self._server.stop(self._settings.drain_seconds)
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self.engine.close()
+        self.shard.calibration.save()
         if self._exporter is not None:
             await asyncio.get_running_loop().run_in_executor(None, self._exporter.close)
 

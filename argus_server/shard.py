@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from argus_server.forecast.calibration import BandCalibration
 from argus_server.forecast.frame import Forecast, Source
 from argus_server.frame import FleetFrame
 from argus_server.model_control import ModelControl
@@ -35,6 +36,7 @@ class Shard:
         cores: CPU cores by server name, where known.
         retention_seconds: Servers silent for longer are forgotten.
         silent_steps: A server that has sent nothing for more steps than this has stopped sending.
+        calibration: Fits the bands to each server; a fresh one if not given.
     """
 
     def __init__(
@@ -45,11 +47,13 @@ class Shard:
         cores: Mapping[str, int],
         retention_seconds: float,
         silent_steps: int = SILENT_STEPS,
+        calibration: BandCalibration | None = None,
     ) -> None:
         self.window = window
         self._models = models
         self._tables = tables
         self._cores = dict(cores)
+        self.calibration = calibration or BandCalibration()
         self._retention_ms = int(1000 * retention_seconds)
         self._silence_ms = silent_steps * 1000 * window.step_seconds
 
@@ -73,7 +77,7 @@ class Shard:
         rows = slice(0, len(frame.server_names))  # servers that came since stand behind those of the frame
         current, last_sample_ms, sent = table.current[rows], table.last_sample_ms[rows], table.states[rows]
         prepared = time.perf_counter()
-        forecast = self._models.forecast(frame)
+        forecast = self.calibration.calibrate(frame, self._models.forecast(frame))
         forecast_at = time.perf_counter()
 
         silent_ms = np.maximum(now_ms - last_sample_ms, 0)
