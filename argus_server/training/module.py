@@ -13,11 +13,19 @@ import torch
 from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 
+from argus_server.forecast.series_view import BASELINES
 from argus_server.forecast.tft import TemporalFusionTransformer
 from argus_server.training.sampling import Batch
 
 # After n steps the average spans about n / 20 of them, until `averaging` limits it.
 _AVERAGING_START: Final = 20
+
+# Of the relative loss, in units of the window's scale.
+_LEAST_MISS: Final = 0.2
+_STRAY_SHARE: Final = 0.3
+_MOST_RELATIVE_LOSS: Final = 10.0
+_REAL_LIMIT: Final = 8.0
+_YESTERDAY: Final = BASELINES.index("yesterday")
 
 
 def quantile_loss(forecast: Tensor, target: Tensor, observed: Tensor, quantiles: Tensor) -> Tensor:
@@ -29,9 +37,45 @@ def quantile_loss(forecast: Tensor, target: Tensor, observed: Tensor, quantiles:
         observed: 1 where the target counts, [series, horizon].
         quantiles: Levels, [quantiles].
     """
-    error = target[..., None] - forecast
-    loss = torch.maximum(quantiles * error, (quantiles - 1.0) * error).mean(dim=-1)
+    loss = _pinball(forecast, target, quantiles)
     return (loss * observed).sum() / observed.sum().clamp(min=1.0)
+
+
+def relative_loss(
+    forecast: Tensor, target: Tensor, observed: Tensor, yesterday: Tensor, quantiles: Tensor
+) -> Tensor:
+    """Mean over series of the pinball loss in real units, relative to how hard the series is.
+
+    Model space sees a burst by its logarithm; users and scores see its size. Hard is what yesterday's values miss
+    by, and what the series strays from its median.
+
+    Args:
+        forecast: In model space, [series, horizon, quantiles].
+        target: [series, horizon].
+        observed: 1 where the target counts, [series, horizon].
+        yesterday: Values of the day before, [series, horizon].
+        quantiles: Levels, [quantiles].
+    """
+    steps = observed.sum(dim=1).clamp(min=1.0)
+
+    def mean(x: Tensor) -> Tensor:
+        return (x * observed).sum(dim=1) / steps
+
+    # In units of the window's scale; a series cannot outweigh the rest of a batch by its bursts.
+    real, before = _real(target), _real(yesterday)
+    loss = mean(_pinball(_real(forecast), real, quantiles))
+    difficulty = mean((real - before).abs()).clamp(min=_LEAST_MISS) + _STRAY_SHARE * mean(real.abs())
+    return (loss / difficulty).clamp(max=_MOST_RELATIVE_LOSS).mean()
+
+
+def _pinball(forecast: Tensor, target: Tensor, quantiles: Tensor) -> Tensor:
+    """[series, horizon], the mean over quantiles."""
+    error = target[..., None] - forecast
+    return torch.maximum(quantiles * error, (quantiles - 1.0) * error).mean(dim=-1)
+
+
+def _real(x: Tensor) -> Tensor:
+    return torch.sinh(x.clamp(-_REAL_LIMIT, _REAL_LIMIT))
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +89,7 @@ class OptimizerConfig:
         gradient_clip: Largest gradient norm.
         averaging: What is left of the averaged weights at each step, the rest is the step's own; the average is
             what is validated and kept. Earlier steps are forgotten faster, so that the start leaves no trace.
+        real_share: Share of the relative loss in real units; the rest is the quantile loss in model space.
     """
 
     learning_rate: float = 2e-3
@@ -52,6 +97,7 @@ class OptimizerConfig:
     warmup_steps: int = 200
     gradient_clip: float = 1.0
     averaging: float = 0.998
+    real_share: float = 0.3
 
 
 class ForecastTraining(lightning.LightningModule):
@@ -123,7 +169,14 @@ class ForecastTraining(lightning.LightningModule):
     def _loss(self, model: TemporalFusionTransformer, batch: Batch) -> Tensor:
         forecast = model(batch.inputs)[:, :, 0]
         levels: Tensor = self.levels  # type: ignore[assignment]
-        return quantile_loss(forecast, batch.target, batch.observed, levels)
+        share = self._optimizer_config.real_share
+        baselines = batch.inputs.baselines
+        assert baselines is not None
+        # [series, 1, decoder tokens, baselines, patch_length] -> [series, horizon]
+        yesterday = baselines[:, 0, :, _YESTERDAY].reshape(batch.target.shape)
+        scaled = quantile_loss(forecast, batch.target, batch.observed, levels)
+        real = relative_loss(forecast, batch.target, batch.observed, yesterday, levels)
+        return (1.0 - share) * scaled + share * real
 
 
 class BestWeights(Callback):
