@@ -11,6 +11,7 @@ import time
 import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
@@ -60,7 +61,9 @@ def run(servers: int = 90, seconds: float = 10.0, model: Path | None = None) -> 
     torch.set_num_threads(usable_cores())
     gflops = _gemm_gflops(seconds)
     floor_ms = flops / gflops / 1e6
-    reference = _pytorch_forecasting(frame, loaded, seconds)
+    # It looks back one day, as its users do; its cost grows with the past.
+    last_day = replace(frame, values=frame.values[:, -loaded.schema.encoder_steps :])
+    reference = _pytorch_forecasting(last_day, loaded, seconds)
     return {
         "servers": servers,
         "fleet_ms": round(fleet_ms, 2),
