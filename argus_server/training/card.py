@@ -43,8 +43,12 @@ def model_card(name: str, training_info: Mapping[str, Any], metrics: Mapping[str
         "",
         f"Servers: {len(training_info['training_servers'])} for training, "
         f"{len(training_info['validation_servers'])} for validation (early stopping), "
-        f"{len(training_info['held_out_servers'])} held out for the figures below. Where a file has a "
-        "`split` column, only its `train` rows were used.",
+        f"{len(training_info['held_out_servers'])} held out for the figures below. "
+        + (
+            "All rows of the training servers were used."
+            if training_info["rows"] == "all"
+            else "Where a file has a `split` column, only its `train` rows were used."
+        ),
         "",
         "## Accuracy on held-out servers",
         "",

@@ -48,6 +48,19 @@ def train(
     holdout: Annotated[
         str, typer.Option(help="Comma-separated servers that training must not see; the figures are theirs.")
     ] = "",
+    validation: Annotated[
+        str,
+        typer.Option(
+            help="Comma-separated servers to validate on; a hash of the names chooses some if not given."
+        ),
+    ] = "",
+    rows: Annotated[
+        str,
+        typer.Option(help="train: leave out rows marked test in a split column; all: learn from them too."),
+    ] = "train",
+    weights: Annotated[
+        str, typer.Option(help="How often each file is drawn from, by its name without ending: a=0.5,b=0.3.")
+    ] = "",
     note: Annotated[str, typer.Option(help="A sentence for the card, such as how a file was made.")] = "",
     threads: Annotated[int, typer.Option(min=0, help="CPU threads; 0 for all.")] = 0,
     json_output: Annotated[
@@ -70,6 +83,8 @@ def train(
         )
         raise typer.Exit(2) from error
 
+    if rows not in ("train", "all"):
+        raise typer.BadParameter(f"{rows!r} is neither train nor all", param_hint="--rows")
     if threads:
         torch.set_num_threads(threads)
     config = TrainingConfig(
@@ -83,7 +98,10 @@ def train(
         patience=patience,
         seed=seed,
         optimizer=OptimizerConfig(learning_rate=learning_rate),
-        sampling=SamplingConfig(series=series or detect().train_servers * SERIES_PER_SERVER),
+        validation_servers=_names(validation),
+        sampling=SamplingConfig(
+            series=series or detect().train_servers * SERIES_PER_SERVER, source_weights=_weights(weights)
+        ),
     )
     console = Console(stderr=True, quiet=json_output)
     columns = (
@@ -102,7 +120,8 @@ def train(
                 out,
                 config,
                 name=name or out.name,
-                holdout=[server for server in holdout.split(",") if server],
+                holdout=_names(holdout),
+                all_rows=rows == "all",
                 command=shlex.join(["argus", *sys.argv[1:]]),
                 note=note,
                 on_stage=lambda stage: bar.update(task, description=stage),
@@ -123,6 +142,26 @@ def train(
             console.print(
                 "not evaluated: name servers with --holdout to learn how good it is", style="yellow"
             )
+
+
+def _names(given: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in given.split(",") if name.strip())
+
+
+def _weights(given: str) -> tuple[tuple[str, float], ...]:
+    weights = []
+    for part in _names(given):
+        name, _, number = part.partition("=")
+        try:
+            weight = float(number)
+        except ValueError:
+            weight = -1.0
+        if not name or not 0.0 <= weight < float("inf"):
+            raise typer.BadParameter(
+                f"{part!r} is not NAME=WEIGHT with a weight of at least 0", param_hint="--weights"
+            )
+        weights.append((name, weight))
+    return tuple(weights)
 
 
 def _report(

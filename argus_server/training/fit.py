@@ -37,6 +37,7 @@ class TrainingConfig:
         minutes: Time limit, None for none.
         patience: Epochs without a better validation loss before training stops.
         validation_share: Share of servers kept for validation, chosen by a hash of their name.
+        validation_servers: Servers kept for validation instead, by name.
         validation_batches: Batches of the fixed validation set.
         seed: Seed of weights, windows and dropout.
         optimizer: Optimiser settings.
@@ -52,6 +53,7 @@ class TrainingConfig:
     minutes: float | None = None
     patience: int = 8
     validation_share: float = 0.08
+    validation_servers: tuple[str, ...] = ()
     validation_batches: int = 16
     seed: int = 7
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
@@ -122,8 +124,11 @@ def fit(
     # Global generators drive weight initialisation and dropout; Lightning seeds Python, NumPy and torch.
     lightning.seed_everything(config.seed, workers=True, verbose=False)
     usable = [h for h in histories if h.name not in set(holdout)]
-    validation = [h for h in usable if _share(h.name) < config.validation_share]
-    training = [h for h in usable if _share(h.name) >= config.validation_share]
+    chosen = set(config.validation_servers) or {
+        h.name for h in usable if _share(h.name) < config.validation_share
+    }
+    validation = [h for h in usable if h.name in chosen]
+    training = [h for h in usable if h.name not in chosen]
     if not validation or not training:
         # A fleet of a few servers: validate on the last tenth of everyone's training part.
         training, validation = _split_by_time(usable, schema, config.sampling.min_encoder_steps)

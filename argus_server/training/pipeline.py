@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,7 @@ def train(
     *,
     name: str,
     holdout: Collection[str] = (),
+    all_rows: bool = False,
     schema: FeatureSchema | None = None,
     command: str = "",
     note: str = "",
@@ -51,6 +52,7 @@ def train(
         config: Training settings.
         name: Name of the model.
         holdout: Servers that training must not see; the evaluation is on them.
+        all_rows: Also learn from rows that a file's `split` column keeps for tests; never from held-out servers.
         schema: Feature schema; the default is 5-minute steps, a day of past, 8 hours of future.
         command: The command line, for the record.
         note: A sentence for the model card, such as how a data file was made.
@@ -72,10 +74,13 @@ def train(
         described.append(data_file)
     _check_names(histories, holdout)
     say("training")
-    result = fit(histories, schema, config, holdout=holdout, on_progress=on_progress)
+    learned = [replace(h, boundary=len(h.values)) for h in histories] if all_rows else histories
+    result = fit(learned, schema, config, holdout=holdout, on_progress=on_progress)
     say("evaluating")
     metrics = evaluate(result, schema, histories, holdout)
-    training_info = _training_info(result, schema, config, described, sorted(holdout), command, note)
+    training_info = _training_info(
+        result, schema, config, described, sorted(holdout), all_rows, command, note
+    )
     say("saving")
     revision = artifact.save(
         out,
@@ -127,6 +132,7 @@ def _training_info(
     config: TrainingConfig,
     files: Sequence[DataFile],
     holdout: list[str],
+    all_rows: bool,
     command: str,
     note: str,
 ) -> dict[str, Any]:
@@ -134,6 +140,7 @@ def _training_info(
         "command": command,
         "note": note,
         "data": [asdict(file) for file in files],
+        "rows": "all" if all_rows else "train",
         "settings": asdict(config),
         "patch_length": schema.patch_length,
         "parameters": parameter_count(result.model),

@@ -57,6 +57,7 @@ class SamplingConfig:
         constant_share: Share of series that are kept when past and future are one constant.
         idle_share: Share of cpu_idle_pct series that are kept, since it mirrors the other CPU columns.
         source_power: A file is drawn with probability proportional to its server-steps to this power.
+        source_weights: Probability weights of files by the stem of their name, instead; all files or none.
     """
 
     series: int = 1024
@@ -72,6 +73,7 @@ class SamplingConfig:
     constant_share: float = 0.1
     idle_share: float = 0.3
     source_power: float = 0.5
+    source_weights: tuple[tuple[str, float], ...] = ()
 
 
 class WindowSampler(IterableDataset[Batch]):
@@ -113,7 +115,7 @@ class WindowSampler(IterableDataset[Batch]):
         self._lengths = np.array([h.boundary for h in usable], dtype=np.int64)
         self._start_ms = np.array([h.start_ms for h in usable], dtype=np.int64)
         self._profiles = np.array([h.profile for h in usable], dtype=np.int8)
-        self._probability = _server_probability(usable, config.source_power)
+        self._probability = _server_probability(usable, config)
         live = np.array([(~np.isnan(h.values[: h.boundary])).any(axis=0).sum() for h in usable])
         self._series_per_window = max(float((self._probability * live).sum()) * 0.5, 0.5)
 
@@ -225,12 +227,20 @@ class WindowSampler(IterableDataset[Batch]):
         return np.where(lost[:, :, None] | columns[:, None, :], np.float32(np.nan), past)
 
 
-def _server_probability(histories: Sequence[History], power: float) -> npt.NDArray[np.float64]:
-    """Draw files by size to a power, and servers inside a file by length."""
+def _server_probability(histories: Sequence[History], config: SamplingConfig) -> npt.NDArray[np.float64]:
+    """Draw files by weight or by size to a power, and servers inside a file by length."""
     size: dict[str, float] = {}
     for history in histories:
         size[history.source] = size.get(history.source, 0.0) + history.boundary
-    weight = np.array([h.boundary / size[h.source] * size[h.source] ** power for h in histories])
+    share = {source: steps**config.source_power for source, steps in size.items()}
+    if config.source_weights:
+        weights = dict(config.source_weights)
+        if missing := sorted(size.keys() - weights.keys()):
+            raise ValueError(f"no weight is given for {', '.join(missing)}; name all files or none")
+        share = {source: weights[source] for source in size}
+    if sum(share.values()) <= 0:
+        raise ValueError("every file has the weight 0; nothing could be drawn")
+    weight = np.array([h.boundary / size[h.source] * share[h.source] for h in histories])
     probability: npt.NDArray[np.float64] = weight / weight.sum()
     return probability
 

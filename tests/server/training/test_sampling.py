@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -117,3 +118,19 @@ def test_short_histories_are_refused(histories: list[History]) -> None:
     short = [History(h.name, h.source, 0, 0, 300, h.values[:100], 100) for h in histories]
     with pytest.raises(ValueError, match="no server has 120 training steps"):
         WindowSampler(short, SCHEMA, SamplingConfig(), batches=1, seed=1)
+
+
+def test_files_are_drawn_by_weight(histories: list[History]) -> None:
+    """With all the weight on one file, no window of the other is drawn."""
+    first = [replace(h, source="a") for h in histories[:1]]
+    others = [replace(h, source="b", values=np.full_like(h.values, 77.0)) for h in histories[1:]]
+    config = SamplingConfig(series=64, source_weights=(("a", 1.0), ("b", 0.0)))
+    sampler = WindowSampler(first + others, SCHEMA, config, batches=2, seed=1, damage=False)
+    for batch in sampler:
+        assert not bool((batch.inputs.static_reals[0][..., 0] == 0.77).any())
+    with pytest.raises(ValueError, match="no weight is given for b"):
+        WindowSampler(
+            first + others, SCHEMA, replace(config, source_weights=(("a", 1.0),)), batches=1, seed=1
+        )
+    with pytest.raises(ValueError, match="every file has the weight 0"):
+        WindowSampler(first, SCHEMA, replace(config, source_weights=(("a", 0.0),)), batches=1, seed=1)

@@ -134,3 +134,43 @@ def test_the_command_says_what_is_wrong(fleet_file: Path, tmp_path: Path) -> Non
 
 def _fields(config: TrainingConfig) -> dict[str, object]:
     return {name: getattr(config, name) for name in TrainingConfig.__slots__}
+
+
+def test_test_rows_are_learned_from_only_when_asked_and_never_those_held_out(
+    fleet_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lengths: dict[str, int] = {}
+    real_fit = pipeline.fit
+
+    def spy(histories: list[corpus.History], *args: object, **options: object) -> object:
+        lengths.update({h.name: h.boundary for h in histories})
+        return real_fit(histories, *args, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(pipeline, "fit", spy)
+    short = TrainingConfig(**{**_fields(TINY), "epochs": 1, "steps_per_epoch": 2})
+    pipeline.train([fleet_file], tmp_path / "a", short, name="x")
+    assert set(lengths.values()) == {700}
+    outcome = pipeline.train(
+        [fleet_file], tmp_path / "b", short, name="x", holdout=["ppweb002"], all_rows=True
+    )
+    assert set(lengths.values()) == {1200}
+    assert outcome.training_info["rows"] == "all"
+    assert outcome.metrics["datasets"]["fleet"]["origins"] == 2, "the test part of who was held out stays"
+
+
+def test_validation_servers_can_be_named(fleet_file: Path) -> None:
+    histories, _ = corpus.load(fleet_file, 300)
+    named = TrainingConfig(**{**_fields(TINY), "epochs": 1, "validation_servers": ("ppweb002",)})
+    result = fit(histories, FeatureSchema(), named)
+    assert result.validation_servers == ("ppweb002",)
+    assert "ppweb002" not in result.training_servers
+
+
+@pytest.mark.parametrize(
+    "option",
+    [["--rows", "some"], ["--weights", "fleet"], ["--weights", "fleet=-1"], ["--weights", "fleet=nan"]],
+)
+def test_odd_options_are_named(fleet_file: Path, tmp_path: Path, option: list[str]) -> None:
+    result = CliRunner().invoke(app(), ["--data", str(fleet_file), "--out", str(tmp_path / "m"), *option])
+    assert result.exit_code == 2
+    assert option[0] in result.stderr
