@@ -1,0 +1,174 @@
+"""`argus evaluate`: how good forecasts are, on servers that the model never saw."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+import typer.core
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    Progress,
+    SpinnerColumn,
+    TaskProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+app = typer.Typer(add_completion=False)
+
+_BARE: Final = "--baselines"
+
+
+class _Command(typer.core.TyperCommand):
+    """Lets `--baselines` stand alone: it then means all of them."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        given: list[str] = []
+        for index, argument in enumerate(args):
+            given.append(argument)
+            following = args[index + 1 : index + 2]
+            if argument == _BARE and (not following or following[0].startswith("-")):
+                given.append("all")
+        return super().parse_args(ctx, given)
+
+
+@app.command(cls=_Command)
+def evaluate(
+    data: Annotated[
+        list[Path],
+        typer.Option(
+            help="Parquet, CSV or Arrow file in contract columns; may be given more than once.",
+            exists=True,
+            dir_okay=False,
+        ),
+    ],
+    model: Annotated[
+        list[Path],
+        typer.Option(
+            help="Artifact; of several, each server is scored by the first that was trained without it."
+        ),
+    ],
+    split_column: Annotated[
+        str, typer.Option(help="Column that says `train` on rows before the test part; used if it is there.")
+    ] = "split",
+    test_share: Annotated[
+        float, typer.Option(help="Test part of servers without a split: this share of their end.")
+    ] = 0.3,
+    servers: Annotated[str, typer.Option(help="Comma-separated servers to score; all by default.")] = "",
+    limit_servers: Annotated[int | None, typer.Option(min=1, help="Score the first servers only.")] = None,
+    unseen_only: Annotated[
+        bool, typer.Option("--unseen-only", help="Leave out servers that every model has seen in training.")
+    ] = False,
+    baselines: Annotated[
+        str,
+        typer.Option(
+            metavar="[NAMES]",
+            help="Score more than seasonal naive and last value: `fast`, `all` (also if nothing follows), or "
+            "comma-separated names.",
+        ),
+    ] = "",
+    origin_stride: Annotated[
+        int, typer.Option(min=1, help="Score every k-th origin only, with all forecasters alike.")
+    ] = 1,
+    series_seconds: Annotated[
+        float, typer.Option(min=0.1, help="Time limit of a series for each baseline that must be fitted.")
+    ] = 60.0,
+    json_output: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object, and no progress.")
+    ] = False,
+) -> None:
+    """Score forecasts at rolling origins of test data, against what simple forecasts reach."""
+    from argus_server.evaluation.data import load, select
+    from argus_server.evaluation.harness import evaluate as run
+    from argus_server.evaluation.protocol import EvaluationError
+    from argus_server.evaluation.rolling import Candidate, protocol_of
+    from argus_server.evaluation.selection import chosen_baselines
+    from argus_server.forecast import artifact
+    from argus_server.forecast.artifact import ArtifactError
+    from argus_server.forecast.device import detect, prepare
+    from argus_server.training.corpus import CorpusError
+
+    console = Console(stderr=True, quiet=json_output)
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeRemainingColumn(),
+    )
+    try:
+        profile = detect()
+        prepare(profile)
+        forecasters = chosen_baselines(baselines, series_seconds)
+        candidates = [Candidate.of(artifact.load(path), profile.device) for path in model]
+        protocol = protocol_of(candidates, test_share=test_share, origin_stride=origin_stride)
+        with Progress(*columns, console=console) as bar:
+            task = bar.add_task("reading", total=1.0)
+            histories, files = load(data, protocol.step_seconds, split_column=split_column)
+            chosen = select(histories, _names(servers), limit_servers)
+            bar.update(task, description="forecasting")
+            result = run(
+                candidates,
+                chosen,
+                protocol=protocol,
+                baselines=forecasters,
+                unseen_only=unseen_only,
+                on_progress=lambda done: bar.update(task, completed=done),
+            )
+    except ImportError as error:
+        typer.echo(
+            f"argus evaluate needs the train extra: pip install 'argus-forecast[train]' ({error})", err=True
+        )
+        raise typer.Exit(2) from error
+    except (ArtifactError, CorpusError, EvaluationError) as error:
+        typer.echo(f"argus evaluate: {' '.join(str(error).split())}", err=True)
+        raise typer.Exit(1) from error
+    figures = {"data": [_described(file) for file in files], **result.to_json()}
+    _warn(figures)
+    if json_output:
+        typer.echo(json.dumps(figures, allow_nan=False))
+    else:
+        _show(figures)
+
+
+def _names(servers: str) -> list[str]:
+    return [name.strip() for name in servers.split(",") if name.strip()]
+
+
+def _described(file: Any) -> dict[str, Any]:
+    return {"name": file.name, "sha256": file.sha256, "rows": file.rows, "servers": file.servers}
+
+
+def _warn(figures: dict[str, Any]) -> None:
+    seen: Sequence[str] = figures["servers_seen_in_training"]
+    if seen:
+        named = ", ".join(seen[:5]) + (", ..." if len(seen) > 5 else "")
+        typer.echo(
+            f"argus evaluate: {len(seen)} of {len(figures['servers'])} servers were seen in training by every "
+            f"model, so their figures say little about new servers: {named} (leave out with --unseen-only)",
+            err=True,
+        )
+    if figures["servers_too_short"]:
+        typer.echo(
+            f"argus evaluate: {len(figures['servers_too_short'])} servers have too short a test part and "
+            "were not scored",
+            err=True,
+        )
+
+
+def _show(figures: dict[str, Any]) -> None:
+    """The most important figures as a table."""
+    table = Table(title=f"{len(figures['servers'])} servers, {figures['origins']} origins")
+    for title in ("", "wQL", "MASE mean", "MASE median", "coverage"):
+        table.add_column(title, justify="left" if not title else "right")
+    rows = {"model": figures, **figures["baselines"]}
+    for name, row in rows.items():
+        cells = (row[key] for key in ("wql", "mase_mean", "mase_median", "coverage"))
+        table.add_row(name, *("-" if cell is None else f"{cell:.3f}" for cell in cells))
+    Console().print(table)

@@ -1,0 +1,86 @@
+"""The servers that are to be scored, read from files and chosen by name."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset
+
+from argus_server.evaluation.protocol import EvaluationError
+from argus_server.training import corpus
+from argus_server.training.corpus import DataFile, History
+
+DEFAULT_SPLIT_COLUMN: Final = "split"
+_TRAIN: Final = "train"
+_FORMATS: Final = {".csv": "csv", ".arrow": "feather", ".feather": "feather", ".ipc": "feather"}
+
+
+def load(
+    files: Sequence[Path], step_seconds: int, *, split_column: str = DEFAULT_SPLIT_COLUMN
+) -> tuple[list[History], list[DataFile]]:
+    """Read data files; a server's test part begins at its first row whose split is not `train`.
+
+    Raises:
+        CorpusError: A file cannot be used.
+        EvaluationError: A server is in two files, or a split column was named that a file does not have.
+    """
+    histories: list[History] = []
+    described: list[DataFile] = []
+    sources: dict[str, str] = {}
+    for path in files:
+        found, data_file = corpus.load(path, step_seconds)
+        if split_column != DEFAULT_SPLIT_COLUMN:
+            found = _split_by(path, split_column, found)
+        for history in found:
+            if history.name in sources:
+                raise EvaluationError(
+                    f"server {history.name!r} is in both {sources[history.name]} and {path.name}; give one of them"
+                )
+            sources[history.name] = path.name
+        histories += found
+        described.append(data_file)
+    return histories, described
+
+
+def select(histories: Sequence[History], names: Collection[str], limit: int | None) -> list[History]:
+    """The named servers, or all of them, and of these the first `limit`.
+
+    Raises:
+        EvaluationError: A name is not among them.
+    """
+    unknown = sorted(set(names) - {history.name for history in histories})
+    if unknown:
+        raise EvaluationError(f"no data has the servers {', '.join(unknown[:5])}")
+    chosen = [history for history in histories if not names or history.name in names]
+    return chosen[:limit]
+
+
+def _split_by(path: Path, column: str, histories: Sequence[History]) -> list[History]:
+    """The histories with the boundaries that a column of the file gives."""
+    kind = _FORMATS.get(path.suffix.lower(), "parquet")
+    data = pyarrow.dataset.dataset(path, format=kind)
+    if column not in data.schema.names:
+        raise EvaluationError(f"{path.name} has no column {column!r} to split by; got {data.schema.names}")
+    table = data.to_table(
+        columns=["server_name", "timestamp"],
+        filter=pc.field(column).cast(pa.string()) != _TRAIN,
+    )
+    stamps = table["timestamp"]
+    if pa.types.is_timestamp(stamps.type):
+        stamps = stamps.cast(pa.timestamp("ms", tz=stamps.type.tz), safe=False)
+    rows = pa.table({"name": table["server_name"].cast(pa.string()), "at": stamps.cast(pa.int64())})
+    firsts = rows.group_by("name").aggregate([("at", "min")])
+    first_ms = dict(zip(firsts["name"].to_pylist(), firsts["at_min"].to_pylist(), strict=True))
+
+    def boundary(history: History) -> int:
+        if history.name not in first_ms:
+            return len(history.values)
+        return int(np.int64(first_ms[history.name] - history.start_ms) // (history.step_seconds * 1000))
+
+    return [replace(history, boundary=boundary(history)) for history in histories]

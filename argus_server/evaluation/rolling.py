@@ -1,0 +1,169 @@
+"""Forecasts at rolling origins, made by the function that serves them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from argus_server.evaluation.protocol import EvaluationError, Protocol, Rows
+from argus_server.forecast.artifact import LoadedModel
+from argus_server.forecast.features import FeatureSchema
+from argus_server.forecast.forecaster import forecast_windows
+from argus_server.forecast.tft import TemporalFusionTransformer
+from argus_server.metrics import METRICS, QUANTILES
+from argus_server.training.corpus import History
+
+FloatArray = npt.NDArray[np.float32]
+
+# Windows per forward pass: small enough for a CPU's caches.
+_CHUNK: Final = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A model to be scored.
+
+    Attributes:
+        module: The network, in eval mode, on `device`.
+        schema: Its feature schema.
+        revision: Name of the model, for the record.
+        min_encoder_steps: Observed steps a server needs for a model forecast; with fewer it is not scored.
+        seen: Servers that its training saw, for fitting or for early stopping.
+        device: torch device string.
+    """
+
+    module: TemporalFusionTransformer
+    schema: FeatureSchema
+    revision: str
+    min_encoder_steps: int
+    seen: frozenset[str] = frozenset()
+    device: str = "cpu"
+
+    @classmethod
+    def of(cls, model: LoadedModel, device: str = "cpu") -> Candidate:
+        """A candidate from an artifact; its network is moved to the device."""
+        return cls(
+            module=model.module.to(device),
+            schema=model.schema,
+            revision=model.revision,
+            min_encoder_steps=model.min_encoder_steps,
+            seen=seen_servers(model.training_info),
+            device=device,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ServerForecasts:
+    """All forecasts of one server.
+
+    Attributes:
+        name: Server name.
+        profile: Index into `argus_server.profiles.PROFILES`.
+        values: The whole history, float32 [steps, contract metrics], NaN where missing.
+        start_ms: Start of the history's first step, Unix milliseconds UTC.
+        step_seconds: Length of a step.
+        origins: Index of the first unseen row of each forecast, [origins].
+        quantiles: p10, p50, p90, float32 [origins, contract metrics, horizon, 3]; NaN where not forecast.
+    """
+
+    name: str
+    profile: int
+    values: FloatArray
+    start_ms: int
+    step_seconds: int
+    origins: Rows
+    quantiles: FloatArray
+
+
+def seen_servers(training_info: Mapping[str, Any]) -> frozenset[str]:
+    """Servers that an artifact's training saw, those of the model it was continued from included."""
+    seen = {*training_info.get("training_servers", ()), *training_info.get("validation_servers", ())}
+    parent = training_info.get("parent")
+    if isinstance(parent, Mapping):
+        seen |= seen_servers(parent)
+    return frozenset(seen)
+
+
+def choose(candidates: Sequence[Candidate], server: str) -> tuple[Candidate, bool]:
+    """The first candidate that never saw the server, else the first one; and whether it has seen it."""
+    for candidate in candidates:
+        if server not in candidate.seen:
+            return candidate, False
+    return candidates[0], True
+
+
+def protocol_of(
+    candidates: Sequence[Candidate], *, test_share: float = 0.3, origin_stride: int = 1
+) -> Protocol:
+    """The protocol that fits the models.
+
+    Raises:
+        EvaluationError: No model, or models of different steps or horizons.
+    """
+    shapes = {(candidate.schema.step_seconds, candidate.schema.horizon) for candidate in candidates}
+    if len(shapes) != 1:
+        raise EvaluationError(
+            f"models must share one step and horizon to be scored together, got {sorted(shapes)} "
+            "(seconds, steps)"
+        )
+    step_seconds, horizon = shapes.pop()
+    return Protocol(step_seconds, horizon, test_share, origin_stride)
+
+
+def forecasts(
+    candidate: Candidate,
+    history: History,
+    origins: Rows,
+    on_windows: Callable[[int], None] | None = None,
+) -> ServerForecasts:
+    """Forecast one server at each origin from what was known just before it.
+
+    Args:
+        candidate: The model.
+        history: The server's history.
+        origins: Indices of the first unseen rows, [origins].
+        on_windows: Told how many more windows have been forecast.
+
+    Returns:
+        Its forecasts; NaN at origins whose window has fewer observed steps than the model needs.
+    """
+    schema = candidate.schema
+    quantiles = np.empty((len(origins), len(METRICS), schema.horizon, len(QUANTILES)), dtype=np.float32)
+    for begin in range(0, len(origins), _CHUNK):
+        chosen = origins[begin : begin + _CHUNK]
+        seen = windows(history.values, chosen, schema.context_steps)
+        result = forecast_windows(
+            candidate.module,
+            schema,
+            seen,
+            # The window's last step is the one before the first unseen row.
+            history.start_ms + (chosen - 1) * schema.step_seconds * 1000,
+            np.full(len(chosen), history.profile, dtype=np.int8),
+            candidate.device,
+        )
+        observed = (~np.isnan(seen)).any(axis=-1).sum(axis=-1)
+        result[observed < candidate.min_encoder_steps] = np.nan
+        quantiles[begin : begin + _CHUNK] = result
+        if on_windows is not None:
+            on_windows(len(chosen))
+    return ServerForecasts(
+        name=history.name,
+        profile=history.profile,
+        values=history.values,
+        start_ms=history.start_ms,
+        step_seconds=history.step_seconds,
+        origins=origins,
+        quantiles=quantiles,
+    )
+
+
+def windows(values: FloatArray, origins: Rows, steps: int) -> FloatArray:
+    """The last `steps` rows before each origin, [origins, steps, metrics], NaN before the history's start."""
+    rows = origins[:, None] + np.arange(-steps, 0)
+    found: FloatArray = values[np.maximum(rows, 0)]
+    found[rows < 0] = np.nan
+    return found
