@@ -282,10 +282,12 @@ class TemporalFusionTransformer(nn.Module):
         quantiles: Tensor = raw[..., :outputs].reshape(series, horizon, config.targets, levels)
         if not config.baselines or baselines is None:
             return quantiles
-        # [series, decoder tokens, quantiles, baselines + 1]; zero, the last one, takes the rest of the shares.
-        shares = raw[..., outputs:].unflatten(-1, (levels, config.baselines + 1)).softmax(dim=-1)
+        # Zero, the last one, takes the rest of the shares. A softmax over so few elements is quicker by hand, and
+        # so is their sum as a product; the clamp keeps exp finite.
+        shares = torch.exp(raw[..., outputs:].clamp(-20.0, 20.0)).view(-1, levels, config.baselines + 1)
+        total = shares @ shares.new_ones(config.baselines + 1, 1)
         given = baselines.reshape(-1, config.baselines, config.patch_length)
-        mixed = shares[..., :-1].reshape(-1, levels, config.baselines) @ given
+        mixed = (shares[..., :-1] @ given) / total  # [series x decoder tokens, quantiles, patch_length]
         forecast: Tensor = quantiles.add_(mixed.transpose(1, 2).reshape(quantiles.shape))
         return forecast
 

@@ -54,8 +54,8 @@ class Rings:
     Means and counts of a cell say something only where `measured` is set; what a slot held a turn ago stays
     in it until then, because emptying every slot ahead of its use would double the work of a write.
 
-    Memory per row: `bytes_per_row`. With 288 steps of 300 s: 56 bytes of means, 28 of counts, 40 of seconds
-    seen and 1 flag per step, 36,000 bytes in all.
+    Memory per row: `bytes_per_row`. With a week of steps of 300 s: 56 bytes of means, 28 of counts, 40 of seconds
+    seen and 1 flag per step, 252,000 bytes in all.
 
     Attributes:
         means: float32 [capacity, steps, metrics]; NaN where a metric was not measured.
