@@ -26,12 +26,12 @@ import numpy.typing as npt
 
 from argus_server.metrics import METRICS
 from argus_server.risk.causes import CauseParts, name_causes
+from argus_server.risk.crossings import crossings
 from argus_server.risk.display import display_values
 from argus_server.risk.environment import environment
 from argus_server.risk.frame import RiskFrame
-from argus_server.risk.signals import signal_values
 from argus_server.risk.tables import RiskTables
-from argus_server.risk.thresholds import UrgencyWeights, crossing
+from argus_server.risk.thresholds import UrgencyWeights
 
 Floats = npt.NDArray[np.float32]
 
@@ -176,28 +176,18 @@ class _Signals:
 
     @classmethod
     def of(cls, inputs: RiskInputs, tables: RiskTables) -> _Signals:
-        """One signal at a time, so that no temporary is larger than [servers, horizon]."""
-        servers, _, horizon, _ = inputs.quantiles.shape
+        """Every signal, from its crossings."""
+        _, _, horizon, _ = inputs.quantiles.shape
         near_steps = tables.weights.near_steps(inputs.step_seconds)
         urgency_weights = UrgencyWeights.of(tables.urgency, horizon, inputs.step_seconds)
-        columns = []
-        groups: dict[str, Floats] = {}
-        for signal in tables.signals:
-            values = signal_values(
-                signal, inputs.current, inputs.quantiles, inputs.profiles, inputs.cores, near_steps
-            )
-            crossed = crossing(
-                values.current, values.quantiles, values.critical, inputs.step_seconds, tables.urgency
-            )
-            likelier = groups.get(signal.group)
-            groups[signal.group] = (
-                crossed.probability if likelier is None else np.maximum(likelier, crossed.probability)
-            )
-            columns.append((values, crossed, urgency_weights.points(crossed.probability)))
-        spared = np.ones((servers, horizon), dtype=np.float32)
-        for probability in groups.values():
-            spared *= 1 - probability
-        crossing_by_step = 1 - spared
+        found = crossings(
+            inputs.current, inputs.quantiles, inputs.profiles, inputs.cores, inputs.step_seconds, tables
+        )
+        columns = [
+            (values, crossed, urgency_weights.points(crossed.probability))
+            for values, crossed in zip(found.values, found.crossed, strict=True)
+        ]
+        crossing_by_step = found.probability
         current = np.stack([values.current for values, _, _ in columns], axis=1)
         predicted = np.stack([values.predicted for values, _, _ in columns], axis=1)
         judged: npt.NDArray[np.bool_] = np.any(~(np.isnan(current) & np.isnan(predicted)), axis=1)
