@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from argus_server.risk.calibration import Calibrator
 from argus_server.risk.signals import SignalValues, signal_values
 from argus_server.risk.tables import RiskTables
 from argus_server.risk.thresholds import Crossing, crossing
@@ -39,6 +40,7 @@ def crossings(
     cores: Floats,
     step_seconds: int,
     tables: RiskTables,
+    calibrator: Calibrator | None = None,
 ) -> Crossings:
     """Crossings of every signal of the tables.
 
@@ -49,6 +51,7 @@ def crossings(
         cores: [servers]; NaN or not positive where unknown.
         step_seconds: Length of a step.
         tables: Signals, thresholds and how chances add up.
+        calibrator: Corrects each signal's probability; None takes the quantiles at their word.
     """
     near_steps = tables.weights.near_steps(step_seconds)
     values: list[SignalValues] = []
@@ -57,7 +60,7 @@ def crossings(
     # One signal at a time, so that no temporary is larger than [servers, horizon].
     for signal in tables.signals:
         own = signal_values(signal, current, quantiles, profiles, cores, near_steps)
-        its = crossing(own.current, own.quantiles, own.critical, step_seconds, tables.urgency)
+        its = crossing(own.current, own.quantiles, own.critical, step_seconds, tables.urgency, calibrator)
         likelier = groups.get(signal.group)
         groups[signal.group] = its.probability if likelier is None else np.maximum(likelier, its.probability)
         values.append(own)

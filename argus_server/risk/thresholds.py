@@ -35,6 +35,7 @@ import numpy as np
 import numpy.typing as npt
 
 from argus_server.metrics import P10, P50, P90
+from argus_server.risk.calibration import Calibrator
 from argus_server.risk.tables import Urgency
 
 Floats = npt.NDArray[np.float32]
@@ -70,7 +71,12 @@ class Crossing:
 
 
 def crossing(
-    current: Floats, quantiles: Floats, critical: Floats, step_seconds: int, urgency: Urgency
+    current: Floats,
+    quantiles: Floats,
+    critical: Floats,
+    step_seconds: int,
+    urgency: Urgency,
+    calibrator: Calibrator | None = None,
 ) -> Crossing:
     """When and how likely values, high being bad, reach their critical threshold.
 
@@ -80,10 +86,13 @@ def crossing(
         critical: [servers]; NaN where there is no threshold: nothing is ever crossed.
         step_seconds: Length of a step.
         urgency: Holds `minimum_probability` and `independence_exponent`.
+        calibrator: Corrects what the quantiles say; None takes them at their word.
     """
     with np.errstate(invalid="ignore"):
         crossed = current >= critical
     probability = crossing_probability(quantiles, critical, urgency.independence_exponent)
+    if calibrator is not None:
+        probability = calibrator.apply(probability, step_seconds)
     probability[crossed] = 1.0
     by_median = _first_crossing(current, quantiles[..., P50], critical, step_seconds)
     by_pessimist = _first_crossing(current, quantiles[..., P90], critical, step_seconds)
