@@ -30,12 +30,12 @@ import safetensors.torch
 import torch
 
 from argus_server.contract import CONTRACT_VERSION
-from argus_server.forecast import features
-from argus_server.forecast.features import MODELLED, SCHEMA_VERSION, FeatureSchema
-from argus_server.forecast.scaling import LIMIT, SCALE_FLOORS, WEEK_SHARE
+from argus_server.forecast import feature_config
+from argus_server.forecast.feature_config import Schema
+from argus_server.forecast.features import FeatureSchema
+from argus_server.forecast.pipeline import PatchPipeline, Pipeline
 from argus_server.forecast.tft import TemporalFusionTransformer, TFTConfig
 from argus_server.metrics import METRICS
-from argus_server.profiles import PROFILES
 
 WEIGHTS_FILE: Final = "model.safetensors"
 CONFIG_FILE: Final = "config.json"
@@ -69,6 +69,7 @@ class ArtifactReason(StrEnum):
     WEIGHTS_MISMATCH = "weights_mismatch"
     CORRUPT_WEIGHTS = "corrupt_weights"
     SMOKE_TEST_FAILED = "smoke_test_failed"
+    OTHER_FEATURES = "other_features"
 
 
 class ArtifactError(Exception):
@@ -90,8 +91,7 @@ class LoadedModel:
     """A model that passed every check.
 
     Attributes:
-        module: The network, in eval mode, on the CPU.
-        schema: Its feature schema.
+        pipeline: The network, in eval mode, on the CPU, with the way into it and out of it.
         name: Its name.
         revision: Name and the first 12 hex digits of the weights' SHA-256.
         min_encoder_steps: Observed steps a server needs for a model forecast.
@@ -101,8 +101,7 @@ class LoadedModel:
         training_info: The whole of training_info.json.
     """
 
-    module: TemporalFusionTransformer
-    schema: FeatureSchema
+    pipeline: Pipeline
     name: str
     revision: str
     min_encoder_steps: int
@@ -111,13 +110,33 @@ class LoadedModel:
     metrics: Mapping[str, Any] = field(repr=False)
     training_info: Mapping[str, Any] = field(repr=False)
 
+    @property
+    def module(self) -> TemporalFusionTransformer:
+        """The network, in eval mode."""
+        return self.pipeline.module
+
+    @property
+    def schema(self) -> FeatureSchema:
+        """The feature schema of one of Argus' own models.
+
+        Raises:
+            ArtifactError: It is an imported model, which has other features.
+        """
+        if not isinstance(self.pipeline, PatchPipeline):
+            raise ArtifactError(
+                ArtifactReason.OTHER_FEATURES,
+                f"{self.path} is an imported model with features of its own; "
+                "here only a model of Argus' own can be used",
+            )
+        return self.pipeline.schema
+
 
 @dataclass(frozen=True, slots=True)
 class ArtifactContent:
     """What `save` writes besides the weights' own description."""
 
     module: TemporalFusionTransformer
-    schema: FeatureSchema
+    schema: Schema
     name: str
     training_info: Mapping[str, Any]
     metrics: Mapping[str, Any]
@@ -142,17 +161,7 @@ def save(path: Path, content: ArtifactContent) -> str:
         "weights_sha256": digest,
         "step_seconds": schema.step_seconds,
         "min_encoder_steps": content.min_encoder_steps,
-        "features": {
-            "schema_version": SCHEMA_VERSION,
-            "encoder_steps": schema.encoder_steps,
-            "context_days": schema.context_days,
-            "horizon": schema.horizon,
-            "patch_length": schema.patch_length,
-            "metrics": list(METRICS),
-            "modelled_metrics": list(MODELLED),
-            "profiles": list(PROFILES),
-        },
-        "scaling": {"method": "asinh((x - median) / mean absolute deviation)", **_scaling_constants()},
+        **feature_config.describe(schema),
         "model": content.module.config.to_json(),
     }
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -220,8 +229,7 @@ def _load(path: Path, step_seconds: int | None, max_context_steps: int | None) -
         )
     module, digest = _load_weights(path, str(config["weights_sha256"]), model_config)
     model = LoadedModel(
-        module=module,
-        schema=schema,
+        pipeline=feature_config.pipeline_of(module, schema),
         name=name,
         revision=revision_of(name, digest),
         min_encoder_steps=minimum,
@@ -255,10 +263,6 @@ def git_revision() -> str:
     return result.stdout.strip()
 
 
-def _scaling_constants() -> dict[str, Any]:
-    return {"floors": SCALE_FLOORS, "limit": LIMIT, "week_share": WEEK_SHARE}
-
-
 def _check_contract(path: Path, config: Mapping[str, Any]) -> None:
     written = (path / CONTRACT_FILE).read_text(encoding="utf-8").strip()
     for version in (written, config.get("contract_version")):
@@ -269,41 +273,12 @@ def _check_contract(path: Path, config: Mapping[str, Any]) -> None:
             )
 
 
-def _parse_config(path: Path, config: Mapping[str, Any]) -> tuple[FeatureSchema, TFTConfig, str, int]:
-    """Read the typed parts of config.json and hold them against this code's feature pipeline."""
+def _parse_config(path: Path, config: Mapping[str, Any]) -> tuple[Schema, TFTConfig, str, int]:
+    """Read the typed parts of config.json and hold them against this code's feature pipelines."""
     try:
         if config["format_version"] != 1:
             raise ValueError(f"format_version is {config['format_version']!r}, expected 1")
-        described = config["features"]
-        schema = FeatureSchema(
-            step_seconds=int(config["step_seconds"]),
-            encoder_steps=int(described["encoder_steps"]),
-            context_days=int(described["context_days"]),
-            horizon=int(described["horizon"]),
-            patch_length=int(described["patch_length"]),
-        )
-        expected = {
-            "schema_version": SCHEMA_VERSION,
-            "metrics": list(METRICS),
-            "modelled_metrics": list(MODELLED),
-            "profiles": list(PROFILES),
-        }
-        for key, value in expected.items():
-            if described[key] != value:
-                raise ValueError(f"features.{key} is {described[key]!r}, this code builds {value!r}")
-        for key, value in _scaling_constants().items():
-            if config["scaling"][key] != value:
-                raise ValueError(f"scaling.{key} is {config['scaling'][key]!r}, this code uses {value!r}")
-        model = TFTConfig.from_json(config["model"])
-        built = features.model_config(
-            schema,
-            hidden_size=model.hidden_size,
-            attention_heads=model.attention_heads,
-            lstm_layers=model.lstm_layers,
-            dropout=model.dropout,
-        )
-        if model != built:
-            raise ValueError("the model's variables are not those the feature pipeline builds")
+        schema, model = feature_config.parse(config)
         name, minimum = config["name"], int(config["min_encoder_steps"])
         if not isinstance(name, str) or not name:
             raise ValueError(f"name must be a non-empty string, got {name!r}")
@@ -355,17 +330,18 @@ def _load_weights(
 
 def _smoke_test(model: LoadedModel) -> None:
     """One forward pass over made-up days; the answer must be finite."""
-    schema = model.schema
-    steps = np.arange(schema.context_steps, dtype=np.float32)
-    wave = 40.0 + 20.0 * np.sin(2.0 * np.pi * steps / schema.encoder_steps)
+    pipeline = model.pipeline
+    day = 86_400 // pipeline.step_seconds
+    wave = 40.0 + 20.0 * np.sin(2.0 * np.pi * np.arange(pipeline.context_steps, dtype=np.float32) / day)
     values = np.repeat(wave[None, :, None], len(METRICS), axis=2).astype(np.float32)
-    built = features.build(schema, values, np.array([0], dtype=np.int64), np.zeros(1, dtype=np.int8))
+    window = values, np.array([0], dtype=np.int64), np.zeros(1, dtype=np.int8)
     try:
-        with torch.inference_mode():
-            output = model.module(built.inputs)
+        # Forecasts are cut to what a metric can be, which would hide an infinite output.
+        output = pipeline.explain(*window).quantiles
+        real = pipeline.forecast(*window)
     except RuntimeError as error:
         raise ArtifactError(ArtifactReason.SMOKE_TEST_FAILED, f"{model.path}: {error}") from error
-    if not bool(torch.isfinite(output).all()):
+    if not (bool(torch.isfinite(output).all()) and np.isfinite(real).all()):
         raise ArtifactError(
             ArtifactReason.SMOKE_TEST_FAILED, f"{model.path}: the forecast of plain days is not finite"
         )

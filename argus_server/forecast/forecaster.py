@@ -10,20 +10,21 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
 
-from argus_server.forecast import fallback, features, quantiles
+from argus_server.forecast import fallback
 from argus_server.forecast.artifact import LoadedModel
 from argus_server.forecast.device import DeviceProfile, prepare
-from argus_server.forecast.features import FeatureSchema
 from argus_server.forecast.frame import Forecast, Source
+from argus_server.forecast.pipeline import forecast_windows
 from argus_server.forecast.scaling import FloatArray
-from argus_server.forecast.tft import Explanation, TemporalFusionTransformer, TFTInputs
+from argus_server.forecast.tft import Explanation
 from argus_server.metrics import METRICS, QUANTILES
 from argus_server.window.frame import WindowFrame
 
 DEFAULT_HORIZON: Final = 96
 _DAY_SECONDS: Final = 86_400
+
+__all__ = ["DEFAULT_HORIZON", "Forecaster", "forecast_windows", "usable_cores"]
 
 Rows = npt.NDArray[np.intp]
 
@@ -44,10 +45,8 @@ class Forecaster:
     def __init__(self, model: LoadedModel | None, profile: DeviceProfile) -> None:
         self._model = model
         self._profile = profile
-        self._module: TemporalFusionTransformer | None = None
-        if model is not None:
-            # The loaded module is this forecaster's own: moving it touches nobody else's.
-            self._module = model.module.to(profile.device)
+        # The loaded network is this forecaster's own: moving it touches nobody else's.
+        self._pipeline = None if model is None else model.pipeline.to(profile.device)
         prepare(profile)
         cores = usable_cores() if profile.device == "cpu" else 1
         self._workers = ThreadPoolExecutor(cores, "forecast", initializer=_use_one_core)
@@ -73,19 +72,19 @@ class Forecaster:
         """
         model = self._model
         servers = len(frame.server_names)
-        horizon = DEFAULT_HORIZON if model is None else model.schema.horizon
+        horizon = DEFAULT_HORIZON if model is None else model.pipeline.horizon
         result = np.empty((servers, len(METRICS), horizon, len(QUANTILES)), dtype=np.float32)
         sources = np.full(servers, Source.FALLBACK, dtype=np.uint8)
         warm = np.zeros(servers, dtype=bool)
         if model is not None:
-            if frame.step_seconds != model.schema.step_seconds:
+            if frame.step_seconds != model.pipeline.step_seconds:
                 raise ValueError(
-                    f"the model forecasts steps of {model.schema.step_seconds} s, "
+                    f"the model forecasts steps of {model.pipeline.step_seconds} s, "
                     f"the window has steps of {frame.step_seconds} s"
                 )
             warm = frame.observed_steps >= model.min_encoder_steps
             sources[warm] = Source.TFT
-            self._forecast_warm(model, frame, np.flatnonzero(warm), result)
+            self._forecast_warm(frame, np.flatnonzero(warm), result)
         cold = np.flatnonzero(~warm)
 
         def fall_back(rows: Rows) -> None:
@@ -96,31 +95,28 @@ class Forecaster:
         return Forecast(result, sources, frame.origin_ms, frame.step_seconds, self.revision)
 
     def explain(self, frame: WindowFrame, row: int) -> Explanation:
-        """Attention and variable weights of one server's forecasts; series are the modelled metrics.
+        """Attention and variable weights of one server's forecasts; series are what the pipeline says.
 
         Raises:
             ValueError: No model is loaded.
         """
-        if self._model is None or self._module is None:
+        if self._pipeline is None:
             raise ValueError("no model is loaded; a fallback forecast has nothing to explain")
         rows = np.array([row])
-        values = _fit_length(frame.values[rows], self._model.schema.context_steps)
-        built = features.build(
-            self._model.schema, values, np.array([frame.origin_ms], dtype=np.int64), frame.profiles[rows]
+        values = _fit_length(frame.values[rows], self._pipeline.context_steps)
+        return self._pipeline.explain(
+            values, np.array([frame.origin_ms], dtype=np.int64), frame.profiles[rows]
         )
-        with torch.inference_mode():
-            return self._module.explain(_to_device(built.inputs, self._profile.device))
 
     def _forecast_warm(
         self,
-        model: LoadedModel,
         frame: WindowFrame,
         rows: Rows,
         result: FloatArray,
     ) -> None:
-        module, device = self._module, self._profile.device
-        assert module is not None
-        size, steps = self._profile.infer_servers, model.schema.context_steps
+        pipeline = self._pipeline
+        assert pipeline is not None
+        size, steps = self._profile.infer_servers, pipeline.context_steps
         origin = np.array([frame.origin_ms], dtype=np.int64)
 
         def forecast(chosen: Rows) -> None:
@@ -128,8 +124,7 @@ class Forecaster:
             window[: len(chosen)] = _fit_length(frame.values[chosen], steps)
             profiles = np.zeros(size, dtype=np.int8)
             profiles[: len(chosen)] = frame.profiles[chosen]
-            quantiles = forecast_windows(module, model.schema, window, origin, profiles, device)
-            result[chosen] = quantiles[: len(chosen)]
+            result[chosen] = pipeline.forecast(window, origin, profiles)[: len(chosen)]
 
         self._for_chunks(rows, forecast)
 
@@ -150,53 +145,9 @@ def _use_one_core() -> None:
     torch.set_num_threads(1)
 
 
-def forecast_windows(
-    module: TemporalFusionTransformer,
-    schema: FeatureSchema,
-    values: FloatArray,
-    origin_ms: npt.NDArray[np.int64],
-    profiles: npt.NDArray[np.int8],
-    device: str = "cpu",
-) -> FloatArray:
-    """Windows to quantiles in real units, in one forward pass; what serving and evaluation share.
-
-    Args:
-        module: The network, in eval mode, on `device`.
-        schema: Its feature schema.
-        values: [servers, context_steps, metrics], NaN where missing.
-        origin_ms: Start of the last step, [1] or [servers].
-        profiles: Index into the profiles, [servers].
-        device: torch device string.
-
-    Returns:
-        [servers, metrics, horizon, quantiles], NaN for metrics that a window never measured.
-    """
-    built = features.build(schema, values, origin_ms, profiles)
-    with torch.inference_mode():
-        output = module(_to_device(built.inputs, device))
-        real = quantiles.to_real_units(output, built.scaling).cpu().numpy()
-    return quantiles.assemble(real, values, schema.step_seconds)
-
-
 def _fit_length(values: FloatArray, steps: int) -> FloatArray:
     """The newest `steps` steps of [servers, any, metrics], filled up with NaN in front."""
     missing = steps - values.shape[1]
     if missing <= 0:
         return values[:, -steps:]
     return np.pad(values, ((0, 0), (missing, 0), (0, 0)), constant_values=np.nan)
-
-
-def _to_device(inputs: TFTInputs, device: str) -> TFTInputs:
-    if device == "cpu":
-        return inputs
-
-    def move(x: Tensor) -> Tensor:
-        return x.to(device, non_blocking=True)
-
-    return TFTInputs(
-        move(inputs.static_categoricals),
-        tuple(map(move, inputs.static_reals)),
-        tuple(map(move, inputs.encoder)),
-        tuple(map(move, inputs.decoder)),
-        None if inputs.baselines is None else move(inputs.baselines),
-    )
