@@ -16,7 +16,15 @@ import numpy as np
 import numpy.typing as npt
 
 from argus_server.evaluation.rolling import ServerForecasts
-from argus_server.evaluation.truth import EVENT_MINUTES, Flags, Rows, Truth, outcomes, sustained
+from argus_server.evaluation.truth import (
+    EVENT_MINUTES,
+    Flags,
+    Rows,
+    Truth,
+    members_of_groups,
+    outcomes,
+    sustained,
+)
 from argus_server.risk.calibration import Calibrator
 from argus_server.risk.crossings import Crossings, crossings
 from argus_server.risk.environment import environment
@@ -125,42 +133,38 @@ class ProbabilityBoard:
 
     Args:
         tables: Signals and thresholds.
-        horizons: Minutes of the horizons to score, by name.
+        horizons: Minutes of the horizons that are scored, by name.
     """
 
     def __init__(self, tables: RiskTables, horizons: dict[str, float]) -> None:
         self._tables = tables
-        self._horizons = horizons
+        self.horizons = horizons
         self._servers: dict[str, dict[str, _Samples]] = defaultdict(lambda: defaultdict(_Samples))
         self._fleets: dict[str, dict[int, list[tuple[float, bool]]]] = defaultdict(lambda: defaultdict(list))
         self._over = 0
-        self._origins = 0
+        self.origins = 0
 
     def add(self, forecasts: ServerForecasts, truth: Truth, found: Crossings) -> None:
         """Add a server: its forecasts, what happened, and its crossings at each origin."""
         tables, origins = self._tables, forecasts.origins
         before = origins - 1
         lasting = sustained(truth.over, max(1, round(EVENT_MINUTES * 60 / forecasts.step_seconds)))
-        known_signals = ~np.isnan(truth.values)
         scopes: dict[str, tuple[FloatArray, list[int]]] = {
             "server": (found.probability, list(range(len(tables.signals))))
         }
-        for group, probability in found.groups.items():
-            scopes[f"group {group}"] = (
-                probability,
-                [index for index, signal in enumerate(tables.signals) if signal.group == group],
-            )
+        for group, members in members_of_groups(tables).items():
+            scopes[f"group {group}"] = (found.groups[group], members)
         for index, signal in enumerate(tables.signals):
             scopes[f"signal {signal.name}"] = (found.crossed[index].probability, [index])
-        self._origins += len(origins)
+        self.origins += len(origins)
         self._over += int(truth.over[before].any(axis=1).sum())
         for scope, (probability, members) in scopes.items():
             over = np.any(truth.over[:, members], axis=1)
-            measured = np.any(known_signals[:, members], axis=1)
+            measured = truth.measured(members)
             # Without a forecast there is no statement, and P is 0 for want of one.
             stated = ~np.isnan(forecasts.quantiles[:, self._metrics(members)]).all(axis=(1, 2, 3))
             ready = measured[before] & ~over[before] & stated
-            for name, minutes in self._horizons.items():
+            for name, minutes in self.horizons.items():
                 steps = round(minutes * 60 / forecasts.step_seconds)
                 reached, known = outcomes(over, measured, origins, steps)
                 events, _ = outcomes(np.any(lasting[:, members], axis=1), measured, origins, steps)
@@ -180,10 +184,10 @@ class ProbabilityBoard:
     def to_json(self) -> dict[str, Any]:
         """Scores by horizon."""
         result: dict[str, Any] = {
-            "origins": self._origins,
+            "origins": self.origins,
             "origins_over_a_threshold_already": self._over,
         }
-        for name in self._horizons:
+        for name in self.horizons:
             scopes = {scope: one.joined() for scope, one in self._servers[name].items()}
             if "server" not in scopes:
                 continue

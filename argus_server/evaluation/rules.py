@@ -35,13 +35,13 @@ class LinearRule:
     window_hours: float = 6.0
     hold_minutes: float = 60.0
 
-    def fires(self, truth: Truth, profile: int, step_seconds: int, tables: RiskTables) -> Flags:
-        """Whether the rule fires for any signal of a server once each row is known, [steps]."""
+    def fires(self, truth: Truth, profile: int, step_seconds: int, tables: RiskTables) -> dict[str, Flags]:
+        """Whether the rule fires for a signal of each group once each row is known, group to [steps]."""
         window = round(self.window_hours * 3600 / step_seconds)
         ahead = round(self.horizon_hours * 3600 / step_seconds)
         # True now and at every evaluation of the hour before: an hour has one row more than steps.
         held = round(self.hold_minutes * 60 / step_seconds) + 1
-        result = np.zeros(len(truth.values), dtype=np.bool_)
+        result = {signal.group: np.zeros(len(truth.values), dtype=np.bool_) for signal in tables.signals}
         for column, signal in enumerate(tables.signals):
             if signal.threshold.per_core:
                 continue  # without a number of cores there is no threshold
@@ -53,7 +53,7 @@ class LinearRule:
             with np.errstate(invalid="ignore"):
                 met = (values >= warning) & (predict_linear(values, window, ahead) >= critical)
             for begin, end in runs(met):
-                result[begin + held - 1 : max(end, begin + held - 1)] = True
+                result[signal.group][begin + held - 1 : max(end, begin + held - 1)] = True
         return result
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -22,6 +22,9 @@ EVENT_MINUTES: Final = 10.0
 MERGE_MINUTES: Final = 30.0
 """Events of a server that are closer than this are one."""
 
+THRESHOLD: Final = "threshold"
+"""Kind of an event of which nothing is known but that a threshold was crossed."""
+
 # A future is known when at least this share of its steps was observed: asking it of crossings and of quiet
 # futures alike keeps the base rate as it is.
 _KNOWN_SHARE: Final = 0.8
@@ -32,16 +35,16 @@ class Event:
     """Something that should have been foreseen.
 
     Attributes:
-        first: Row at which the threshold is crossed; of a failure that crosses none, at which it fails.
+        first: Row at which a threshold is crossed; of a failure that crosses none, at which it fails.
         end: First row after it.
         kind: What happened, such as `threshold` or a failure mode.
-        crosses: Whether a critical threshold was crossed.
+        counts: Whether it counts for recall; one that does not still makes an alarm before it right.
     """
 
     first: int
     end: int
     kind: str
-    crosses: bool = True
+    counts: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,23 +76,30 @@ class Truth:
             over = current >= critical
         return cls(current, over)
 
-    @property
-    def measured(self) -> Flags:
-        """Whether any signal is measured, [steps]."""
-        result: Flags = np.any(~np.isnan(self.values), axis=1)
+    def measured(self, signals: Sequence[int]) -> Flags:
+        """Whether any of some signals is measured, [steps]."""
+        result: Flags = np.any(~np.isnan(self.values[:, signals]), axis=1)
         return result
 
-    def events(self, step_seconds: int) -> list[Event]:
-        """Times at which some signal stays at or above its threshold long enough, close ones merged."""
+    def events(self, signals: Sequence[int], step_seconds: int) -> list[Event]:
+        """Times at which one of some signals stays at or above its threshold long enough, close ones merged."""
         steps = max(1, round(EVENT_MINUTES * 60 / step_seconds))
         apart = MERGE_MINUTES * 60 / step_seconds
         merged: list[Event] = []
-        for begin, end in runs(np.any(sustained(self.over, steps), axis=1)):
+        for begin, end in runs(np.any(sustained(self.over[:, signals], steps), axis=1)):
             if merged and begin - merged[-1].end < apart:
-                merged[-1] = Event(merged[-1].first, end, "threshold")
+                merged[-1] = Event(merged[-1].first, end, THRESHOLD)
             else:
-                merged.append(Event(begin, end, "threshold"))
+                merged.append(Event(begin, end, THRESHOLD))
         return merged
+
+
+def members_of_groups(tables: RiskTables) -> dict[str, list[int]]:
+    """Each group's signals as indices into the tables' signals."""
+    groups: dict[str, list[int]] = {}
+    for index, signal in enumerate(tables.signals):
+        groups.setdefault(signal.group, []).append(index)
+    return groups
 
 
 def sustained(over: Flags, steps: int) -> Flags:

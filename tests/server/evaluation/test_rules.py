@@ -70,7 +70,8 @@ def fired(metric: str, values: np.ndarray, rule: LinearRule, profile: str = "gen
     history = np.full((len(values), len(METRICS)), np.nan, dtype=np.float32)
     history[:, METRIC_INDEX[metric]] = values
     index = PROFILE_INDEX[profile]
-    return rule.fires(Truth.of(history, index, TABLES), index, STEP_SECONDS, TABLES)
+    fires = rule.fires(Truth.of(history, index, TABLES), index, STEP_SECONDS, TABLES)
+    return np.any(list(fires.values()), axis=0)
 
 
 def test_a_steady_fill_fires_an_hour_after_it_passes_the_warning_level() -> None:

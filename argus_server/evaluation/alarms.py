@@ -1,0 +1,362 @@
+"""From probabilities to alarms, and from alarms to recall, lead time and false alarms.
+
+Alarms are raised per server and group of signals: one about memory does not announce a full disk. An alarm
+claims that an event comes within the horizon of the forecast, a slack added. One that is still on when its
+claim has run out, or half an hour after the event it announced, makes a new claim: an alarm that is always on
+is false over and over, not right at last. For each claim
+
+* an event of its group that begins after it and in time is announced, with the time from the earliest such
+  claim to the event as its lead;
+* during an event, and for half an hour after it, there is nothing to claim;
+* where a failure that is known of shows in another group in time, it is not false, but announces nothing;
+* while a failure runs that someone repairs before any threshold is crossed, it is neither right nor false: the
+  trouble is real, and what would have come of it nobody knows. Such claims are counted apart;
+* where most of the time it speaks of was not observed, it stays undecided;
+* any other is false.
+
+Only events that could be announced count: those with at least one forecast in reach before them at which the
+group was observed and in no event.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from typing import Any, Final
+
+import numpy as np
+
+from argus_server.evaluation.truth import MERGE_MINUTES, Event, Flags, FloatArray, Rows
+
+SLACK_MINUTES: Final = 60.0
+"""How much later than the horizon an event may come and still have been announced."""
+
+_WEEK_SECONDS: Final = 7 * 86_400
+_MONTH_SECONDS: Final = 30 * 86_400
+_OBSERVED_SHARE: Final = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmPolicy:
+    """When a server's alarm is raised and cleared.
+
+    Attributes:
+        horizon_minutes: Whose crossing probability is watched.
+        tau: Raised when the probability is at least this.
+        hold: For so many origins on end; cleared after as many below the clearing level.
+        clear_ratio: Clearing level as a share of tau.
+    """
+
+    horizon_minutes: float
+    tau: float
+    hold: int = 1
+    clear_ratio: float = 0.5
+
+    def to_json(self) -> dict[str, float]:
+        """Plain values, for JSON."""
+        return asdict(self)
+
+    def active(self, probability: FloatArray) -> Flags:
+        """Whether the alarm is on, [origins], for probabilities [origins] in order of time.
+
+        NaN means that nothing was forecast: the alarm is off and starts anew.
+        """
+        result = np.zeros(len(probability), dtype=np.bool_)
+        if not (probability >= self.tau).any():
+            return result
+        on = False
+        streak = 0
+        clear = self.tau * self.clear_ratio
+        for index, value in enumerate(probability.tolist()):
+            if value != value:
+                on, streak = False, 0
+            else:
+                turning = value < clear if on else value >= self.tau
+                streak = streak + 1 if turning else 0
+                if streak >= self.hold:
+                    on, streak = not on, 0
+            result[index] = on
+        return result
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """What happened to one group of signals of a server, and when forecasts were made.
+
+    Attributes:
+        origins: First unseen rows, at regular distances, [origins].
+        step_seconds: Length of a row.
+        horizon: Rows that a forecast covers.
+        measured: Whether a row was observed, [rows].
+        events: Of the group, in order of time.
+        elsewhere: Failures that show in other groups, or cross no threshold, in order of time.
+        mitigated: First row and end of failures that were repaired before anything was crossed.
+    """
+
+    origins: Rows
+    step_seconds: int
+    horizon: int
+    measured: Flags
+    events: tuple[Event, ...]
+    elsewhere: tuple[Event, ...] = ()
+    mitigated: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def reach(self) -> int:
+        """Rows in which an announced event must begin."""
+        return self.horizon + round(SLACK_MINUTES * 60 / self.step_seconds)
+
+    @property
+    def settling(self) -> int:
+        """Rows after an event in which there is nothing to claim."""
+        return round(MERGE_MINUTES * 60 / self.step_seconds)
+
+    @property
+    def stride_seconds(self) -> int:
+        """Time from one origin to the next; of a single one, its horizon."""
+        rows = int(np.diff(self.origins).min()) if len(self.origins) > 1 else self.horizon
+        return rows * self.step_seconds
+
+    @cached_property
+    def ready(self) -> Flags:
+        """Origins at which there is something to foresee: observed, and in no event, [origins]."""
+        result: Flags = self.measured[self.origins - 1].copy()
+        for event in (*self.events, *self.elsewhere):
+            result &= (self.origins <= event.first) | (self.origins >= event.end + self.settling)
+        return result
+
+    @cached_property
+    def decidable(self) -> Flags:
+        """Origins whose whole reach lies in the history and was mostly observed, [origins]."""
+        rows = len(self.measured)
+        total = np.concatenate(([0], self.measured.cumsum()))
+        end = self.origins + self.reach
+        seen = total[np.minimum(end, rows)] - total[self.origins]
+        decided: Flags = (end <= rows) & (seen >= _OBSERVED_SHARE * self.reach)
+        return decided
+
+    @cached_property
+    def foreseeable(self) -> list[Event]:
+        """Events of the group with a ready origin in reach before them."""
+        ready = self.origins[self.ready]
+        return [
+            event
+            for event in self.events
+            if ((ready < event.first) & (ready >= event.first - self.reach)).any()
+        ]
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts of one policy, summed over servers.
+
+    Attributes:
+        leads: Kind of each event, whether it counts, and minutes of lead; None where it was not announced.
+        right: Claims that announced an event.
+        elsewhere: Claims before a failure that shows elsewhere.
+        wrong: False claims.
+        mitigated: Claims about failures that were repaired in time.
+        undecided: Claims about a time that was not observed.
+        seconds: Time in which claims could be false, once per server.
+    """
+
+    leads: list[tuple[str, bool, float | None]] = field(default_factory=list)
+    right: int = 0
+    elsewhere: int = 0
+    wrong: int = 0
+    mitigated: int = 0
+    undecided: int = 0
+    seconds: float = 0.0
+
+    def add(self, groups: Iterable[tuple[Timeline, Flags]]) -> None:
+        """Judge the alarms of one server: of each group, what happened and when its alarm was on, [origins]."""
+        seconds = 0.0
+        for timeline, active in groups:
+            ready, decidable = timeline.ready, timeline.decidable
+            self._add_group(timeline, active & ready, decidable)
+            seconds = max(seconds, float((ready & decidable).sum()) * timeline.stride_seconds)
+        self.seconds += seconds
+
+    def _add_group(self, timeline: Timeline, active: Flags, decidable: Flags) -> None:
+        reach = timeline.reach
+        earliest: dict[Event, int] = {}
+        spoken_for = -1  # until which row the last claim speaks for an alarm that stays on
+        for index in np.flatnonzero(active).tolist():
+            origin = int(timeline.origins[index])
+            was_on = bool(index) and bool(active[index - 1])
+            if was_on and origin < spoken_for:
+                continue
+            coming = _next(timeline.events, origin, reach)
+            other = _next(timeline.elsewhere, origin, reach)
+            spoken_for = origin + reach
+            if coming is not None:
+                self.right += 1
+                earliest.setdefault(coming, origin)
+                spoken_for = coming.end + timeline.settling
+            elif other is not None:
+                self.elsewhere += 1
+            elif any(begin <= origin < end for begin, end in timeline.mitigated):
+                self.mitigated += 1
+            elif decidable[index]:
+                self.wrong += 1
+            else:
+                self.undecided += 1
+        for event in timeline.foreseeable:
+            begun = earliest.get(event)
+            lead = None if begun is None else (event.first - begun) * timeline.step_seconds / 60.0
+            self.leads.append((event.kind, event.counts, lead))
+
+    @property
+    def announced(self) -> list[float]:
+        """Leads of the events that count and were announced, minutes."""
+        return [lead for _, counts, lead in self.leads if counts and lead is not None]
+
+    @property
+    def recall(self) -> float:
+        """Share of the events that were announced; NaN without any."""
+        recall = _leads(self._counted())["recall"]
+        return float("nan") if recall is None else recall
+
+    def summary(self) -> dict[str, Any]:
+        """The figures that are compared."""
+        return {
+            **_leads(self._counted()),
+            "false_alarms_per_server_month": _rate(self.wrong, self.seconds, _MONTH_SECONDS),
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        """All figures, ready for JSON; None where there is nothing to divide by."""
+        counted: dict[str, list[float | None]] = defaultdict(list)
+        others: dict[str, list[float | None]] = defaultdict(list)
+        for kind, counts, lead in self.leads:
+            (counted if counts else others)[kind].append(lead)
+        return {
+            **_leads(self._counted()),
+            "by_kind": {kind: _leads(counted[kind]) for kind in sorted(counted)},
+            "not_counted": {kind: _leads(others[kind]) for kind in sorted(others)},
+            "alarms": self.right + self.elsewhere + self.wrong + self.mitigated + self.undecided,
+            "false_alarms": self.wrong,
+            "alarms_on_failures_elsewhere": self.elsewhere,
+            "alarms_on_failures_repaired_in_time": self.mitigated,
+            "alarms_undecided": self.undecided,
+            "server_weeks": round(self.seconds / _WEEK_SECONDS, 2),
+            "false_alarms_per_server_week": _rate(self.wrong, self.seconds, _WEEK_SECONDS),
+            "false_alarms_per_server_month": _rate(self.wrong, self.seconds, _MONTH_SECONDS),
+        }
+
+    def _counted(self) -> list[float | None]:
+        return [lead for _, counts, lead in self.leads if counts]
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """One group of signals of a server and its crossing probabilities.
+
+    Attributes:
+        timeline: What happened.
+        probability: Minutes of a horizon to the probability of crossing by then, [origins]; NaN where nothing
+            was forecast.
+    """
+
+    timeline: Timeline
+    probability: dict[float, FloatArray]
+
+    def alarm(self, policy: AlarmPolicy | None) -> tuple[Timeline, Flags]:
+        """What happened, and when a policy's alarm was on, [origins]; without a policy never."""
+        if policy is None:
+            return self.timeline, np.zeros(len(self.timeline.origins), dtype=np.bool_)
+        return self.timeline, policy.active(self.probability[policy.horizon_minutes])
+
+
+Server = dict[str, Watched]
+"""A server as its groups of signals, by name."""
+
+Policies = dict[str, AlarmPolicy]
+"""Group to its policy; a group without one raises no alarms."""
+
+
+def judge(servers: Iterable[Server], policies: Policies) -> Tally:
+    """What policies reach over servers."""
+    tally = Tally()
+    for server in servers:
+        tally.add(watched.alarm(policies.get(group)) for group, watched in server.items())
+    return tally
+
+
+Sweep = dict[str, list[tuple[AlarmPolicy, Tally]]]
+"""Group to every policy that was tried and what it reached."""
+
+
+def sweep(servers: Sequence[Server], policies: Sequence[AlarmPolicy]) -> Sweep:
+    """What each policy reaches in each group by itself."""
+    result: Sweep = {}
+    for group in servers[0] if servers else ():
+        result[group] = []
+        for policy in policies:
+            tally = Tally()
+            for server in servers:
+                tally.add([server[group].alarm(policy)])
+            result[group].append((policy, tally))
+    return result
+
+
+def choose(tried: Sweep, seconds: float, most_per_month: float) -> Policies:
+    """The policies that together announce most events with few false alarms; of equals, those earlier.
+
+    False alarms are an allowance that all groups share: a knapsack over their policies, exact.
+
+    Args:
+        tried: Policies of each group.
+        seconds: Time in which alarms could be false, summed over servers.
+        most_per_month: False alarms per server and 30 days that are borne.
+    """
+    allowance = int(most_per_month * seconds / _MONTH_SECONDS)
+    # Allowance spent to (events announced, minutes of lead, policies).
+    best: dict[int, tuple[int, float, Policies]] = {0: (0, 0.0, {})}
+    for group, settings in tried.items():
+        options = _worthwhile(settings, allowance)
+        merged = dict(best)
+        for spent, (announced, minutes, policies) in best.items():
+            for policy, tally in options:
+                total = spent + tally.wrong
+                leads = tally.announced
+                value = (announced + len(leads), minutes + sum(leads))
+                if total <= allowance and (total not in merged or value > merged[total][:2]):
+                    merged[total] = (*value, {**policies, group: policy})
+        best = merged
+    return max(best.values(), key=lambda one: one[:2])[2]
+
+
+def _worthwhile(
+    settings: Sequence[tuple[AlarmPolicy, Tally]], allowance: int
+) -> list[tuple[AlarmPolicy, Tally]]:
+    """Settings that no other with as few false alarms beats, fewest first."""
+
+    def worth(tally: Tally) -> tuple[int, float]:
+        return len(tally.announced), sum(tally.announced)
+
+    kept: list[tuple[AlarmPolicy, Tally]] = []
+    for policy, tally in sorted(settings, key=lambda one: (one[1].wrong, *(-x for x in worth(one[1])))):
+        if tally.wrong <= allowance and worth(tally) > (worth(kept[-1][1]) if kept else (0, 0.0)):
+            kept.append((policy, tally))
+    return kept
+
+
+def _next(events: Sequence[Event], origin: int, reach: int) -> Event | None:
+    return next((event for event in events if origin < event.first <= origin + reach), None)
+
+
+def _leads(leads: Sequence[float | None]) -> dict[str, Any]:
+    announced = [lead for lead in leads if lead is not None]
+    return {
+        "events": len(leads),
+        "announced": len(announced),
+        "recall": round(len(announced) / len(leads), 4) if leads else None,
+        "median_lead_minutes": float(np.median(announced)) if announced else None,
+    }
+
+
+def _rate(count: int, seconds: float, per: int) -> float | None:
+    return round(count / seconds * per, 4) if seconds else None
