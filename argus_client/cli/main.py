@@ -4,56 +4,24 @@ from __future__ import annotations
 
 import sys
 from importlib import metadata
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import typer
-import typer.core
-import typer.main
 
 from argus_client._errors import ArgusError
 from argus_client.adapters import SourceError
 from argus_client.cli import demo, models, reading, scenarios, sources
+from argus_client.cli.plugins import group_of
 from argus_client.extras import MissingExtraError
 
 COMMANDS: Final = "argus.commands"
 
 # Which extra brings the packages a sub-command of another part needs.
-_EXTRAS: Final = {"server": "server", "train": "train", "bench": "dev", "ui": "ui"}
-
-
-class _Commands(typer.core.TyperGroup):
-    """Finds sub-commands of other parts by entry point and loads one only when it is called or described."""
-
-    def list_commands(self, ctx: Any) -> list[str]:
-        return [*super().list_commands(ctx), *sorted(entry.name for entry in _entry_points())]
-
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        own = super().get_command(ctx, cmd_name)
-        if own is not None:
-            return own
-        for entry in _entry_points():
-            if entry.name == cmd_name:
-                return _as_command(entry.name, entry.load())
-        return None
-
-
-def _entry_points() -> metadata.EntryPoints:
-    return metadata.entry_points(group=COMMANDS)
-
-
-def _as_command(name: str, loaded: Any) -> Any:
-    if isinstance(loaded, typer.Typer):
-        command = typer.main.get_command(loaded)
-    else:
-        single = typer.Typer(add_completion=False)
-        single.command(name)(loaded)
-        command = typer.main.get_command(single)
-    command.name = name
-    return command
+_EXTRAS: Final = {"server": "server", "train": "train", "bench": "dev", "ui": "ui", "model import": "server"}
 
 
 app = typer.Typer(
-    cls=_Commands,
+    cls=group_of(COMMANDS),
     name="argus",
     no_args_is_help=True,
     add_completion=False,
@@ -95,7 +63,8 @@ def main() -> None:
     except (ArgusError, MissingExtraError, SourceError, OSError) as error:
         sys.exit(f"argus: {' '.join(str(error).split())}")
     except ModuleNotFoundError as error:
-        name = next((argument for argument in sys.argv[1:] if not argument.startswith("-")), "")
+        words = [argument for argument in sys.argv[1:] if not argument.startswith("-")]
+        name = next((n for n in (" ".join(words[:2]), *words[:1]) if n in _EXTRAS), "")
         if (extra := _EXTRAS.get(name)) is None or (error.name or "").startswith("argus"):
             raise
         sys.exit(

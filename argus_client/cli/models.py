@@ -1,4 +1,4 @@
-"""`argus model`: the models of a running server."""
+"""`argus model`: the models of a running server, and what other parts add to it."""
 
 from __future__ import annotations
 
@@ -12,8 +12,13 @@ from rich.table import Table
 
 from argus_client import ArgusClient
 from argus_client.cli.options import DEFAULT_TARGET, AsJson, Target
+from argus_client.cli.plugins import group_of
 
-app = typer.Typer(no_args_is_help=True, help="See and swap the models of a running server.")
+app = typer.Typer(
+    cls=group_of("argus.commands.model"),
+    no_args_is_help=True,
+    help="See and swap the models of a running server; make models for it.",
+)
 
 
 @app.command("list")

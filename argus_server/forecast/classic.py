@@ -186,4 +186,4 @@ def _times(schema: ClassicSchema, origin_ms: npt.NDArray[np.int64]) -> Mapping[S
         "relative_time": np.broadcast_to((ahead - 1) / schema.encoder_steps, at.shape),
         "time_index": np.broadcast_to((ahead - ahead[0]).astype(np.float64), at.shape),
     }
-    return {name: torch.from_numpy(np.ascontiguousarray(column)) for name, column in columns.items()}
+    return {name: torch.from_numpy(column.copy()) for name, column in columns.items()}

@@ -7,12 +7,33 @@ wherever it occurs; here every use has its own, so the layer is copied to each.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import Tensor
 
 from argus_server.forecast.tft import Categorical, Real, TemporalFusionTransformer, TFTConfig
+
+# What `import_config` reads of a model's `hparams`.
+HPARAMS: Final = (
+    "attention_head_size",
+    "categorical_groups",
+    "causal_attention",
+    "dropout",
+    "embedding_sizes",
+    "hidden_continuous_size",
+    "hidden_continuous_sizes",
+    "hidden_size",
+    "lstm_layers",
+    "output_size",
+    "share_single_variable_networks",
+    "static_categoricals",
+    "static_reals",
+    "time_varying_categoricals_decoder",
+    "time_varying_categoricals_encoder",
+    "time_varying_reals_decoder",
+    "time_varying_reals_encoder",
+)
 
 
 def import_config(

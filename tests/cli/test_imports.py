@@ -50,6 +50,8 @@ def without(missing: set[str], *words: str) -> Outcome:
         ("lightning", ("train", "--data", __file__, "--out", "model"), "train"),
         ("torch", ("train", "--data", __file__, "--out", "model"), "train"),
         ("torch", ("bench", "ingest"), "dev"),
+        ("torch", ("model", "import", ".", "--out", "model"), "server"),
+        ("safetensors", ("model", "import", ".", "--out", "model"), "server"),
         ("psutil", ("host",), "adapters"),
         ("pyarrow", ("replay", "rows.parquet"), "adapters"),
         ("pyarrow", ("simulate", "--out", "rows.parquet"), "adapters"),
@@ -68,7 +70,13 @@ def test_what_is_missing_is_named_with_the_extra_that_brings_it(
 def test_help_needs_the_base_install_only() -> None:
     missing = {"torch", "pandas", "pyarrow", "psutil", "lightning", "pydantic_settings", "prometheus_client"}
     missing |= {"safetensors", "protovalidate", "grpc_reflection", "pytorch_forecasting"}
-    for words in (("--help",), ("server", "--help"), ("train", "--help"), ("bench", "--help")):
+    for words in (
+        ("--help",),
+        ("server", "--help"),
+        ("train", "--help"),
+        ("bench", "--help"),
+        ("model", "import", "--help"),
+    ):
         done = without(missing, *words)
         assert (done.code, done.err) == (0, "")
 
