@@ -23,6 +23,8 @@ class DeviceProfile:
         workers: Data loading workers that pay off while training.
         matmul_precision: Argument of `torch.set_float32_matmul_precision`.
         memory_fraction: Share of the device's memory to use; 1 on a CPU.
+        training_precision: Lightning's name of the precision to train in. bfloat16 has the range of float32 and
+            needs no loss scaling; cards without it, and CPUs, train in float32.
     """
 
     name: str
@@ -32,16 +34,17 @@ class DeviceProfile:
     workers: int
     matmul_precision: Literal["highest", "high", "medium"]
     memory_fraction: float
+    training_precision: Literal["32-true", "bf16-mixed"] = "32-true"
 
 
 CPU: Final = DeviceProfile("CPU", "cpu", 64, 45, 0, "highest", 1.0)
 GENERIC: Final = DeviceProfile("generic", "cuda", 16, 64, 4, "highest", 0.75)
 V100: Final = DeviceProfile("V100", "cuda", 64, 256, 16, "high", 0.90)
-RTX_3090: Final = DeviceProfile("RTX 3090", "cuda", 32, 128, 8, "medium", 0.85)
-RTX_4090: Final = DeviceProfile("RTX 4090", "cuda", 32, 128, 8, "medium", 0.85)
-A100: Final = DeviceProfile("A100", "cuda", 128, 512, 32, "high", 0.90)
-H100: Final = DeviceProfile("H100", "cuda", 256, 1024, 32, "high", 0.90)
-H200: Final = DeviceProfile("H200", "cuda", 512, 2048, 32, "high", 0.90)
+RTX_3090: Final = DeviceProfile("RTX 3090", "cuda", 32, 128, 8, "medium", 0.85, "bf16-mixed")
+RTX_4090: Final = DeviceProfile("RTX 4090", "cuda", 32, 128, 8, "medium", 0.85, "bf16-mixed")
+A100: Final = DeviceProfile("A100", "cuda", 128, 512, 32, "high", 0.90, "bf16-mixed")
+H100: Final = DeviceProfile("H100", "cuda", 256, 1024, 32, "high", 0.90, "bf16-mixed")
+H200: Final = DeviceProfile("H200", "cuda", 512, 2048, 32, "high", 0.90, "bf16-mixed")
 
 # Metrics that a real server in the training files has live, on average and rounded.
 SERIES_PER_SERVER: Final = 8

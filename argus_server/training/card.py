@@ -32,7 +32,7 @@ def model_card(name: str, training_info: Mapping[str, Any], metrics: Mapping[str
         f"{training_info['seconds'] / 60:.0f} minutes on {training_info['device']} "
         f"({training_info['threads']} thread(s)), {training_info['steps']:,} steps of "
         f"{settings['sampling']['series']} series, seed {settings['seed']}; best validation loss "
-        f"{training_info['best_validation_loss']:.4f} in epoch {training_info['best_epoch']}.",
+        f"{training_info['best_validation_loss']:.4f} in round {training_info['best_round']}.",
         "",
         "| file | rows | servers | SHA-256 |",
         "| --- | --- | --- | --- |",
@@ -64,13 +64,11 @@ def model_card(name: str, training_info: Mapping[str, Any], metrics: Mapping[str
     lines += [
         "## Limits",
         "",
-        "- It knows one day of the past: weekly patterns are seen only through the calendar.",
+        f"- It knows {training_info['context_days']} days of the past, no more; of all but the last one only what the "
+        "same time of day was.",
         "- Metrics that the training files lack or hold constant were hardly trained; the tables above show",
         "  which were measured.",
-        "- Bands are not calibrated after training; see coverage above.",
         "- Percentages are forecast one by one and need not add up.",
-        "- A job that repeats exactly every day is blurred: one day of past cannot tell it from chance, and",
-        "  repeating yesterday is better for such a series.",
         "",
     ]
     return "\n".join(lines)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import shlex
 import sys
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 from rich.console import Console
@@ -19,50 +20,138 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+_DATA: Final = "Data"
+_FIT: Final = "Fit"
+_MODEL: Final = "Model"
+_STREAMING: Final = "Streaming"
+
+_LEARNING_RATE: Final = 2e-3
+# On from an artifact: small steps, held near what it knows.
+_INCREMENTAL_LEARNING_RATE: Final = 3e-4
+_INCREMENTAL_PULL: Final = 1e-3
+
+
+class Mode(StrEnum):
+    """Ways to train."""
+
+    STANDARD = "standard"
+    STREAMING = "streaming"
+    INCREMENTAL = "incremental"
+
+
+class Rows(StrEnum):
+    """Which rows of a file with a split column are learned from."""
+
+    TRAIN = "train"
+    ALL = "all"
+
 
 def train(
     data: Annotated[
         list[Path],
         typer.Option(
-            help="Parquet, CSV or Arrow file in contract columns; may be given more than once.",
+            help="Parquet, CSV or Arrow file in contract columns, or a directory of them; repeat for more.",
             exists=True,
-            dir_okay=False,
+            rich_help_panel=_DATA,
         ),
     ],
     out: Annotated[Path, typer.Option(help="Directory of the artifact; an artifact there is replaced.")],
     name: Annotated[str, typer.Option(help="Name of the model; the directory's name by default.")] = "",
-    epochs: Annotated[int, typer.Option(min=1, help="Most epochs.")] = 40,
-    steps_per_epoch: Annotated[int, typer.Option(min=1, help="Batches between two validations.")] = 250,
-    minutes: Annotated[
-        float | None,
-        typer.Option(min=0.01, help="Time limit of the fit; the learning rate fits itself to it."),
+    mode: Annotated[
+        Mode,
+        typer.Option(
+            help="standard: a fresh model, all data in memory. streaming: a fresh model, servers read chunk by "
+            "chunk. incremental: go on from the artifact given with --from."
+        ),
+    ] = Mode.STANDARD,
+    parent: Annotated[
+        Path | None, typer.Option("--from", help="Artifact to go on from, for --mode incremental.")
     ] = None,
-    patience: Annotated[int, typer.Option(min=1, help="Epochs without improvement before it stops.")] = 8,
-    seed: Annotated[int, typer.Option(help="Seed of weights, windows and dropout.")] = 7,
-    hidden_size: Annotated[int, typer.Option(min=4, help="Width of the network.")] = 32,
-    heads: Annotated[int, typer.Option(min=1, help="Attention heads.")] = 4,
-    lstm_layers: Annotated[int, typer.Option(min=1, help="Layers of each LSTM.")] = 1,
-    dropout: Annotated[float, typer.Option(min=0.0, max=0.9, help="Dropout while training.")] = 0.1,
-    learning_rate: Annotated[float, typer.Option(min=1e-6, help="Peak learning rate.")] = 2e-3,
-    series: Annotated[int, typer.Option(min=0, help="Series per batch; 0 for what suits the device.")] = 0,
+    rows: Annotated[
+        Rows,
+        typer.Option(
+            help="With a split column: learn from its train rows only, or from all.", rich_help_panel=_DATA
+        ),
+    ] = Rows.TRAIN,
     holdout: Annotated[
-        str, typer.Option(help="Comma-separated servers that training must not see; the figures are theirs.")
+        str,
+        typer.Option(
+            help="Comma-separated servers that training must not see; the figures are theirs.",
+            rich_help_panel=_DATA,
+        ),
     ] = "",
     validation: Annotated[
         str,
         typer.Option(
-            help="Comma-separated servers to validate on; a hash of the names chooses some if not given."
+            help="Comma-separated servers to validate on; a hash of the names chooses if not given.",
+            rich_help_panel=_DATA,
         ),
     ] = "",
-    rows: Annotated[
-        str,
-        typer.Option(help="train: leave out rows marked test in a split column; all: learn from them too."),
-    ] = "train",
     weights: Annotated[
-        str, typer.Option(help="How often each file is drawn from, by its name without ending: a=0.5,b=0.3.")
+        str,
+        typer.Option(
+            help="How often each file is drawn from, by its name without ending: a=0.5,b=0.3.",
+            rich_help_panel=_DATA,
+        ),
     ] = "",
+    epochs: Annotated[int, typer.Option(min=1, help="Most epochs.", rich_help_panel=_FIT)] = 40,
+    steps_per_epoch: Annotated[
+        int, typer.Option(min=1, help="Batches between two validations.", rich_help_panel=_FIT)
+    ] = 250,
+    minutes: Annotated[
+        float | None,
+        typer.Option(
+            min=0.01,
+            help="Time limit of the fit; the learning rate fits itself to it.",
+            rich_help_panel=_FIT,
+        ),
+    ] = None,
+    patience: Annotated[
+        int,
+        typer.Option(min=1, help="Validations without improvement before it stops.", rich_help_panel=_FIT),
+    ] = 8,
+    learning_rate: Annotated[
+        float | None,
+        typer.Option(
+            min=1e-6,
+            help=f"Peak learning rate; {_LEARNING_RATE:g}, incremental {_INCREMENTAL_LEARNING_RATE:g}.",
+            rich_help_panel=_FIT,
+        ),
+    ] = None,
+    series: Annotated[
+        int, typer.Option(min=0, help="Series per batch; 0 for what suits the device.", rich_help_panel=_FIT)
+    ] = 0,
+    seed: Annotated[
+        int, typer.Option(help="Seed of weights, windows and dropout.", rich_help_panel=_FIT)
+    ] = 7,
+    threads: Annotated[int, typer.Option(min=0, help="CPU threads; 0 for all.", rich_help_panel=_FIT)] = 0,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(
+            help="Directory to save the running training in; the same command goes on from what is there.",
+            rich_help_panel=_FIT,
+        ),
+    ] = None,
+    checkpoint_every: Annotated[
+        int,
+        typer.Option(min=1, help="Validations (in streaming: chunks) between two.", rich_help_panel=_FIT),
+    ] = 1,
+    memory_mb: Annotated[
+        int,
+        typer.Option(min=3, help="Memory for data, in MiB.", rich_help_panel=_STREAMING),
+    ] = 1024,
+    context_days: Annotated[
+        int, typer.Option(min=2, max=7, help="Days of past the model sees.", rich_help_panel=_MODEL)
+    ] = 7,
+    hidden_size: Annotated[
+        int, typer.Option(min=4, help="Width of the network.", rich_help_panel=_MODEL)
+    ] = 32,
+    heads: Annotated[int, typer.Option(min=1, help="Attention heads.", rich_help_panel=_MODEL)] = 4,
+    lstm_layers: Annotated[int, typer.Option(min=1, help="Layers of each LSTM.", rich_help_panel=_MODEL)] = 1,
+    dropout: Annotated[
+        float, typer.Option(min=0.0, max=0.9, help="Dropout while training.", rich_help_panel=_MODEL)
+    ] = 0.1,
     note: Annotated[str, typer.Option(help="A sentence for the card, such as how a file was made.")] = "",
-    threads: Annotated[int, typer.Option(min=0, help="CPU threads; 0 for all.")] = 0,
     json_output: Annotated[
         bool, typer.Option("--json", help="Print one JSON object, and no progress.")
     ] = False,
@@ -71,10 +160,13 @@ def train(
     try:
         import torch
 
+        from argus_server.forecast.artifact import ArtifactError
         from argus_server.forecast.device import SERIES_PER_SERVER, detect
-        from argus_server.training.corpus import CorpusError
+        from argus_server.forecast.features import FeatureSchema
+        from argus_server.training.data import SplitConfig
         from argus_server.training.fit import TrainingConfig
         from argus_server.training.module import OptimizerConfig
+        from argus_server.training.pipeline import TrainingRequest
         from argus_server.training.pipeline import train as run
         from argus_server.training.sampling import SamplingConfig
     except ImportError as error:
@@ -83,10 +175,22 @@ def train(
         )
         raise typer.Exit(2) from error
 
-    if rows not in ("train", "all"):
-        raise typer.BadParameter(f"{rows!r} is neither train nor all", param_hint="--rows")
+    incremental = mode is Mode.INCREMENTAL
+    if incremental != (parent is not None):
+        raise typer.BadParameter(
+            "--mode incremental needs the artifact to go on from"
+            if incremental
+            else "only --mode incremental goes on from an artifact",
+            param_hint="--from",
+        )
+    if minutes is not None and (checkpoint is not None or mode is Mode.STREAMING):
+        raise typer.BadParameter(
+            "a time limit makes no two runs the same, so that none can be gone on with; use --epochs",
+            param_hint="--minutes",
+        )
     if threads:
         torch.set_num_threads(threads)
+    default_rate = _INCREMENTAL_LEARNING_RATE if incremental else _LEARNING_RATE
     config = TrainingConfig(
         hidden_size=hidden_size,
         attention_heads=heads,
@@ -97,11 +201,27 @@ def train(
         minutes=minutes,
         patience=patience,
         seed=seed,
-        optimizer=OptimizerConfig(learning_rate=learning_rate),
-        validation_servers=_names(validation),
+        split=SplitConfig(servers=_names(validation), by_time=incremental and not validation),
+        optimizer=OptimizerConfig(
+            learning_rate=learning_rate or default_rate, pull=_INCREMENTAL_PULL if incremental else 0.0
+        ),
         sampling=SamplingConfig(
             series=series or detect().train_servers * SERIES_PER_SERVER, source_weights=_weights(weights)
         ),
+    )
+    request = TrainingRequest(
+        data=tuple(data),
+        out=out,
+        name=name or out.name,
+        holdout=_names(holdout),
+        all_rows=rows is Rows.ALL,
+        schema=FeatureSchema(context_days=context_days),
+        parent=parent,
+        memory_mb=memory_mb if mode is Mode.STREAMING else None,
+        checkpoint=checkpoint,
+        checkpoint_every=checkpoint_every,
+        command=shlex.join(["argus", *sys.argv[1:]]),
+        note=note,
     )
     console = Console(stderr=True, quiet=json_output)
     columns = (
@@ -116,14 +236,8 @@ def train(
         with Progress(*columns, console=console) as bar:
             task = bar.add_task("starting", total=1.0, losses="")
             outcome = run(
-                data,
-                out,
+                request,
                 config,
-                name=name or out.name,
-                holdout=_names(holdout),
-                all_rows=rows == "all",
-                command=shlex.join(["argus", *sys.argv[1:]]),
-                note=note,
                 on_stage=lambda stage: bar.update(task, description=stage),
                 on_progress=lambda progress: bar.update(
                     task,
@@ -131,16 +245,19 @@ def train(
                     losses=f"loss {progress.train_loss:.4f}, validation {progress.validation_loss:.4f}",
                 ),
             )
-    except (CorpusError, ValueError) as error:
+    except (ArtifactError, OSError, ValueError) as error:
         typer.echo(f"argus train: {error}", err=True)
         raise typer.Exit(1) from error
     if json_output:
         typer.echo(json.dumps(_report(out, outcome.revision, outcome.training_info, outcome.metrics)))
     else:
         console.print(f"wrote {out} ({outcome.revision})")
+        if incremental and outcome.training_info["best_round"] < 0:
+            console.print("nothing better than the parent was found: its weights were kept", style="yellow")
         if not outcome.metrics["datasets"]:
             console.print(
-                "not evaluated: name servers with --holdout to learn how good it is", style="yellow"
+                "not evaluated: name servers with --holdout, or run argus evaluate, to learn how good it is",
+                style="yellow",
             )
 
 
@@ -174,6 +291,7 @@ def _report(
         "parameters": training_info["parameters"],
         "steps": training_info["steps"],
         "seconds": training_info["seconds"],
+        "best_round": training_info["best_round"],
         "best_validation_loss": training_info["best_validation_loss"],
         "datasets": {
             source: {key: figures[key] for key in ("wql", "mase_mean", "mase_median", "coverage")}

@@ -6,24 +6,15 @@ import hashlib
 import itertools
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv
-import pyarrow.feather
-import pyarrow.parquet as pq
 
 from argus_server.metrics import METRICS
 from argus_server.profiles import profile_of
-
-_REQUIRED: Final = ("timestamp", "server_name")
-
-
-class CorpusError(ValueError):
-    """A data file that cannot be used; the message names the file, the column and the rule."""
+from argus_server.training import tables
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +29,7 @@ class History:
         step_seconds: Length of a step.
         values: float32 [steps, contract metrics], NaN where missing.
         boundary: First step that is not for training; `len(values)` when all of it is.
+        first_target: First step that training windows may be asked for; earlier ones are context only.
     """
 
     name: str
@@ -47,6 +39,7 @@ class History:
     step_seconds: int
     values: npt.NDArray[np.float32]
     boundary: int
+    first_target: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,32 +60,56 @@ def load(path: Path, step_seconds: int) -> tuple[list[History], DataFile]:
     out of training.
 
     Raises:
-        CorpusError: Unknown file type, missing column, or a column of the wrong type.
+        CorpusError: Unknown file type, missing column, a column of the wrong type, or a value outside the contract.
     """
-    table = _read(path)
-    for name in _REQUIRED:
-        if name not in table.column_names:
-            raise CorpusError(f"{path.name}: column {name!r} is missing; got {table.column_names}")
-    present = [name for name in METRICS if name in table.column_names]
-    if not present:
-        raise CorpusError(f"{path.name}: none of the metric columns {METRICS} is there")
-    steps = _timestamps_ms(table["timestamp"], path) // (step_seconds * 1000)
-    names = pc.dictionary_encode(table["server_name"].cast(pa.string()).combine_chunks())
+    table = tables.narrow(tables.read(path), path.name)
+    found = histories(table, path.stem, step_seconds)
+    return found, DataFile(path.name, sha256(path), table.num_rows, len(found))
+
+
+def load_all(path: Path, step_seconds: int) -> tuple[list[History], list[DataFile]]:
+    """Read a file, or all files of a directory as one data set: a server's rows may be spread over them.
+
+    Raises:
+        CorpusError: As `load`, or the directory holds no data file.
+    """
+    if not path.is_dir():
+        found, described = load(path, step_seconds)
+        return found, [described]
+    parts: list[pa.Table] = []
+    files: list[DataFile] = []
+    for file in tables.data_files(path):
+        table = tables.narrow(tables.read(file), file.name)
+        parts.append(table)
+        servers = pc.count_distinct(table["server_name"]).as_py()
+        files.append(DataFile(str(file.relative_to(path)), sha256(file), table.num_rows, servers))
+    return histories(tables.joined(parts), path.name, step_seconds), files
+
+
+def histories(table: pa.Table, source: str, step_seconds: int) -> list[History]:
+    """Histories of the servers of a narrowed table, in order of their first row.
+
+    Args:
+        table: What `tables.narrow` returned.
+        source: Name of the file or data set it is from.
+        step_seconds: Length of a step.
+    """
+    steps = table["timestamp"].to_numpy() // (step_seconds * 1000)
+    names = pc.dictionary_encode(table["server_name"].combine_chunks())
     codes = names.indices.to_numpy(zero_copy_only=False).astype(np.int64)
     values = np.full((table.num_rows, len(METRICS)), np.nan, dtype=np.float32)
-    for name in present:
-        values[:, METRICS.index(name)] = _floats(table[name], name, path)
-    training = np.ones(table.num_rows, dtype=bool)
-    if "split" in table.column_names:
-        training = pc.equal(table["split"].cast(pa.string()), "train").to_numpy(zero_copy_only=False)
+    for index, name in enumerate(METRICS):
+        if name in table.column_names:
+            values[:, index] = table[name].to_numpy()
+    training = table["training"].to_numpy(zero_copy_only=False)
 
     order = np.lexsort((steps, codes))
     steps, codes, values, training = steps[order], codes[order], values[order], training[order]
     edges = np.flatnonzero(np.diff(codes, prepend=-1, append=-1))
-    histories = [
+    return [
         _history(
             str(names.dictionary[int(codes[begin])]),
-            path.stem,
+            source,
             step_seconds,
             steps[begin:end],
             values[begin:end],
@@ -100,7 +117,12 @@ def load(path: Path, step_seconds: int) -> tuple[list[History], DataFile]:
         )
         for begin, end in itertools.pairwise(edges)
     ]
-    return histories, DataFile(path.name, _sha256(path), table.num_rows, len(histories))
+
+
+def sha256(path: Path) -> str:
+    """Hash of a file's bytes, as hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _history(
@@ -125,41 +147,3 @@ def _history(
         grid[at[begins]] = np.where(count > 0, total / np.maximum(count, 1.0), np.nan)
     boundary = len(grid) if training.all() else int(at[np.argmin(training)])
     return History(name, source, profile_of(name), first * step_seconds * 1000, step_seconds, grid, boundary)
-
-
-def _read(path: Path) -> pa.Table:
-    suffix = path.suffix.lower()
-    if suffix in (".parquet", ".pq"):
-        return pq.read_table(path)
-    if suffix == ".csv":
-        return pa.csv.read_csv(path)
-    if suffix in (".arrow", ".feather", ".ipc"):
-        return pa.feather.read_table(path)
-    raise CorpusError(f"{path.name}: unknown file type {suffix!r}; use .parquet, .csv or .arrow")
-
-
-def _timestamps_ms(column: pa.ChunkedArray, path: Path) -> npt.NDArray[np.int64]:
-    """Unix milliseconds UTC from a timestamp column, or from integers that already are."""
-    kind: Any = column.type
-    if pa.types.is_timestamp(kind):
-        column = column.cast(pa.timestamp("ms", tz=kind.tz), safe=False).cast(pa.int64())
-    elif not pa.types.is_integer(kind):
-        raise CorpusError(f"{path.name}: column 'timestamp' must be a timestamp or integer ms, got {kind}")
-    if column.null_count:
-        raise CorpusError(f"{path.name}: column 'timestamp' has {column.null_count} nulls; none are allowed")
-    milliseconds: npt.NDArray[np.int64] = column.to_numpy().astype(np.int64)
-    return milliseconds
-
-
-def _floats(column: pa.ChunkedArray, name: str, path: Path) -> npt.NDArray[np.float32]:
-    kind = column.type
-    if not (pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_null(kind)):
-        raise CorpusError(f"{path.name}: column {name!r} must be numeric, got {kind}")
-    values: npt.NDArray[np.float32] = column.cast(pa.float32(), safe=False).to_numpy().copy()
-    values[~np.isfinite(values)] = np.nan
-    return values
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,16 +1,18 @@
-"""Fit a TFT to histories: seeds, device, early stopping, best weights, progress."""
+"""Fit a TFT: seeds, device, early stopping, best weights, checkpoints, progress. One loop for all modes."""
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import time
 import warnings
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
+from typing import Any
 
 import lightning
+import torch
 from lightning.pytorch.callbacks import Callback, EarlyStopping
 from torch.utils.data import DataLoader
 
@@ -18,9 +20,11 @@ from argus_server.forecast.device import detect, prepare
 from argus_server.forecast.features import FeatureSchema, model_config
 from argus_server.forecast.forecaster import usable_cores
 from argus_server.forecast.tft import TemporalFusionTransformer
-from argus_server.training.corpus import History
+from argus_server.training import checkpoint
+from argus_server.training.checkpoint import TrainingState
+from argus_server.training.data import SplitConfig, TrainingData
 from argus_server.training.module import BestWeights, ForecastTraining, OptimizerConfig
-from argus_server.training.sampling import SamplingConfig, WindowSampler
+from argus_server.training.sampling import SamplingConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +36,12 @@ class TrainingConfig:
         attention_heads: Attention heads.
         lstm_layers: Layers of each LSTM.
         dropout: Dropout.
-        epochs: Most epochs; an epoch is `steps_per_epoch` batches.
-        steps_per_epoch: Batches between two validations.
+        epochs: Most epochs. An epoch is one round, or in streaming a round for every chunk of servers.
+        steps_per_epoch: Batches of a round; a validation follows each.
         minutes: Time limit, None for none.
-        patience: Epochs without a better validation loss before training stops.
-        validation_share: Share of servers kept for validation, chosen by a hash of their name.
-        validation_servers: Servers kept for validation instead, by name.
-        validation_batches: Batches of the fixed validation set.
+        patience: Rounds without a better validation loss before training stops.
         seed: Seed of weights, windows and dropout.
+        split: What is set aside for validation.
         optimizer: Optimiser settings.
         sampling: Window settings.
     """
@@ -52,12 +54,25 @@ class TrainingConfig:
     steps_per_epoch: int = 250
     minutes: float | None = None
     patience: int = 8
-    validation_share: float = 0.08
-    validation_servers: tuple[str, ...] = ()
-    validation_batches: int = 16
     seed: int = 7
+    split: SplitConfig = field(default_factory=SplitConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoints:
+    """Where and how often a running training is saved.
+
+    Attributes:
+        directory: Where; a training that is found there is gone on with.
+        every: Rounds between two checkpoints.
+        fingerprint: What must be the same to go on: settings, data, schema.
+    """
+
+    directory: Path
+    every: int
+    fingerprint: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +80,7 @@ class Progress:
     """State of a running training: `done` is 0 to 1; losses are NaN before the first validation."""
 
     done: float
-    epoch: int
+    round: int
     step: int
     train_loss: float
     validation_loss: float
@@ -77,99 +92,90 @@ class FitResult:
 
     Attributes:
         model: The model with its best weights, in eval mode, on the CPU.
-        seconds: Wall time of the fit.
+        seconds: Wall time of the fit; after a resume only that since.
         steps: Optimiser steps.
-        best_epoch: Epoch of the best validation loss.
+        best_round: Round of the best validation loss, 0 for the first; -1 when the weights that training
+            started from were the best.
         best_loss: That loss.
-        history: Train and validation loss per epoch.
-        training_servers: Names, sorted.
-        validation_servers: Names, sorted.
+        history: Train and validation loss per round.
+        data: What it learned from.
         device: What it ran on.
     """
 
     model: TemporalFusionTransformer
     seconds: float
     steps: int
-    best_epoch: int
+    best_round: int
     best_loss: float
     history: tuple[dict[str, float], ...]
-    training_servers: tuple[str, ...]
-    validation_servers: tuple[str, ...]
+    data: TrainingData
     device: str
 
 
 def fit(
-    histories: Sequence[History],
+    data: TrainingData,
     schema: FeatureSchema,
     config: TrainingConfig,
     *,
-    holdout: Collection[str] = (),
+    start: TemporalFusionTransformer | None = None,
+    checkpoints: Checkpoints | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> FitResult:
-    """Train a fresh model.
+    """Train a fresh model, or go on with one.
+
+    Windows depend on the round, dropout and learning rate on the count of steps, so that a training that is gone
+    on with from a checkpoint ends with the very weights it would have had (on a CPU with one thread).
 
     Args:
-        histories: Servers to learn from; only steps before each boundary are used.
+        data: What to learn from.
         schema: Feature schema.
         config: Training settings.
-        holdout: Names of servers that must not be seen at all.
+        start: Model to start from; it is validated first and kept if nothing better is found.
+        checkpoints: Where to save the running training, None for nowhere.
         on_progress: Called after every step.
 
     Raises:
-        ValueError: Too little data is left for training or validation.
+        CheckpointError: There is a checkpoint that cannot be gone on from.
+        ValueError: Checkpoints together with a time limit, under which no two runs are the same.
     """
+    if checkpoints is not None and config.minutes is not None:
+        raise ValueError("a training with a time limit cannot be gone on with exactly; limit epochs instead")
     _quiet()
     profile = detect()
     prepare(profile)
     # Global generators drive weight initialisation and dropout; Lightning seeds Python, NumPy and torch.
     lightning.seed_everything(config.seed, workers=True, verbose=False)
-    usable = [h for h in histories if h.name not in set(holdout)]
-    chosen = set(config.validation_servers) or {
-        h.name for h in usable if _share(h.name) < config.validation_share
-    }
-    validation = [h for h in usable if h.name in chosen]
-    training = [h for h in usable if h.name not in chosen]
-    if not validation or not training:
-        # A fleet of a few servers: validate on the last tenth of everyone's training part.
-        training, validation = _split_by_time(usable, schema, config.sampling.min_encoder_steps)
-
-    train_windows = WindowSampler(
-        training, schema, config.sampling, batches=config.steps_per_epoch, seed=config.seed
-    )
-    validation_windows = WindowSampler(
-        validation,
-        schema,
-        config.sampling,
-        batches=config.validation_batches,
-        seed=config.seed + 1,
-        fixed=True,
-    )
-    model = TemporalFusionTransformer(
-        model_config(
-            schema,
-            hidden_size=config.hidden_size,
-            attention_heads=config.attention_heads,
-            lstm_layers=config.lstm_layers,
-            dropout=config.dropout,
-        )
-    )
+    rounds = config.epochs * data.rounds
+    model = start if start is not None else _fresh(schema, config)
     module = ForecastTraining(
         model,
         config.optimizer,
-        total_steps=config.epochs * config.steps_per_epoch,
+        total_steps=rounds * config.steps_per_epoch,
         seconds=config.minutes * 60 if config.minutes is not None else None,
+        seed=config.seed,
     )
     best = BestWeights()
-    callbacks: list[Callback] = [best, EarlyStopping("validation_loss", patience=config.patience)]
+    stopping = EarlyStopping("validation_loss", patience=config.patience, check_on_train_epoch_end=False)
+    state = checkpoint.load(checkpoints.directory, checkpoints.fingerprint) if checkpoints else None
+    if state is not None:
+        module.resume(state)
+        _restore(state, best, stopping)
+    rounds_done = len(best.history)
+    stopped = bool(state is not None and state.stopping.get("stopped"))
+
+    callbacks: list[Callback] = [best, stopping]
+    if checkpoints is not None:
+        callbacks.append(_Save(checkpoints, best, stopping))
     if on_progress is not None:
         callbacks.append(_Report(on_progress, best))
     accelerator = "gpu" if profile.device == "cuda" else "cpu"
-    workers = min(profile.workers, max(usable_cores() - 1, 0))
+    workers = min(profile.workers, max(usable_cores() - 1, 0), data.workers)
     trainer = lightning.Trainer(
-        max_epochs=config.epochs,
+        max_epochs=rounds - rounds_done,
         max_time=timedelta(minutes=config.minutes) if config.minutes is not None else None,
         accelerator=accelerator,
         devices=1,
+        precision=profile.training_precision,
         gradient_clip_val=config.optimizer.gradient_clip,
         callbacks=callbacks,
         logger=False,
@@ -178,27 +184,92 @@ def fit(
         enable_model_summary=False,
         num_sanity_val_steps=0,
     )
+    validation = DataLoader(data.validation_windows, batch_size=None)
     started = time.monotonic()
-    trainer.fit(
-        module,
-        # Workers live as long as the fit: each keeps count of its passes, and no pass repeats another.
-        DataLoader(train_windows, batch_size=None, num_workers=workers, persistent_workers=workers > 0),
-        DataLoader(validation_windows, batch_size=None),
-    )
-    if best.epoch < 0:
-        trainer.validate(module, DataLoader(validation_windows, batch_size=None), verbose=False)
+    if start is not None and state is None:
+        trainer.validate(module, validation, verbose=False)
+    if rounds_done < rounds and not stopped:
+        trainer.fit(
+            module,
+            # Workers live as long as the fit: each keeps count of its passes, and no pass repeats another.
+            DataLoader(
+                data.windows(rounds_done),
+                batch_size=None,
+                num_workers=workers,
+                persistent_workers=workers > 0,
+            ),
+            validation,
+        )
+    if best.state is None:
+        # The time was up within the first round.
+        trainer.validate(module, validation, verbose=False)
     best.restore(model)
     return FitResult(
         model=model.cpu().eval(),
         seconds=time.monotonic() - started,
-        steps=trainer.global_step,
-        best_epoch=best.epoch,
+        steps=module.steps_done,
+        best_round=best.round,
         best_loss=best.loss,
         history=tuple(best.history),
-        training_servers=tuple(sorted(h.name for h in training)),
-        validation_servers=tuple(sorted(h.name for h in validation)),
+        data=data,
         device=accelerator,
     )
+
+
+def _fresh(schema: FeatureSchema, config: TrainingConfig) -> TemporalFusionTransformer:
+    return TemporalFusionTransformer(
+        model_config(
+            schema,
+            hidden_size=config.hidden_size,
+            attention_heads=config.attention_heads,
+            lstm_layers=config.lstm_layers,
+            dropout=config.dropout,
+        )
+    )
+
+
+def _restore(state: TrainingState, best: BestWeights, stopping: EarlyStopping) -> None:
+    best.loss, best.round, best.history = state.best_loss, state.best_round, list(state.history)
+    best.state = dict(state.best) or None
+    stopping.load_state_dict(
+        {
+            "wait_count": state.stopping["wait_count"],
+            "stopped_epoch": 0,
+            "best_score": torch.tensor(state.stopping["best_score"]),
+            "patience": stopping.patience,
+        }
+    )
+
+
+class _Save(Callback):
+    """Writes a checkpoint after every so many rounds, and after the last."""
+
+    def __init__(self, checkpoints: Checkpoints, best: BestWeights, stopping: EarlyStopping) -> None:
+        self._checkpoints, self._best, self._stopping = checkpoints, best, stopping
+
+    def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        assert isinstance(pl_module, ForecastTraining)
+        done = len(self._best.history)
+        last = trainer.should_stop or trainer.current_epoch + 1 == trainer.max_epochs
+        if done % self._checkpoints.every and not last:
+            return
+        state = TrainingState(
+            rounds_done=done,
+            steps_done=pl_module.steps_done,
+            model=pl_module.model.state_dict(),
+            averaged=pl_module.averaged.state_dict(),
+            best=self._best.state or {},
+            best_loss=self._best.loss,
+            best_round=self._best.round,
+            moments=checkpoint.moments_of(trainer.optimizers[0]),
+            history=self._best.history,
+            stopping={
+                "wait_count": self._stopping.wait_count,
+                "best_score": float(self._stopping.best_score),
+                "stopped": trainer.should_stop,
+            },
+        )
+        checkpoint.save(self._checkpoints.directory, state, self._checkpoints.fingerprint)
 
 
 class _Report(Callback):
@@ -222,58 +293,12 @@ class _Report(Callback):
         self._on_progress(
             Progress(
                 done=pl_module.progress(),
-                epoch=trainer.current_epoch,
-                step=trainer.global_step,
+                round=len(self._best.history),
+                step=pl_module.steps_done,
                 train_loss=float("nan") if train_loss is None else float(train_loss),
                 validation_loss=losses.get("validation_loss", float("nan")),
             )
         )
-
-
-def _share(name: str) -> float:
-    """A number in [0, 1) that depends on the name alone."""
-    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") / 2.0**64
-
-
-def _split_by_time(
-    histories: Sequence[History], schema: FeatureSchema, min_encoder_steps: int
-) -> tuple[list[History], list[History]]:
-    training, validation = [], []
-    for history in histories:
-        tail = max(history.boundary // 10, min_encoder_steps + schema.horizon)
-        cut = history.boundary - tail
-        if cut < min_encoder_steps + schema.horizon:
-            training.append(history)
-            continue
-        step_ms = history.step_seconds * 1000
-        training.append(
-            History(
-                history.name,
-                history.source,
-                history.profile,
-                history.start_ms,
-                history.step_seconds,
-                history.values[:cut],
-                cut,
-            )
-        )
-        validation.append(
-            History(
-                history.name,
-                history.source,
-                history.profile,
-                history.start_ms + cut * step_ms,
-                history.step_seconds,
-                history.values[cut : history.boundary],
-                tail,
-            )
-        )
-    if not validation:
-        raise ValueError(
-            "no server has enough training steps to set a validation part aside; "
-            f"{2 * (min_encoder_steps + schema.horizon)} are needed"
-        )
-    return training, validation
 
 
 def _quiet() -> None:

@@ -5,16 +5,19 @@ from __future__ import annotations
 import copy
 import math
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 import lightning
 import torch
 from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor
 
 from argus_server.forecast.series_view import BASELINES
 from argus_server.forecast.tft import TemporalFusionTransformer
+from argus_server.training.checkpoint import TrainingState
 from argus_server.training.sampling import Batch
 
 # After n steps the average spans about n / 20 of them, until `averaging` limits it.
@@ -90,6 +93,8 @@ class OptimizerConfig:
         averaging: What is left of the averaged weights at each step, the rest is the step's own; the average is
             what is validated and kept. Earlier steps are forgotten faster, so that the start leaves no trace.
         real_share: Share of the relative loss in real units; the rest is the quantile loss in model space.
+        pull: Weight of the squared distance from the starting weights (L2-SP, arXiv 1802.01483); what a model has
+            learned from many fleets is not forgotten over one.
     """
 
     learning_rate: float = 2e-3
@@ -98,10 +103,17 @@ class OptimizerConfig:
     gradient_clip: float = 1.0
     averaging: float = 0.998
     real_share: float = 0.3
+    pull: float = 0.0
 
 
 class ForecastTraining(lightning.LightningModule):
-    """Trains a TFT for `total_steps` steps or `seconds` seconds, whichever ends first."""
+    """Trains a TFT for `total_steps` steps or `seconds` seconds, whichever ends first.
+
+    Attributes:
+        model: What is trained.
+        averaged: Its weights averaged over the steps; what is validated and kept.
+        steps_done: Optimiser steps so far, those before a resume included.
+    """
 
     def __init__(
         self,
@@ -110,19 +122,24 @@ class ForecastTraining(lightning.LightningModule):
         *,
         total_steps: int,
         seconds: float | None,
+        seed: int = 0,
     ) -> None:
         super().__init__()
         self.model = model
         self.averaged = copy.deepcopy(model).requires_grad_(False)
+        self.steps_done = 0
         self._optimizer_config = optimizer
+        self._start = [p.detach().clone() for p in model.parameters()] if optimizer.pull else []
+        self._moments: Mapping[int, Mapping[str, Tensor]] = {}
         self._total_steps = total_steps
         self._seconds = seconds
+        self._seed = seed
         self._started = time.monotonic()
         self.register_buffer("levels", torch.tensor(model.config.quantiles), persistent=False)
 
     def progress(self) -> float:
         """Share of the training that is done, 0 to 1, by steps or by time."""
-        done = self.global_step / max(self._total_steps, 1)
+        done = self.steps_done / max(self._total_steps, 1)
         if self._seconds is not None:
             done = max(done, (time.monotonic() - self._started) / self._seconds)
         return min(done, 1.0)
@@ -131,22 +148,31 @@ class ForecastTraining(lightning.LightningModule):
         self._started = time.monotonic()
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        # Dropout depends on the number of the step alone, not on what was drawn before, by a data loader say.
+        torch.manual_seed(self._seed * 1_000_003 + self.steps_done)
         config = self._optimizer_config
-        warmup = min(1.0, (self.global_step + 1) / config.warmup_steps)
+        warmup = min(1.0, (self.steps_done + 1) / config.warmup_steps)
         cosine = 0.02 + 0.98 * 0.5 * (1.0 + math.cos(math.pi * self.progress()))
         for group in self.trainer.optimizers[0].param_groups:
             group["lr"] = config.learning_rate * warmup * cosine
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
-        step = self.global_step
+        step = self.steps_done
         kept = min(self._optimizer_config.averaging, step / (step + _AVERAGING_START))
         with torch.no_grad():
             for average, own in zip(self.averaged.parameters(), self.model.parameters(), strict=True):
                 average.lerp_(own, 1.0 - kept)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        self.steps_done += 1
         loss = self._loss(self.model, batch)
         self.log("train_loss", loss, batch_size=len(batch.target))
+        if self._start:
+            distance = [
+                (own - start.to(own.device)).square().sum()
+                for own, start in zip(self.model.parameters(), self._start, strict=True)
+            ]
+            loss = loss + self._optimizer_config.pull * torch.stack(distance).sum()
         return loss
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
@@ -157,7 +183,7 @@ class ForecastTraining(lightning.LightningModule):
         # Weight decay pulls matrices, never biases, norms or gains.
         matrices = [p for p in self.model.parameters() if p.ndim > 1]
         vectors = [p for p in self.model.parameters() if p.ndim <= 1]
-        return torch.optim.AdamW(
+        optimizer = torch.optim.AdamW(
             [
                 {"params": matrices, "weight_decay": config.weight_decay},
                 {"params": vectors, "weight_decay": 0.0},
@@ -165,6 +191,17 @@ class ForecastTraining(lightning.LightningModule):
             lr=config.learning_rate,
             betas=(0.9, 0.98),
         )
+        if self._moments:
+            groups = optimizer.state_dict()["param_groups"]
+            optimizer.load_state_dict({"state": dict(self._moments), "param_groups": groups})
+        return optimizer
+
+    def resume(self, state: TrainingState) -> None:
+        """Go on from a checkpoint; to be called before the fit starts."""
+        self.model.load_state_dict(state.model)
+        self.averaged.load_state_dict(state.averaged)
+        self.steps_done = state.steps_done
+        self._moments = state.moments
 
     def _loss(self, model: TemporalFusionTransformer, batch: Batch) -> Tensor:
         forecast = model(batch.inputs)[:, :, 0]
@@ -180,32 +217,44 @@ class ForecastTraining(lightning.LightningModule):
 
 
 class BestWeights(Callback):
-    """Keeps a copy of the averaged weights with the lowest validation loss."""
+    """Keeps a copy of the averaged weights with the lowest validation loss.
+
+    Attributes:
+        loss: Lowest validation loss so far.
+        round: Round it was reached in, 0 for the first; -1 for the weights that training started from.
+        history: Losses of every round.
+        state: The weights, None before the first validation.
+    """
 
     def __init__(self) -> None:
         self.loss = math.inf
-        self.epoch = -1
+        self.round = -1
         self.history: list[dict[str, float]] = []
-        self._state: dict[str, Tensor] | None = None
+        self.state: dict[str, Tensor] | None = None
 
     def on_validation_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        if trainer.sanity_checking:
-            return
+        assert isinstance(pl_module, ForecastTraining)
         loss = float(trainer.callback_metrics["validation_loss"])
+        if trainer.state.fn != TrainerFn.FITTING:
+            self._keep(loss, -1, pl_module)
+            return
         train_loss = trainer.callback_metrics.get("train_loss")
+        done = len(self.history)
         self.history.append(
             {
-                "epoch": float(trainer.current_epoch),
+                "round": float(done),
                 "train_loss": math.nan if train_loss is None else float(train_loss),
                 "validation_loss": loss,
             }
         )
         if loss < self.loss:
-            self.loss, self.epoch = loss, trainer.current_epoch
-            assert isinstance(pl_module, ForecastTraining)
-            self._state = copy.deepcopy(pl_module.averaged.state_dict())
+            self._keep(loss, done, pl_module)
+
+    def _keep(self, loss: float, round_: int, module: ForecastTraining) -> None:
+        self.loss, self.round = loss, round_
+        self.state = copy.deepcopy(module.averaged.state_dict())
 
     def restore(self, model: TemporalFusionTransformer) -> None:
         """Put the best weights back; without a validation the model keeps its last ones."""
-        if self._state is not None:
-            model.load_state_dict(self._state)
+        if self.state is not None:
+            model.load_state_dict(self.state)

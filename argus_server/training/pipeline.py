@@ -3,27 +3,66 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import torch
 
 from argus_server.evaluation.backtest import backtest
 from argus_server.forecast import artifact
-from argus_server.forecast.artifact import ArtifactContent
+from argus_server.forecast.artifact import ArtifactContent, LoadedModel
 from argus_server.forecast.features import FeatureSchema
 from argus_server.forecast.tft import parameter_count
-from argus_server.training import corpus
+from argus_server.training import corpus, data
 from argus_server.training.card import model_card
-from argus_server.training.corpus import CorpusError, DataFile, History
-from argus_server.training.fit import FitResult, Progress, TrainingConfig, fit
+from argus_server.training.corpus import DataFile, History
+from argus_server.training.data import TrainingData
+from argus_server.training.fit import Checkpoints, FitResult, Progress, TrainingConfig, fit
+from argus_server.training.partitions import Partitions
+from argus_server.training.streaming import ChunkReader
+from argus_server.training.tables import CorpusError
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingRequest:
+    """What to make of what.
+
+    Attributes:
+        data: Parquet, CSV or Arrow files in contract columns, or directories of them; a server may be in one of
+            them only.
+        out: Artifact directory; an artifact that is there is replaced at the end, in one move.
+        name: Name of the model.
+        holdout: Servers that training must not see; the evaluation is on them.
+        all_rows: Also learn from rows that a `split` column keeps for tests; never from held-out servers.
+        schema: Feature schema of a fresh model.
+        parent: Artifact to go on from (incremental training), None for a fresh model.
+        memory_mb: Memory for data in MiB when it is read chunk by chunk (streaming), None to read all of it.
+        checkpoint: Directory of checkpoints; a training found there is gone on with.
+        checkpoint_every: Rounds between two checkpoints.
+        command: The command line, for the record.
+        note: A sentence for the model card, such as how a data file was made.
+    """
+
+    data: tuple[Path, ...]
+    out: Path
+    name: str
+    holdout: tuple[str, ...] = ()
+    all_rows: bool = False
+    schema: FeatureSchema = field(default_factory=FeatureSchema)
+    parent: Path | None = None
+    memory_mb: int | None = None
+    checkpoint: Path | None = None
+    checkpoint_every: int = 1
+    command: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingOutcome:
-    """What came out of a training run: the revision of the artifact and its metrics.json."""
+    """What came out of a training run: the revision of the artifact, its metrics.json and training_info.json."""
 
     revision: str
     metrics: dict[str, Any]
@@ -31,77 +70,128 @@ class TrainingOutcome:
 
 
 def train(
-    files: Sequence[Path],
-    out: Path,
+    request: TrainingRequest,
     config: TrainingConfig,
     *,
-    name: str,
-    holdout: Collection[str] = (),
-    all_rows: bool = False,
-    schema: FeatureSchema | None = None,
-    command: str = "",
-    note: str = "",
     on_stage: Callable[[str], None] | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> TrainingOutcome:
     """Train a model on data files and write a complete artifact.
 
     Args:
-        files: Parquet, CSV or Arrow files in contract columns; a server name may occur in one file only.
-        out: Artifact directory; an artifact that is there is replaced at the end, in one move.
+        request: What to make of what.
         config: Training settings.
-        name: Name of the model.
-        holdout: Servers that training must not see; the evaluation is on them.
-        all_rows: Also learn from rows that a file's `split` column keeps for tests; never from held-out servers.
-        schema: Feature schema; the default is 5-minute steps, a day of past, 8 hours of future.
-        command: The command line, for the record.
-        note: A sentence for the model card, such as how a data file was made.
         on_stage: Told what is being done.
         on_progress: Called after every training step.
 
     Raises:
         CorpusError: A file cannot be used, or a held-out server is in none of them.
-        ValueError: Too little data.
+        ArtifactError: The parent cannot be used.
+        CheckpointError: There is a checkpoint that cannot be gone on from.
+        ValueError: Too little data, or settings that do not go together.
     """
     say = on_stage if on_stage is not None else _ignore
-    schema = schema if schema is not None else FeatureSchema()
-    histories: list[History] = []
-    described: list[DataFile] = []
-    for path in files:
-        say(f"reading {path.name}")
-        found, data_file = corpus.load(path, schema.step_seconds)
-        histories += found
-        described.append(data_file)
-    _check_names(histories, holdout)
-    say("training")
-    learned = [replace(h, boundary=len(h.values)) for h in histories] if all_rows else histories
-    result = fit(learned, schema, config, holdout=holdout, on_progress=on_progress)
-    say("evaluating")
-    metrics = evaluate(result, schema, histories, holdout)
-    training_info = _training_info(
-        result, schema, config, described, sorted(holdout), all_rows, command, note
+    parent = artifact.load(request.parent) if request.parent is not None else None
+    schema = parent.schema if parent is not None else request.schema
+    supply = (
+        _streamed(request, schema, config, say) if request.memory_mb else _read(request, schema, config, say)
     )
+    checkpoints = None
+    if request.checkpoint is not None:
+        checkpoints = Checkpoints(
+            request.checkpoint,
+            request.checkpoint_every,
+            _fingerprint(request, schema, config, parent, supply),
+        )
+    say("training")
+    result = fit(
+        supply.training,
+        schema,
+        config,
+        start=parent.module if parent is not None else None,
+        checkpoints=checkpoints,
+        on_progress=on_progress,
+    )
+    say("evaluating")
+    metrics = evaluate(result, schema, supply.held_out())
+    training_info = _training_info(result, schema, config, request, supply.files, parent)
     say("saving")
     revision = artifact.save(
-        out,
+        request.out,
         ArtifactContent(
             module=result.model,
             schema=schema,
-            name=name,
+            name=request.name,
             training_info=training_info,
             metrics=metrics,
-            card=model_card(name, training_info, metrics),
+            card=model_card(request.name, training_info, metrics),
             min_encoder_steps=config.sampling.min_encoder_steps,
         ),
     )
     return TrainingOutcome(revision, metrics, training_info)
 
 
-def evaluate(
-    result: FitResult, schema: FeatureSchema, histories: Sequence[History], holdout: Collection[str]
-) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class _Supply:
+    """What a request reads: windows to learn from, the files, and the servers that were held out."""
+
+    training: TrainingData
+    files: list[DataFile]
+    held_out: Callable[[], list[History]]
+
+
+def _read(
+    request: TrainingRequest, schema: FeatureSchema, config: TrainingConfig, say: Callable[[str], None]
+) -> _Supply:
+    histories: list[History] = []
+    files: list[DataFile] = []
+    for path in request.data:
+        say(f"reading {path.name}")
+        found, described = corpus.load_all(path, schema.step_seconds)
+        histories += found
+        files += described
+    _check_names([(h.name, h.source) for h in histories], request.holdout)
+    learned = [replace(h, boundary=len(h.values)) for h in histories] if request.all_rows else histories
+    training = data.in_memory(
+        learned,
+        schema,
+        config.sampling,
+        config.split,
+        batches=config.steps_per_epoch,
+        seed=config.seed,
+        holdout=request.holdout,
+    )
+    return _Supply(training, files, lambda: [h for h in histories if h.name in set(request.holdout)])
+
+
+def _streamed(
+    request: TrainingRequest, schema: FeatureSchema, config: TrainingConfig, say: Callable[[str], None]
+) -> _Supply:
+    assert request.memory_mb is not None
+    sets: list[Partitions] = []
+    for path in request.data:
+        say(f"counting {path.name}")
+        sets.append(Partitions.scan(path))
+    _check_names([(name, part.source) for part in sets for name in part.rows], request.holdout)
+    say("reading what is validated on")
+    training = data.streamed(
+        sets,
+        schema,
+        config.sampling,
+        config.split,
+        batches=config.steps_per_epoch,
+        seed=config.seed,
+        memory_mb=request.memory_mb,
+        all_rows=request.all_rows,
+        holdout=request.holdout,
+    )
+    files = [file for part in sets for file in part.described()]
+    reader = ChunkReader(sets, schema.step_seconds, all_rows=False)
+    return _Supply(training, files, lambda: reader.read(request.holdout))
+
+
+def evaluate(result: FitResult, schema: FeatureSchema, held_out: Sequence[History]) -> dict[str, Any]:
     """metrics.json: held-out servers by file; without held-out servers nothing is claimed."""
-    held_out = [h for h in histories if h.name in set(holdout)]
     sources = sorted({h.source for h in held_out})
     return {
         "protocol": "rolling origins a horizon apart over the test part of servers that training never saw",
@@ -112,54 +202,89 @@ def evaluate(
     }
 
 
-def _check_names(histories: Sequence[History], holdout: Collection[str]) -> None:
-    names: dict[str, str] = {}
-    for history in histories:
-        if history.name in names:
+def _check_names(names: Sequence[tuple[str, str]], holdout: Collection[str]) -> None:
+    known: dict[str, str] = {}
+    for name, source in names:
+        if name in known:
             raise CorpusError(
-                f"server {history.name!r} is in both {names[history.name]} and {history.source}; "
-                "join its rows in one file"
+                f"server {name!r} is in both {known[name]} and {source}; join its rows in one file or directory"
             )
-        names[history.name] = history.source
-    unknown = sorted(set(holdout) - names.keys())
+        known[name] = source
+    unknown = sorted(set(holdout) - known.keys())
     if unknown:
         raise CorpusError(f"held-out servers are in none of the files: {', '.join(unknown[:5])}")
+
+
+def _fingerprint(
+    request: TrainingRequest,
+    schema: FeatureSchema,
+    config: TrainingConfig,
+    parent: LoadedModel | None,
+    supply: _Supply,
+) -> dict[str, Any]:
+    return {
+        "settings": asdict(config),
+        "schema": asdict(schema),
+        "data": [asdict(file) for file in supply.files],
+        "held-out servers": sorted(request.holdout),
+        "rows": _rows(request),
+        "memory for data": request.memory_mb,
+        "parent": parent.revision if parent is not None else None,
+    }
+
+
+def _rows(request: TrainingRequest) -> str:
+    return "all" if request.all_rows else "train"
 
 
 def _training_info(
     result: FitResult,
     schema: FeatureSchema,
     config: TrainingConfig,
+    request: TrainingRequest,
     files: Sequence[DataFile],
-    holdout: list[str],
-    all_rows: bool,
-    command: str,
-    note: str,
+    parent: LoadedModel | None,
 ) -> dict[str, Any]:
     return {
-        "command": command,
-        "note": note,
+        "command": request.command,
+        "note": request.note,
+        "trained_at_ms": time.time_ns() // 1_000_000,
         "data": [asdict(file) for file in files],
-        "rows": "all" if all_rows else "train",
+        "rows": _rows(request),
         "settings": asdict(config),
         "patch_length": schema.patch_length,
+        "context_days": schema.context_days,
         "parameters": parameter_count(result.model),
         "seconds": round(result.seconds, 1),
         "steps": result.steps,
-        "best_epoch": result.best_epoch,
+        "best_round": result.best_round,
         "best_validation_loss": round(result.best_loss, 6),
-        "epochs": [
-            {key: round(value, 6) if value == value else None for key, value in epoch.items()}
-            for epoch in result.history
+        "rounds": [
+            {key: round(value, 6) if value == value else None for key, value in losses.items()}
+            for losses in result.history
         ],
-        "training_servers": list(result.training_servers),
-        "validation_servers": list(result.validation_servers),
-        "held_out_servers": holdout,
+        "training_servers": list(result.data.training),
+        "validation_servers": list(result.data.validation),
+        "held_out_servers": sorted(request.holdout),
+        "parent": _ancestry(parent),
         "device": result.device,
         "threads": torch.get_num_threads(),
         "cpus": os.cpu_count(),
         "torch": torch.__version__,
     }
+
+
+_SEEN: Final = ("training_servers", "validation_servers")
+
+
+def _ancestry(parent: LoadedModel | None) -> dict[str, Any] | None:
+    """The model that training went on from, and all servers it or its ancestors had seen."""
+    if parent is None:
+        return None
+    info = parent.training_info
+    seen = {server for key in _SEEN for server in info.get(key, ())}
+    seen |= set((info.get("parent") or {}).get("servers", ()))
+    return {"revision": parent.revision, "servers": sorted(seen)}
 
 
 def _ignore(stage: str) -> None:

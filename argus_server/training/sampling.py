@@ -77,7 +77,21 @@ class SamplingConfig:
 
 
 class WindowSampler(IterableDataset[Batch]):
-    """An endless-looking data set: each pass yields `batches` fresh random batches, reproducible by seed."""
+    """An endless-looking data set: each pass yields `batches` fresh random batches.
+
+    Args:
+        histories: Servers to draw windows from, from steps before their boundaries.
+        schema: The model's feature schema.
+        config: How windows are drawn and damaged.
+        batches: Batches of a pass.
+        seed: Decides, with the number of the pass, what is drawn.
+        damage: Whether windows are damaged.
+        fixed: Whether all passes draw the same.
+        first_pass: Number of the first pass: a resumed training goes on with the one it was at.
+
+    Raises:
+        ValueError: No server is long enough, or weights do not fit the files.
+    """
 
     def __init__(
         self,
@@ -89,8 +103,13 @@ class WindowSampler(IterableDataset[Batch]):
         seed: int,
         damage: bool = True,
         fixed: bool = False,
+        first_pass: int = 0,
     ) -> None:
-        usable = [h for h in histories if h.boundary >= config.min_encoder_steps + schema.horizon]
+        usable = [
+            h
+            for h in histories
+            if h.boundary >= max(h.first_target, config.min_encoder_steps) + schema.horizon
+        ]
         if not usable:
             raise ValueError(
                 f"no server has {config.min_encoder_steps + schema.horizon} training steps; "
@@ -98,7 +117,7 @@ class WindowSampler(IterableDataset[Batch]):
             )
         self._schema, self._config, self._batches = schema, config, batches
         self._seed, self._damage, self._fixed = seed, damage, fixed
-        self._pass = 0
+        self._pass = first_pass
         past = schema.context_steps
         # One array with a context of nothing before each server: a window is one gather, whatever it overlaps.
         self._values = np.full(
@@ -113,6 +132,7 @@ class WindowSampler(IterableDataset[Batch]):
             ]
             offset += past + history.boundary
         self._lengths = np.array([h.boundary for h in usable], dtype=np.int64)
+        self._first_target = np.array([h.first_target for h in usable], dtype=np.int64)
         self._start_ms = np.array([h.start_ms for h in usable], dtype=np.int64)
         self._profiles = np.array([h.profile for h in usable], dtype=np.int8)
         self._probability = _server_probability(usable, config)
@@ -144,9 +164,10 @@ class WindowSampler(IterableDataset[Batch]):
         schema, config = self._schema, self._config
         server = rng.choice(len(self._lengths), size=windows, p=self._probability)
         low = config.min_encoder_steps
-        length = self._lengths[server]
         # The origin is the last past step; a future of `horizon` steps must fit behind it.
-        origin = low - 1 + (rng.random(windows) * (length - schema.horizon - low + 1)).astype(np.int64)
+        earliest = np.maximum(self._first_target[server], low) - 1
+        choices = self._lengths[server] - schema.horizon - earliest
+        origin = earliest + (rng.random(windows) * choices).astype(np.int64)
         offsets = np.arange(-schema.context_steps + 1, schema.horizon + 1)
         rows = self._values[(self._first[server] + origin)[:, None] + offsets[None, :]]
         past = rows[:, : schema.context_steps]

@@ -13,8 +13,8 @@ import pytest
 
 from argus_server.metrics import METRIC_INDEX
 from argus_server.profiles import PROFILE_INDEX
-from argus_server.training import corpus
-from argus_server.training.corpus import CorpusError
+from argus_server.training import corpus, tables
+from argus_server.training.tables import CorpusError
 from tests.server.training.conftest import START_MS, STEP_MS, fleet_table
 
 CPU = METRIC_INDEX["cpu_user_pct"]
@@ -79,10 +79,24 @@ def test_faster_readings_are_averaged_into_steps(tmp_path: Path) -> None:
         ({"timestamp": [1], "cpu_user_pct": [1.0]}, "'server_name' is missing"),
         ({"timestamp": [1], "server_name": ["a"]}, "none of the metric columns"),
         ({"timestamp": ["x"], "server_name": ["a"], "cpu_user_pct": [1.0]}, "timestamp or integer ms"),
-        ({"timestamp": [1], "server_name": ["a"], "cpu_user_pct": ["x"]}, "must be numeric"),
+        (
+            {"timestamp": [1, 2], "server_name": ["a", "a"], "cpu_user_pct": ["1.5", "x"]},
+            "column 'cpu_user_pct', row 2: 'x' is not a number",
+        ),
+        (
+            {"timestamp": [1, 2, 3], "server_name": ["a"] * 3, "cpu_user_pct": [1.0, 2.0, 101.0]},
+            r"column 'cpu_user_pct', row 3: 101 is outside the contract's 0 to 100 \(1 such",
+        ),
+        (
+            {"timestamp": [1], "server_name": ["a"], "load_average": [-0.5]},
+            "row 1: -0.5 is outside",
+        ),
+        ({"timestamp": [1, 2], "server_name": ["a", None], "cpu_user_pct": [1.0, 1.0]}, "row 2: a name"),
+        ({"timestamp": [1, -5], "server_name": ["a", "a"], "cpu_user_pct": [1.0, 1.0]}, "row 2: -5 is not"),
+        ({"timestamp": [1], "server_name": ["a"], "cpu_user_pct": [True]}, "must be numeric, got bool"),
         (
             {"timestamp": pa.array([None], pa.int64()), "server_name": ["a"], "cpu_user_pct": [1.0]},
-            "has 1 nulls",
+            "row 1: it is null",
         ),
     ],
 )
@@ -97,3 +111,42 @@ def test_an_unknown_file_type_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.xlsx").write_bytes(b"")
     with pytest.raises(CorpusError, match=r"use .parquet, .csv or .arrow"):
         corpus.load(tmp_path / "a.xlsx", 300)
+
+
+def test_a_csv_file_with_a_word_in_it_is_refused_by_its_row(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("timestamp,server_name,cpu_user_pct\n1000,a,1\n2000,a,\n3000,a,abc\n")
+    with pytest.raises(CorpusError, match=r"a\.csv: column 'cpu_user_pct', row 3: 'abc' is not a number"):
+        corpus.load(tmp_path / "a.csv", 300)
+
+
+def test_a_file_that_is_not_what_it_says(tmp_path: Path) -> None:
+    (tmp_path / "a.parquet").write_bytes(b"nonsense, certainly no Parquet")
+    with pytest.raises(CorpusError, match=r"a\.parquet cannot be read"):
+        corpus.load(tmp_path / "a.parquet", 300)
+
+
+def test_a_directory_is_one_data_set(tmp_path: Path) -> None:
+    """Split by time over files of different columns, the histories are whole again."""
+    table = fleet_table(servers=2, steps=50)
+    whole = corpus.histories(tables.narrow(table, "whole"), "fleet", 300)
+    late = np.array(table["timestamp"].cast(pa.int64())) >= START_MS + 20 * STEP_MS
+    parts = tmp_path / "fleet"
+    (parts / "date=1").mkdir(parents=True)
+    (parts / "_ignored").mkdir()
+    pq.write_table(table.filter(pa.array(~late)), parts / "date=1" / "a.parquet")
+    pa.csv.write_csv(table.filter(pa.array(late)), parts / "b.csv")
+    (parts / "_ignored" / "c.csv").write_text("not,data")
+    histories, files = corpus.load_all(parts, 300)
+    assert [file.name for file in files] == ["b.csv", "date=1/a.parquet"]
+    assert {h.source for h in histories} == {"fleet"}
+    for name in ("ppweb000", "ppweb001"):
+        ours, first = (next(h for h in found if h.name == name) for found in (histories, whole))
+        np.testing.assert_allclose(ours.values, first.values, rtol=1e-5)
+        assert ours.boundary == first.boundary
+    with pytest.raises(CorpusError, match="file is in it"):
+        corpus.load_all(_empty(tmp_path), 300)
+
+
+def _empty(path: Path) -> Path:
+    (path / "empty").mkdir()
+    return path / "empty"

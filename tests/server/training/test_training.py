@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,20 +16,35 @@ from argus_server.forecast import artifact
 from argus_server.forecast.features import FeatureSchema
 from argus_server.training import corpus, pipeline
 from argus_server.training.command import train as train_command
-from argus_server.training.corpus import CorpusError
+from argus_server.training.corpus import History
+from argus_server.training.data import SplitConfig, TrainingData, in_memory
 from argus_server.training.fit import Progress, TrainingConfig, fit
 from argus_server.training.module import OptimizerConfig, quantile_loss
+from argus_server.training.pipeline import TrainingRequest
 from argus_server.training.sampling import SamplingConfig
+from argus_server.training.tables import CorpusError
 
 TINY = TrainingConfig(
     hidden_size=8,
     attention_heads=2,
     epochs=3,
     steps_per_epoch=12,
-    validation_batches=2,
+    split=SplitConfig(batches=2),
     optimizer=OptimizerConfig(learning_rate=5e-3, warmup_steps=5),
     sampling=SamplingConfig(series=64),
 )
+
+
+def supply(histories: list[History], config: TrainingConfig, holdout: tuple[str, ...] = ()) -> TrainingData:
+    return in_memory(
+        histories,
+        FeatureSchema(),
+        config.sampling,
+        config.split,
+        batches=config.steps_per_epoch,
+        seed=config.seed,
+        holdout=holdout,
+    )
 
 
 def test_pinball_loss_by_hand() -> None:
@@ -42,12 +58,12 @@ def test_pinball_loss_by_hand() -> None:
 def test_it_learns_and_keeps_the_best_weights(fleet_file: Path) -> None:
     histories, _ = corpus.load(fleet_file, 300)
     seen: list[Progress] = []
-    result = fit(histories, FeatureSchema(), TINY, holdout=["ppweb002"], on_progress=seen.append)
-    losses = [epoch["validation_loss"] for epoch in result.history]
+    result = fit(supply(histories, TINY, ("ppweb002",)), FeatureSchema(), TINY, on_progress=seen.append)
+    losses = [each["validation_loss"] for each in result.history]
     assert len(losses) == 3
     assert losses[-1] < losses[0]
     assert result.best_loss == min(losses)
-    assert "ppweb002" not in result.training_servers + result.validation_servers
+    assert "ppweb002" not in result.data.training + result.data.validation
     assert result.steps == 36
     assert [progress.step for progress in seen] == list(range(1, 37))
     assert seen[-1].done == 1.0
@@ -56,7 +72,7 @@ def test_it_learns_and_keeps_the_best_weights(fleet_file: Path) -> None:
 def test_the_seed_fixes_the_result(fleet_file: Path) -> None:
     histories, _ = corpus.load(fleet_file, 300)
     short = TrainingConfig(**{**_fields(TINY), "epochs": 1})
-    first, second = (fit(histories, FeatureSchema(), short) for _ in range(2))
+    first, second = (fit(supply(histories, short), FeatureSchema(), short) for _ in range(2))
     for ours, theirs in zip(first.model.parameters(), second.model.parameters(), strict=True):
         assert torch.equal(ours, theirs)
 
@@ -72,13 +88,13 @@ def test_early_stopping(fleet_file: Path) -> None:
             "optimizer": OptimizerConfig(learning_rate=0.0),
         }
     )
-    assert len(fit(histories, FeatureSchema(), stuck).history) == 3
+    assert len(fit(supply(histories, stuck), FeatureSchema(), stuck).history) == 3
 
 
 def test_the_artifact_can_be_served_and_tells_its_story(fleet_file: Path, tmp_path: Path) -> None:
     out = tmp_path / "model"
     outcome = pipeline.train(
-        [fleet_file], out, TINY, name="small", holdout=["ppweb002"], command="argus train"
+        TrainingRequest((fleet_file,), out, "small", holdout=("ppweb002",), command="argus train"), TINY
     )
     model = artifact.load(out, step_seconds=300)
     assert model.revision == outcome.revision
@@ -100,11 +116,11 @@ def test_the_artifact_can_be_served_and_tells_its_story(fleet_file: Path, tmp_pa
 
 def test_unknown_holdouts_and_doubled_servers_are_refused(fleet_file: Path, tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match="held-out servers are in none"):
-        pipeline.train([fleet_file], tmp_path / "m", TINY, name="x", holdout=["nobody"])
+        pipeline.train(TrainingRequest((fleet_file,), tmp_path / "m", "x", holdout=("nobody",)), TINY)
     copy = tmp_path / "copy.parquet"
     copy.write_bytes(fleet_file.read_bytes())
     with pytest.raises(CorpusError, match="is in both fleet and copy"):
-        pipeline.train([fleet_file, copy], tmp_path / "m", TINY, name="x")
+        pipeline.train(TrainingRequest((fleet_file, copy), tmp_path / "m", "x"), TINY)
     assert not (tmp_path / "m").exists()
 
 
@@ -140,19 +156,17 @@ def test_test_rows_are_learned_from_only_when_asked_and_never_those_held_out(
     fleet_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lengths: dict[str, int] = {}
-    real_fit = pipeline.fit
 
-    def spy(histories: list[corpus.History], *args: object, **options: object) -> object:
+    def spy(histories: list[History], *args: Any, **options: Any) -> TrainingData:
         lengths.update({h.name: h.boundary for h in histories})
-        return real_fit(histories, *args, **options)  # type: ignore[arg-type]
+        return in_memory(histories, *args, **options)
 
-    monkeypatch.setattr(pipeline, "fit", spy)
+    monkeypatch.setattr(pipeline.data, "in_memory", spy)
     short = TrainingConfig(**{**_fields(TINY), "epochs": 1, "steps_per_epoch": 2})
-    pipeline.train([fleet_file], tmp_path / "a", short, name="x")
+    pipeline.train(TrainingRequest((fleet_file,), tmp_path / "a", "x"), short)
     assert set(lengths.values()) == {700}
-    outcome = pipeline.train(
-        [fleet_file], tmp_path / "b", short, name="x", holdout=["ppweb002"], all_rows=True
-    )
+    request = TrainingRequest((fleet_file,), tmp_path / "b", "x", holdout=("ppweb002",), all_rows=True)
+    outcome = pipeline.train(request, short)
     assert set(lengths.values()) == {1200}
     assert outcome.training_info["rows"] == "all"
     assert outcome.metrics["datasets"]["fleet"]["origins"] == 2, "the test part of who was held out stays"
@@ -160,10 +174,14 @@ def test_test_rows_are_learned_from_only_when_asked_and_never_those_held_out(
 
 def test_validation_servers_can_be_named(fleet_file: Path) -> None:
     histories, _ = corpus.load(fleet_file, 300)
-    named = TrainingConfig(**{**_fields(TINY), "epochs": 1, "validation_servers": ("ppweb002",)})
-    result = fit(histories, FeatureSchema(), named)
-    assert result.validation_servers == ("ppweb002",)
-    assert "ppweb002" not in result.training_servers
+    named = TrainingConfig(
+        **{**_fields(TINY), "epochs": 1, "split": SplitConfig(servers=("ppweb002",), batches=2)}
+    )
+    found = supply(histories, named)
+    assert found.validation == ("ppweb002",)
+    assert found.training == ("ppweb000", "ppweb001")
+    with pytest.raises(ValueError, match="are not in the data: nobody"):
+        supply(histories, TrainingConfig(split=SplitConfig(servers=("nobody",))))
 
 
 @pytest.mark.parametrize(

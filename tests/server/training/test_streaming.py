@@ -1,0 +1,291 @@
+"""Data larger than memory: planned, read and trained on chunk by chunk, and gone on with after a kill."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from argus_server.forecast import artifact
+from argus_server.forecast.features import FeatureSchema
+from argus_server.training import checkpoint, corpus, partitions, pipeline
+from argus_server.training.checkpoint import CheckpointError
+from argus_server.training.data import SplitConfig, in_memory, streamed
+from argus_server.training.fit import Checkpoints, TrainingConfig, fit
+from argus_server.training.module import OptimizerConfig
+from argus_server.training.partitions import BYTES_PER_ROW, Partitions
+from argus_server.training.pipeline import TrainingRequest
+from argus_server.training.sampling import SamplingConfig
+from argus_server.training.tables import CorpusError
+from tests import processes
+from tests.server.training.conftest import START_MS, STEP_MS, fleet_table
+
+SERVERS, STEPS = 40, 400
+TINY = TrainingConfig(
+    hidden_size=8,
+    attention_heads=2,
+    epochs=2,
+    steps_per_epoch=3,
+    split=SplitConfig(servers=("ppweb001",), batches=2),
+    optimizer=OptimizerConfig(learning_rate=5e-3, warmup_steps=5),
+    sampling=SamplingConfig(series=32),
+)
+
+
+@pytest.fixture
+def by_day(tmp_path: Path) -> Path:
+    """One file a day, rows shuffled."""
+    table = fleet_table(servers=SERVERS, steps=STEPS)
+    day = (np.array(table["timestamp"].cast(pa.int64())) - START_MS) // (288 * STEP_MS)
+    root = tmp_path / "fleet"
+    for number in np.unique(day):
+        part = root / f"date={number}" / "part-0.parquet"
+        part.parent.mkdir(parents=True)
+        rows = np.flatnonzero(day == number)
+        pq.write_table(table.take(np.random.default_rng(0).permutation(rows)), part)
+    return root
+
+
+def test_every_server_is_planned_once_and_chunks_fit(by_day: Path) -> None:
+    part = Partitions.scan(by_day)
+    found = partitions.plan([part], sorted(part.rows), 2)
+    names = [name for chunk in found for name in chunk.servers]
+    assert sorted(names) == [f"ppweb{index:03d}" for index in range(SERVERS)]
+    assert names != sorted(names), "names that are alike would share a chunk"
+    assert [chunk.rows for chunk in found] == [16 * STEPS, 16 * STEPS, 8 * STEPS]
+    assert all(chunk.rows * BYTES_PER_ROW <= 2 << 20 for chunk in found)
+
+
+def test_a_chunk_is_what_reading_everything_gives(by_day: Path) -> None:
+    part = Partitions.scan(by_day)
+    assert part.source == "fleet"
+    assert part.rows == {f"ppweb{index:03d}": STEPS for index in range(SERVERS)}
+    whole = {h.name: h for h in corpus.load_all(by_day, 300)[0]}
+    read = part.read(["ppweb003", "ppweb007"], 300)
+    assert [h.name for h in read] == ["ppweb003", "ppweb007"]
+    for history in read:
+        np.testing.assert_array_equal(history.values, whole[history.name].values)
+        assert (history.start_ms, history.source) == (whole[history.name].start_ms, "fleet")
+
+
+def test_files_without_a_chunks_servers_are_not_read(by_day: Path, tmp_path: Path) -> None:
+    stranger = fleet_table(servers=1, steps=50)
+    other = stranger.set_column(1, "server_name", pa.array(["stranger"] * 50))
+    pq.write_table(other, by_day / "z.parquet")
+    part = Partitions.scan(by_day)
+    (by_day / "date=0" / "part-0.parquet").unlink()
+    assert [h.name for h in part.read(["stranger"], 300)] == ["stranger"]
+    with pytest.raises(FileNotFoundError):
+        part.read(["ppweb000"], 300)
+
+
+def test_a_server_that_does_not_fit_is_named(by_day: Path) -> None:
+    part = Partitions.scan(by_day)
+    huge = replace(part, rows={**part.rows, "ppweb005": 10**9})
+    with pytest.raises(CorpusError, match=r"server 'ppweb005' has 1,000,000,000 rows and needs \d+ MiB"):
+        partitions.plan([huge], sorted(huge.rows), 64)
+
+
+def test_streaming_reads_parquet_only(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("timestamp,server_name,cpu_user_pct\n")
+    with pytest.raises(CorpusError, match="streaming reads Parquet"):
+        Partitions.scan(tmp_path / "a.csv")
+    with pytest.raises(CorpusError, match="file is in it"):
+        Partitions.scan(tmp_path)
+
+
+def test_an_epoch_meets_every_chunk_in_a_new_order() -> None:
+    first, second = partitions.order(20, 0, 7).tolist(), partitions.order(20, 1, 7).tolist()
+    assert sorted(first) == sorted(second) == list(range(20))
+    assert first != second
+    assert first == partitions.order(20, 0, 7).tolist()
+
+
+def stream(by_day: Path, config: TrainingConfig = TINY) -> pipeline.TrainingData:
+    return streamed(
+        [Partitions.scan(by_day)],
+        FeatureSchema(),
+        config.sampling,
+        config.split,
+        batches=config.steps_per_epoch,
+        seed=config.seed,
+        memory_mb=3,
+        all_rows=False,
+    )
+
+
+def test_one_optimiser_lives_through_all_chunks(by_day: Path) -> None:
+    data = stream(by_day)
+    assert data.rounds >= 2
+    result = fit(data, FeatureSchema(), TINY)
+    assert result.steps == 2 * data.rounds * 3
+    assert len(result.history) == 2 * data.rounds
+    assert "ppweb001" not in data.training
+    assert len(data.training) == SERVERS - 1
+
+
+class Killed(BaseException):
+    """Nothing handles it."""
+
+
+def kill_after(rounds: int, monkeypatch: pytest.MonkeyPatch, train: Callable[[], object]) -> None:
+    """Train, and die as soon as the checkpoint of that round is written."""
+    real = checkpoint.save
+
+    def save(directory: Path, state: checkpoint.TrainingState, fingerprint: dict[str, object]) -> Path:
+        path = real(directory, state, fingerprint)
+        if state.rounds_done == rounds:
+            raise Killed
+        return path
+
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint, "save", save)
+        with pytest.raises(Killed):
+            train()
+
+
+def stopped_after(rounds: int, by_day: Path, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    checkpoints = Checkpoints(directory, 1, {"data": 1})
+    kill_after(
+        rounds, monkeypatch, lambda: fit(stream(by_day), FeatureSchema(), TINY, checkpoints=checkpoints)
+    )
+
+
+@pytest.mark.parametrize("rounds", [1, 3])
+def test_a_training_gone_on_with_ends_in_the_same_weights(
+    by_day: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rounds: int
+) -> None:
+    whole = fit(stream(by_day), FeatureSchema(), TINY)
+    directory = tmp_path / "checkpoints"
+    stopped_after(rounds, by_day, directory, monkeypatch)
+    again = fit(stream(by_day), FeatureSchema(), TINY, checkpoints=Checkpoints(directory, 1, {"data": 1}))
+    assert again.steps == whole.steps
+    assert again.history == whole.history
+    for name, tensor in whole.model.state_dict().items():
+        assert bool((again.model.state_dict()[name] == tensor).all()), name
+    assert len(list(directory.iterdir())) == 1, "older checkpoints are removed"
+    # What is finished is not trained again.
+    third = fit(stream(by_day), FeatureSchema(), TINY, checkpoints=Checkpoints(directory, 1, {"data": 1}))
+    assert third.history == whole.history
+
+
+def test_standard_training_can_be_gone_on_with_too(
+    fleet_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = replace(TINY, epochs=4)
+
+    def data() -> pipeline.TrainingData:
+        histories, _ = corpus.load(fleet_file, 300)
+        return in_memory(histories, FeatureSchema(), config.sampling, config.split, batches=3, seed=7)
+
+    whole = fit(data(), FeatureSchema(), config)
+    checkpoints = Checkpoints(tmp_path / "c", 2, {})
+    kill_after(2, monkeypatch, lambda: fit(data(), FeatureSchema(), config, checkpoints=checkpoints))
+    again = fit(data(), FeatureSchema(), config, checkpoints=checkpoints)
+    assert again.history == whole.history
+    for name, tensor in whole.model.state_dict().items():
+        assert bool((again.model.state_dict()[name] == tensor).all()), name
+
+
+def test_early_stopping_is_remembered(by_day: Path, tmp_path: Path) -> None:
+    stuck = replace(TINY, epochs=30, patience=2, optimizer=OptimizerConfig(learning_rate=0.0))
+    checkpoints = Checkpoints(tmp_path / "c", 1, {})
+    first = fit(stream(by_day, stuck), FeatureSchema(), stuck, checkpoints=checkpoints)
+    again = fit(stream(by_day, stuck), FeatureSchema(), stuck, checkpoints=checkpoints)
+    assert len(first.history) == len(again.history) == 3
+
+
+def spoil_other_settings(directory: Path) -> None:
+    facts = next(directory.glob("round-*")) / "state.json"
+    state = json.loads(facts.read_text())
+    state["fingerprint"] = {"data": 2}
+    facts.write_text(json.dumps(state))
+
+
+def spoil_tensors(directory: Path) -> None:
+    next(directory.glob("round-*/state.safetensors")).write_bytes(b"x")
+
+
+def spoil_facts(directory: Path) -> None:
+    next(directory.glob("round-*/state.json")).write_text("{}")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "hint"),
+    [
+        (spoil_other_settings, "was made with another data"),
+        (spoil_tensors, "cannot be read"),
+        (spoil_facts, "cannot be read"),
+    ],
+)
+def test_checkpoints_that_do_not_fit_are_refused(
+    by_day: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    spoil: Callable[[Path], None],
+    hint: str,
+) -> None:
+    directory = tmp_path / "checkpoints"
+    stopped_after(1, by_day, directory, monkeypatch)
+    spoil(directory)
+    with pytest.raises(CheckpointError, match=hint):
+        fit(stream(by_day), FeatureSchema(), TINY, checkpoints=Checkpoints(directory, 1, {"data": 1}))
+
+
+def test_time_limits_and_checkpoints_exclude_each_other(by_day: Path, tmp_path: Path) -> None:
+    limited = replace(TINY, minutes=1.0)
+    with pytest.raises(ValueError, match="cannot be gone on with exactly"):
+        fit(stream(by_day), FeatureSchema(), limited, checkpoints=Checkpoints(tmp_path, 1, {}))
+
+
+def command(by_day: Path, out: Path, checkpoints: Path) -> list[str]:
+    return [
+        *("train", "--mode", "streaming", "--data", str(by_day), "--out", str(out), "--memory-mb", "3"),
+        *("--epochs", "3", "--steps-per-epoch", "2", "--hidden-size", "8", "--heads", "2", "--series", "16"),
+        *("--threads", "1", "--validation", "ppweb001", "--checkpoint", str(checkpoints), "--json"),
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+def test_a_process_killed_at_any_time_goes_on_to_the_same_artifact(by_day: Path, tmp_path: Path) -> None:
+    whole = processes.run(*command(by_day, tmp_path / "whole", tmp_path / "c1"), OMP_NUM_THREADS="1")
+    assert whole.json()["steps"] == 18
+    arguments = command(by_day, tmp_path / "killed", tmp_path / "c2")
+    process = subprocess.Popen(
+        processes.command(*arguments),
+        env=processes.environment(OMP_NUM_THREADS="1"),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + 90
+    while not list((tmp_path / "c2").glob("round-*")) and time.monotonic() < deadline:
+        time.sleep(0.002)
+    process.send_signal(signal.SIGKILL)
+    process.wait(timeout=30)
+    assert list((tmp_path / "c2").glob("round-*")), "it was killed before its first checkpoint"
+    assert not (tmp_path / "killed").exists()
+    processes.run(*arguments, OMP_NUM_THREADS="1").json()
+    first, second = (artifact.load(tmp_path / name) for name in ("whole", "killed"))
+    assert first.config["weights_sha256"] == second.config["weights_sha256"]
+    assert first.training_info["rounds"] == second.training_info["rounds"]
+
+
+def test_the_pipeline_streams_and_evaluates_who_was_held_out(by_day: Path, tmp_path: Path) -> None:
+    request = TrainingRequest(
+        (by_day,), tmp_path / "m", "streamed", holdout=("ppweb002",), memory_mb=3, checkpoint=tmp_path / "c"
+    )
+    outcome = pipeline.train(request, TINY)
+    info = outcome.training_info
+    assert "ppweb002" not in info["training_servers"] + info["validation_servers"]
+    assert [file["name"] for file in info["data"]] == ["date=0/part-0.parquet", "date=1/part-0.parquet"]
+    assert artifact.load(tmp_path / "m").revision == outcome.revision
