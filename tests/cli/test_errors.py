@@ -89,7 +89,7 @@ def test_help_lists_every_command() -> None:
 
 COMMANDS = [
     *("demo", "host", "replay", "simulate", "snapshot", "status", "watch", "server", "train"),
-    *("model", "model list", "model info", "model load", "model reload", "model roll-back"),
+    *("model", "model list", "model info", "model load", "model reload", "model roll-back", "model import"),
     *("scenario", "scenario get", "scenario set"),
     *("bench", "bench ingest", "bench forecast", "bench fanout", "bench health"),
 ]

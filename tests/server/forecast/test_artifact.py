@@ -14,6 +14,7 @@ import torch
 
 from argus_server.forecast import artifact
 from argus_server.forecast.artifact import FILES, ArtifactError, ArtifactReason, LoadedModel
+from argus_server.forecast.pipeline import PatchPipeline
 
 
 def edit_config(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
@@ -88,6 +89,8 @@ def test_json_must_be_json(artifact_dir: Path, name: str) -> None:
         (lambda c: c.update(format_version=2), "format_version"),
         (lambda c: c.update(min_encoder_steps=0), "min_encoder_steps"),
         (lambda c: c.update(name=""), "name"),
+        (lambda c: c.update(pipeline="waves"), "pipeline is 'waves', this code has 'patches' and 'classic'"),
+        (lambda c: c.update(pipeline="classic"), "static_reals: Field required"),
     ],
 )
 def test_the_config_must_describe_this_pipeline(
@@ -97,6 +100,11 @@ def test_the_config_must_describe_this_pipeline(
     error = refusal(artifact_dir)
     assert error.reason is ArtifactReason.BAD_CONFIG
     assert hint in error.message
+
+
+def test_an_artifact_from_before_there_were_two_pipelines_has_patches(artifact_dir: Path) -> None:
+    edit_config(artifact_dir, lambda c: c.pop("pipeline"))
+    assert isinstance(artifact.load(artifact_dir).pipeline, PatchPipeline)
 
 
 def test_another_contract_is_refused(artifact_dir: Path) -> None:
