@@ -102,6 +102,13 @@ def simulate(
         Path | None, typer.Option(help="Write a Parquet file with labels beside it instead of sending.")
     ] = None,
     days: Annotated[float, typer.Option(min=0.01, help="Days to write with --out.")] = 30.0,
+    incidents: Annotated[
+        float, typer.Option(min=0, help="Failures per server and day to write with --out.")
+    ] = 0.03,
+    look_alikes: Annotated[
+        float,
+        typer.Option(min=0, max=1, help="Share of servers with harmless saw-teeth and restarts, with --out."),
+    ] = 0.0,
     timeout: Timeout = 10.0,
     as_json: AsJson = False,
 ) -> None:
@@ -117,7 +124,14 @@ def simulate(
                 "--scenario steers a live fleet; a data set has failures of every kind by itself"
             )
         with console.status(f"simulating {servers} servers for {days:g} days"):
-            written = write_dataset(out, servers, days, seed)
+            written = write_dataset(
+                out,
+                servers,
+                days,
+                seed,
+                incidents_per_server_day=incidents,
+                look_alike_share=look_alikes,
+            )
         typer.echo(json.dumps({"path": str(out), "rows": written.rows, "servers": servers, "days": days}))
         return
     fleet = FleetSimulator(servers, seed, speed=speed)

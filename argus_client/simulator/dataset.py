@@ -48,6 +48,7 @@ def write_dataset(
     step_seconds: int = 300,
     start_ms: int = DEFAULT_START_MS,
     incidents_per_server_day: float = 0.03,
+    look_alike_share: float = 0.0,
 ) -> DatasetSummary:
     """Simulate a fleet and write `path` (metrics) and `<stem>.labels.parquet` (failures) beside it.
 
@@ -71,6 +72,7 @@ def write_dataset(
         step_seconds=step_seconds,
         start_ms=start_ms - 1000 * step_seconds,
         incidents_per_server_day=incidents_per_server_day,
+        look_alike_share=look_alike_share,
     )
     chunk_steps = max(1, _CHUNK_ROWS // servers)
     rows = 0

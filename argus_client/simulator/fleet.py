@@ -13,6 +13,7 @@ from argus_client.samples import METRICS, Samples
 from argus_client.simulator.failures import Failures
 from argus_client.simulator.inventory import Inventory
 from argus_client.simulator.labels import Label
+from argus_client.simulator.look_alikes import LookAlikes
 from argus_client.simulator.observation import Observation
 from argus_client.simulator.scenario import SCENARIOS, ScenarioDirector, ScenarioStatus
 from argus_client.simulator.workload import CRITICAL_ISSUE, Workload
@@ -60,6 +61,7 @@ class FleetSimulator:
         start_ms: time before the first step; None = set by the first `backfill` or `sample`.
         incidents_per_server_day: rate of failures that start by themselves; 0 = only scenarios fail.
         speed: how many times faster than real the ramps of scenarios run.
+        look_alike_share: part of the servers that has each of the harmless patterns of `LookAlikes`.
 
     Raises:
         ValueError: an argument is out of range.
@@ -74,6 +76,7 @@ class FleetSimulator:
         start_ms: int | None = None,
         incidents_per_server_day: float = 0.0,
         speed: float = 1.0,
+        look_alike_share: float = 0.0,
     ) -> None:
         for name, value in (("step_seconds", step_seconds), ("speed", speed)):
             if not value > 0:
@@ -82,11 +85,14 @@ class FleetSimulator:
             raise ValueError(
                 f"incidents_per_server_day must not be negative; got {incidents_per_server_day}."
             )
-        inventory, *self._rngs = (np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(4))
+        if not 0 <= look_alike_share <= 1:
+            raise ValueError(f"look_alike_share must lie between 0 and 1; got {look_alike_share}.")
+        inventory, *self._rngs = (np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(5))
         self._inventory = Inventory.draw(servers, inventory)
         self._step_seconds = step_seconds
         self._incidents_per_server_day = incidents_per_server_day
         self._speed = speed
+        self._look_alike_share = look_alike_share
         self._lock = threading.RLock()
         self._now_ms: int | None = None
         self._pending_scenario: str | None = None
@@ -188,12 +194,13 @@ class FleetSimulator:
             return self._director.status()
 
     def _begin(self, start_ms: int) -> None:
-        noise, incidents, scenario = self._rngs
+        noise, incidents, scenario, look_alikes = self._rngs
         self._workload = Workload(self._inventory, noise, start_ms)
         self._failures = Failures(self._inventory, incidents, start_ms, self._incidents_per_server_day)
         self._director = ScenarioDirector(
             self._inventory, self._failures, self._workload, scenario, self._speed
         )
+        self._look_alikes = LookAlikes(self._inventory, look_alikes, start_ms, self._look_alike_share)
         self._observation = Observation(self._inventory)
         self._now_ms = start_ms
 
@@ -203,8 +210,10 @@ class FleetSimulator:
         seconds = (now_ms - self._now_ms) / 1000
         self._failures.advance(now_ms, seconds, self._workload)
         failed = self._failures.failed
+        self._look_alikes.advance(now_ms, seconds, self._workload, failing=self._failures.busy)
         self._workload.advance(now_ms, seconds, failing=self._failures.busy, failed=failed)
-        metrics = self._observation.measure(now_ms, seconds, self._workload, self._failures.effects())
+        effects = self._look_alikes.added_to(self._failures.effects(), now_ms, self._workload)
+        metrics = self._observation.measure(now_ms, seconds, self._workload, effects)
         state = np.where(failed, np.int8(CRITICAL_ISSUE), self._workload.state)
         self._now_ms = now_ms
         return metrics, state, now_ms >= self._workload.silent_until_ms
