@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 app = typer.Typer(
     no_args_is_help=True, help="Measure this machine; the last line of each is one JSON object."
@@ -73,6 +74,69 @@ def health(
 
     with _working("checking health", as_json):
         result = bench.run(servers=servers, seconds=seconds)
+    _print(result)
+
+
+@app.command()
+def training(
+    batch: Annotated[int, typer.Option(min=1, help="Windows per batch.")] = 64,
+    batches: Annotated[int, typer.Option(min=1, help="Batches per run.")] = 4,
+    rounds: Annotated[int, typer.Option(min=1, help="Runs of each, alternating.")] = 3,
+    hidden_size: Annotated[int, typer.Option(min=4, help="Width of both networks.")] = 32,
+    as_json: _AsJson = False,
+) -> None:
+    """Training windows per second against pytorch-forecasting's own loader and fit."""
+    from argus_server.bench import training as bench
+
+    with _working("training", as_json):
+        result = bench.run(batch=batch, batches=batches, rounds=rounds, hidden_size=hidden_size)
+    _print(result)
+
+
+@app.command()
+def events(
+    servers: Annotated[int, typer.Option(min=1, help="Servers of each simulated fleet.")] = 40,
+    days: Annotated[float, typer.Option(min=0.5, help="Days of each fleet that are forecast.")] = 7.0,
+    stride_minutes: Annotated[float, typer.Option(min=5.0, help="Time between forecasts.")] = 30.0,
+    model: Annotated[Path | None, typer.Option(help="Artifact; the shipped one if not given.")] = None,
+    tuning_seed: Annotated[
+        list[int] | None, typer.Option(help="Fleets to choose alarms on; repeat it for more.")
+    ] = None,
+    test_seed: Annotated[
+        list[int] | None, typer.Option(help="Fleets to score alarms on; repeat it for more.")
+    ] = None,
+    as_json: _AsJson = False,
+) -> None:
+    """Recall, lead time and false alarms on simulated failures, against the node-mixin rule."""
+    from argus_server.bench import events as bench
+    from argus_server.forecast.artifact import ArtifactError
+
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+    ) as progress:
+        task = progress.add_task("forecasting simulated fleets", total=1.0)
+        try:
+            result = bench.run(
+                model,
+                servers=servers,
+                days=days,
+                stride_minutes=stride_minutes,
+                tuning_seeds=tuning_seed or bench.TUNING_SEEDS,
+                test_seeds=test_seed or bench.TEST_SEEDS,
+                on_progress=lambda share: progress.update(task, completed=share),
+            )
+        except ArtifactError as error:
+            typer.echo(f"argus bench events: {' '.join(str(error).split())}", err=True)
+            raise typer.Exit(1) from error
+        except bench.SeedError as error:
+            raise typer.BadParameter(str(error)) from error
+    if not as_json:
+        for line in bench.lines(result):
+            typer.echo(line)
     _print(result)
 
 

@@ -288,7 +288,7 @@ class TemporalFusionTransformer(nn.Module):
         total = shares @ shares.new_ones(config.baselines + 1, 1)
         given = baselines.reshape(-1, config.baselines, config.patch_length)
         mixed = (shares[..., :-1] @ given) / total  # [series x decoder tokens, quantiles, patch_length]
-        forecast: Tensor = quantiles.add_(mixed.transpose(1, 2).reshape(quantiles.shape))
+        forecast: Tensor = quantiles + mixed.transpose(1, 2).reshape(quantiles.shape)
         return forecast
 
 

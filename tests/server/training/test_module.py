@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
+from argus_server.forecast import features
+from argus_server.forecast.features import FeatureSchema, model_config
+from argus_server.forecast.tft import TemporalFusionTransformer
+from argus_server.metrics import METRICS
 from argus_server.training.module import quantile_loss, relative_loss
 
 LEVELS = torch.tensor([0.1, 0.5, 0.9])
@@ -55,3 +60,15 @@ def test_a_burst_beyond_measure_keeps_the_loss_finite() -> None:
     assert 0 < float(loss.detach()) <= 10
     assert forecast.grad is not None
     assert bool(forecast.grad.isfinite().all())
+
+
+def test_a_step_per_token_can_be_trained_as_well() -> None:
+    """Whatever the patch, no operation may overwrite what another one's gradient needs."""
+    for patch in (1, 4, 12):
+        schema = FeatureSchema(patch_length=patch)
+        module = TemporalFusionTransformer(model_config(schema, hidden_size=8, attention_heads=2))
+        values = np.random.default_rng(0).uniform(10, 50, (1, schema.context_steps, len(METRICS)))
+        origin, profile = np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int8)
+        inputs = features.build(schema, values.astype(np.float32), origin, profile).inputs
+        module(inputs).square().mean().backward()
+        assert all(p.grad is not None and bool(p.grad.isfinite().all()) for p in module.parameters())

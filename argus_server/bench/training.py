@@ -1,0 +1,203 @@
+"""How fast training goes: windows per second through loader and fit, beside pytorch-forecasting's own.
+
+A window is one metric of one server: a day of past (and what our model sees of the week before it) and 8 hours of
+future. Both sides get the same series, batch, hidden size and heads, one thread, and Lightning's loop. Ours runs in
+the patch form it is used in, and in the classic form with one step per token, as pytorch-forecasting's model has; runs
+alternate, and the medians are compared.
+"""
+
+from __future__ import annotations
+
+import logging
+import statistics
+import time
+import warnings
+from collections.abc import Callable
+from typing import Any, Final
+
+import lightning
+import numpy as np
+import pandas as pd
+import torch
+from lightning.pytorch.callbacks import Callback
+from torch.utils.data import DataLoader
+
+from argus_server.forecast.features import FeatureSchema, model_config
+from argus_server.forecast.tft import TemporalFusionTransformer, parameter_count
+from argus_server.metrics import METRICS, QUANTILES
+from argus_server.training.corpus import History
+from argus_server.training.module import ForecastTraining, OptimizerConfig
+from argus_server.training.sampling import SamplingConfig, WindowSampler
+
+_DAYS: Final = 12
+_SERVERS: Final = 16
+_STEPS_A_DAY: Final = 288
+_MEASURED: Final = ("cpu_user_pct", "mem_used_pct", "net_in_mb_s", "load_average")
+_HEADS: Final = 4
+
+
+def run(*, batch: int, batches: int, rounds: int, hidden_size: int) -> dict[str, Any]:
+    """Measure.
+
+    Args:
+        batch: Windows per batch.
+        batches: Batches per run, after one to warm up.
+        rounds: Runs of each.
+        hidden_size: Width of both networks.
+
+    Returns:
+        JSON-ready figures; `ratio` compares our patch form, `ratio_same_tokens` our classic form.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            histories = _histories()
+            reference, reference_parameters = _reference(histories, batch, hidden_size)
+            ours, parameters = _ours(histories, FeatureSchema(), batch, hidden_size)
+            classic, _ = _ours(histories, FeatureSchema(patch_length=1), batch, hidden_size)
+            seconds: dict[str, list[float]] = {"ours": [], "classic": [], "reference": []}
+            for _ in range(rounds):
+                seconds["reference"].append(reference(batches))
+                seconds["ours"].append(ours(batches))
+                seconds["classic"].append(classic(batches))
+    finally:
+        torch.set_num_threads(threads)
+    speed = {name: batch * batches / statistics.median(taken) for name, taken in seconds.items()}
+    return {
+        "ratio": round(speed["ours"] / speed["reference"], 1),
+        "ratio_same_tokens": round(speed["classic"] / speed["reference"], 2),
+        "windows_per_second": round(speed["ours"], 1),
+        "classic_windows_per_second": round(speed["classic"], 1),
+        "pytorch_forecasting_windows_per_second": round(speed["reference"], 1),
+        "parameters": parameters,
+        "pytorch_forecasting_parameters": reference_parameters,
+        "hidden_size": hidden_size,
+        "batch": batch,
+        "batches": batches,
+        "rounds": rounds,
+        "threads": 1,
+        "torch": torch.__version__,
+    }
+
+
+def _histories() -> list[History]:
+    rng = np.random.default_rng(3)
+    steps = np.arange(_DAYS * _STEPS_A_DAY)
+    wave = np.sin(2.0 * np.pi * steps / _STEPS_A_DAY)[:, None]
+    histories = []
+    for server in range(_SERVERS):
+        values = np.full((len(steps), len(METRICS)), np.nan, dtype=np.float32)
+        columns = [METRICS.index(name) for name in _MEASURED]
+        level = rng.uniform(20.0, 60.0, len(columns))
+        noise = rng.normal(0.0, 3.0, (len(steps), len(columns)))
+        values[:, columns] = (level + 15.0 * wave + noise).clip(0.0, 100.0)
+        histories.append(
+            History(f"ppweb{server:03d}", "bench", 0, 1_700_000_100_000, 300, values, len(steps))
+        )
+    return histories
+
+
+def _ours(
+    histories: list[History], schema: FeatureSchema, batch: int, hidden_size: int
+) -> tuple[Callable[[int], float], int]:
+    model = TemporalFusionTransformer(model_config(schema, hidden_size=hidden_size, attention_heads=_HEADS))
+
+    def measure(batches: int) -> float:
+        windows = WindowSampler(histories, schema, SamplingConfig(series=batch), batches=batches + 1, seed=1)
+        module = ForecastTraining(model, OptimizerConfig(), total_steps=1_000, seconds=None)
+        return _fit(module, DataLoader(windows, batch_size=None), batches)
+
+    return measure, parameter_count(model)
+
+
+def _reference(histories: list[History], batch: int, hidden_size: int) -> tuple[Callable[[int], float], int]:
+    from pytorch_forecasting import TemporalFusionTransformer as Reference
+    from pytorch_forecasting import TimeSeriesDataSet
+    from pytorch_forecasting.data import EncoderNormalizer
+    from pytorch_forecasting.metrics import QuantileLoss
+
+    schema = FeatureSchema()
+    dataset = TimeSeriesDataSet(
+        _table(histories),
+        time_idx="step",
+        target="value",
+        group_ids=["series"],
+        max_encoder_length=schema.encoder_steps,
+        min_encoder_length=schema.encoder_steps,
+        max_prediction_length=schema.horizon,
+        min_prediction_length=schema.horizon,
+        static_categoricals=["metric"],
+        time_varying_known_reals=["hour", "weekday"],
+        time_varying_unknown_reals=["value"],
+        target_normalizer=EncoderNormalizer(),
+    )
+    model = Reference.from_dataset(
+        dataset,
+        hidden_size=hidden_size,
+        hidden_continuous_size=hidden_size,
+        attention_head_size=_HEADS,
+        loss=QuantileLoss(list(QUANTILES)),
+        learning_rate=1e-3,
+        log_interval=-1,
+    )
+    loader = dataset.to_dataloader(train=True, batch_size=batch, num_workers=0)
+
+    def measure(batches: int) -> float:
+        return _fit(model, loader, batches)
+
+    return measure, int(model.size())
+
+
+def _table(histories: list[History]) -> pd.DataFrame:
+    parts = []
+    for history in histories:
+        steps = np.arange(len(history.values))
+        at = pd.to_datetime(history.start_ms + steps * history.step_seconds * 1000, unit="ms", utc=True)
+        for name in _MEASURED:
+            parts.append(
+                pd.DataFrame(
+                    {
+                        "series": f"{history.name} {name}",
+                        "metric": name,
+                        "step": steps,
+                        "hour": at.hour.to_numpy().astype(np.float32),
+                        "weekday": at.dayofweek.to_numpy().astype(np.float32),
+                        "value": history.values[:, METRICS.index(name)],
+                    }
+                )
+            )
+    return pd.concat(parts, ignore_index=True)
+
+
+class _Stopwatch(Callback):
+    """Times batches from the end of the first one, loading included."""
+
+    def __init__(self) -> None:
+        self.started = self.ended = 0.0
+
+    def on_train_batch_end(self, *arguments: Any, **named: Any) -> None:
+        self.ended = time.perf_counter()
+        if not self.started:
+            self.started = self.ended
+
+
+def _fit(module: lightning.LightningModule, loader: Any, batches: int) -> float:
+    """Seconds that `batches` batches take."""
+    watch = _Stopwatch()
+    trainer = lightning.Trainer(
+        max_steps=batches + 1,
+        accelerator="cpu",
+        gradient_clip_val=1.0,
+        callbacks=[watch],
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        limit_val_batches=0,
+        num_sanity_val_steps=0,
+    )
+    trainer.fit(module, loader)
+    return watch.ended - watch.started
