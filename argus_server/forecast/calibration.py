@@ -103,27 +103,6 @@ def learned(factors: FloatArray, quantiles: FloatArray, actual: FloatArray, step
     return result
 
 
-def calibrated_in_turn(quantiles: FloatArray, actual: FloatArray, step_seconds: int) -> FloatArray:
-    """Forecasts of one server as it would have got them, each with bands that learned from those before it.
-
-    Args:
-        quantiles: Forecasts of one server in order of time, [origins, metrics, horizon, 3]; each origin lies at
-            least a horizon after the one before, whose outcome is then known.
-        actual: What came, [origins, metrics, horizon], NaN where nothing was observed.
-        step_seconds: Length of a step.
-
-    Returns:
-        Calibrated forecasts, same shape.
-    """
-    result = np.empty_like(quantiles)
-    factors = fresh_factors(1)
-    for origin in range(len(quantiles)):
-        served = adjusted(quantiles[origin : origin + 1], factors, step_seconds)
-        result[origin] = served[0]
-        factors = learned(factors, served, actual[origin : origin + 1], step_seconds)
-    return result
-
-
 @dataclass(frozen=True, slots=True)
 class _Remembered:
     """A forecast that waits to be compared: names [servers], quantiles as served, start of its last known step."""

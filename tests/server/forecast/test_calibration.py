@@ -166,20 +166,6 @@ def test_what_was_compared_is_what_was_forecast() -> None:
     assert width(bands.calibrate(fleet.frame(), fleet.forecast())) < 2.0
 
 
-def test_forecasts_in_turn_are_what_a_server_would_have_got() -> None:
-    """The same forecasts and outcomes, once through a fleet that lives on and once at a stroke."""
-    fleet, bands = Fleet(("a",)), BandCalibration()
-    served, raw, outcomes = [], [], []
-    for _ in range(6):
-        raw.append(fleet.forecast().quantiles[0])
-        served.append(bands.calibrate(fleet.frame(), fleet.forecast()).quantiles[0])
-        fleet.advance(97)
-        outcomes.append(fleet.values[0, -97:-1].T)
-    found = calibration.calibrated_in_turn(np.stack(raw), np.stack(outcomes), STEP)
-    np.testing.assert_allclose(found, np.stack(served), rtol=1e-5)
-    assert not np.allclose(found[-1], raw[-1])
-
-
 def test_servers_come_and_go() -> None:
     fleet, bands = Fleet(), BandCalibration()
     bands.calibrate(fleet.frame(), fleet.forecast())
