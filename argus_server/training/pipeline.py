@@ -93,6 +93,8 @@ def train(
     say = on_stage if on_stage is not None else _ignore
     parent = artifact.load(request.parent) if request.parent is not None else None
     schema = parent.schema if parent is not None else request.schema
+    if parent is not None:
+        config = _as_parent(config, parent)
     supply = (
         _streamed(request, schema, config, say) if request.memory_mb else _read(request, schema, config, say)
     )
@@ -129,6 +131,19 @@ def train(
         ),
     )
     return TrainingOutcome(revision, metrics, training_info)
+
+
+def _as_parent(config: TrainingConfig, parent: LoadedModel) -> TrainingConfig:
+    """Settings of the network are the parent's, whatever was asked for, and so they are recorded."""
+    network = parent.module.config
+    return replace(
+        config,
+        hidden_size=network.hidden_size,
+        attention_heads=network.attention_heads,
+        lstm_layers=network.lstm_layers,
+        dropout=network.dropout,
+        sampling=replace(config.sampling, min_encoder_steps=parent.min_encoder_steps),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,8 +298,8 @@ def _ancestry(parent: LoadedModel | None) -> dict[str, Any] | None:
         return None
     info = parent.training_info
     seen = {server for key in _SEEN for server in info.get(key, ())}
-    seen |= set((info.get("parent") or {}).get("servers", ()))
-    return {"revision": parent.revision, "servers": sorted(seen)}
+    seen |= set((info.get("parent") or {}).get("training_servers", ()))
+    return {"revision": parent.revision, "training_servers": sorted(seen)}
 
 
 def _ignore(stage: str) -> None:

@@ -84,7 +84,7 @@ def test_it_remembers_where_it_is_from(parent: Path, own_fleet: Path, tmp_path: 
     go_on(parent, own_fleet, tmp_path / "own", 5e-3)
     again = go_on(tmp_path / "own", own_fleet, tmp_path / "again", 5e-3).training_info
     assert again["parent"]["revision"] == artifact.load(tmp_path / "own").revision
-    assert {"own-0", "own-1", "ppweb000", "ppweb001", "ppweb002"} == set(again["parent"]["servers"])
+    assert {"own-0", "own-1", "ppweb000", "ppweb001", "ppweb002"} == set(again["parent"]["training_servers"])
     assert again["training_servers"] == again["validation_servers"] == ["own-0", "own-1"]
 
 
@@ -134,6 +134,18 @@ def test_mode_and_parent_go_together(own_fleet: Path, tmp_path: Path, arguments:
     result = CliRunner().invoke(app(), ["--data", str(own_fleet), "--out", str(tmp_path / "m"), *arguments])
     assert result.exit_code == 2
     assert "--from" in result.stderr
+
+
+def test_the_model_stays_as_large_as_it_is(parent: Path, own_fleet: Path, tmp_path: Path) -> None:
+    wide = replace(TINY, epochs=1, steps_per_epoch=1, hidden_size=64, dropout=0.5)
+    outcome = pipeline.train(TrainingRequest((own_fleet,), tmp_path / "own", "own", parent=parent), wide)
+    assert outcome.training_info["settings"]["hidden_size"] == 8
+    assert outcome.training_info["settings"]["dropout"] == TINY.dropout
+    arguments = ["--mode", "incremental", "--from", str(parent), "--data", str(own_fleet)]
+    for option in ("--hidden-size", "--context-days"):
+        result = CliRunner().invoke(app(), [*arguments, "--out", str(tmp_path / "m"), option, "7"])
+        assert result.exit_code == 2
+        assert "cannot change" in result.stderr
 
 
 def test_the_command_goes_on_from_an_artifact(parent: Path, own_fleet: Path, tmp_path: Path) -> None:
