@@ -83,9 +83,7 @@ def test_baselines_are_what_their_names_say() -> None:
     np.testing.assert_allclose(given["last"], values[0, -1, 0], rtol=1e-4)
     np.testing.assert_allclose(given["last_hour"], values[0, -12:, 0].mean(), rtol=1e-3)
     scaled = built.inputs.baselines.numpy()[0, CPU]
-    moved = (
-        scaled[:, BASELINES.index("moved_median")] - scaled[:, features.BASELINES.index("median")]
-    )
+    moved = scaled[:, BASELINES.index("moved_median")] - scaled[:, BASELINES.index("median")]
     shift = built.inputs.static_reals[0].numpy()[0, CPU, 2]
     np.testing.assert_allclose(moved, shift, atol=1e-5)
     assert shift > 0
