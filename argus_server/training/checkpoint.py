@@ -3,7 +3,8 @@
     DIR/round-000012/state.safetensors   weights, averaged weights, best weights, moments of the optimiser
     DIR/round-000012/state.json          counters, losses, early stopping, and what is being trained on what
 
-A checkpoint is written beside the last one and then moved into place, so that a kill at any moment leaves a whole one.
+A checkpoint is written to disk beside the last one and then moved into place, so that a kill or a power cut at any
+moment leaves a whole one.
 No random state is in it: every round starts from its own seed.
 """
 
@@ -94,9 +95,12 @@ def save(directory: Path, state: TrainingState, fingerprint: Mapping[str, Any]) 
     staging = Path(tempfile.mkdtemp(prefix=".staging-", dir=directory))
     safetensors.torch.save_file(tensors, staging / _TENSORS)
     (staging / _FACTS).write_text(json.dumps(facts, indent=2), encoding="utf-8")
+    for path in (staging / _TENSORS, staging / _FACTS, staging):
+        _sync(path)
     if target.exists():
         shutil.rmtree(target)
     os.replace(staging, target)
+    _sync(directory)
     for other in directory.iterdir():
         if other != target and other.name.startswith((_PREFIX, ".staging-")):
             shutil.rmtree(other, ignore_errors=True)
@@ -144,6 +148,14 @@ def load(directory: Path, fingerprint: Mapping[str, Any]) -> TrainingState | Non
         raise CheckpointError(
             f"{path} cannot be read ({type(error).__name__}: {error}); remove it to start afresh"
         ) from error
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _check(path: Path, made_with: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:

@@ -25,6 +25,7 @@ _FIT: Final = "Fit"
 _MODEL: Final = "Model"
 _STREAMING: Final = "Streaming"
 
+_MEMORY_MB: Final = 1024
 _LEARNING_RATE: Final = 2e-3
 # On from an artifact: small steps, held near what it knows.
 _INCREMENTAL_LEARNING_RATE: Final = 3e-4
@@ -137,20 +138,25 @@ def train(
         typer.Option(min=1, help="Validations (in streaming: chunks) between two.", rich_help_panel=_FIT),
     ] = 1,
     memory_mb: Annotated[
-        int,
-        typer.Option(min=3, help="Memory for data, in MiB.", rich_help_panel=_STREAMING),
-    ] = 1024,
+        int | None,
+        typer.Option(min=3, help=f"Memory for data, in MiB; {_MEMORY_MB}.", rich_help_panel=_STREAMING),
+    ] = None,
     context_days: Annotated[
-        int, typer.Option(min=2, max=7, help="Days of past the model sees.", rich_help_panel=_MODEL)
-    ] = 7,
+        int | None, typer.Option(min=2, max=7, help="Days of past the model sees; 7.", rich_help_panel=_MODEL)
+    ] = None,
     hidden_size: Annotated[
-        int, typer.Option(min=4, help="Width of the network.", rich_help_panel=_MODEL)
-    ] = 32,
-    heads: Annotated[int, typer.Option(min=1, help="Attention heads.", rich_help_panel=_MODEL)] = 4,
-    lstm_layers: Annotated[int, typer.Option(min=1, help="Layers of each LSTM.", rich_help_panel=_MODEL)] = 1,
+        int | None, typer.Option(min=4, help="Width of the network; 32.", rich_help_panel=_MODEL)
+    ] = None,
+    heads: Annotated[
+        int | None, typer.Option(min=1, help="Attention heads; 4.", rich_help_panel=_MODEL)
+    ] = None,
+    lstm_layers: Annotated[
+        int | None, typer.Option(min=1, help="Layers of each LSTM; 1.", rich_help_panel=_MODEL)
+    ] = None,
     dropout: Annotated[
-        float, typer.Option(min=0.0, max=0.9, help="Dropout while training.", rich_help_panel=_MODEL)
-    ] = 0.1,
+        float | None,
+        typer.Option(min=0.0, max=0.9, help="Dropout while training; 0.1.", rich_help_panel=_MODEL),
+    ] = None,
     note: Annotated[str, typer.Option(help="A sentence for the card, such as how a file was made.")] = "",
     json_output: Annotated[
         bool, typer.Option("--json", help="Print one JSON object, and no progress.")
@@ -188,14 +194,20 @@ def train(
             "a time limit makes no two runs the same, so that none can be gone on with; use --epochs",
             param_hint="--minutes",
         )
+    if memory_mb is not None and mode is not Mode.STREAMING:
+        raise typer.BadParameter("only --mode streaming bounds its memory", param_hint="--memory-mb")
+    network = _given(hidden_size=hidden_size, attention_heads=heads, lstm_layers=lstm_layers, dropout=dropout)
+    view = _given(context_days=context_days)
+    if incremental and (network or view):
+        raise typer.BadParameter(
+            f"{', '.join((*network, *view))} cannot change: the model is the one given with --from",
+            param_hint="--mode incremental",
+        )
     if threads:
         torch.set_num_threads(threads)
     default_rate = _INCREMENTAL_LEARNING_RATE if incremental else _LEARNING_RATE
     config = TrainingConfig(
-        hidden_size=hidden_size,
-        attention_heads=heads,
-        lstm_layers=lstm_layers,
-        dropout=dropout,
+        **network,
         epochs=epochs,
         steps_per_epoch=steps_per_epoch,
         minutes=minutes,
@@ -215,9 +227,9 @@ def train(
         name=name or out.name,
         holdout=_names(holdout),
         all_rows=rows is Rows.ALL,
-        schema=FeatureSchema(context_days=context_days),
+        schema=FeatureSchema(**view),
         parent=parent,
-        memory_mb=memory_mb if mode is Mode.STREAMING else None,
+        memory_mb=(memory_mb or _MEMORY_MB) if mode is Mode.STREAMING else None,
         checkpoint=checkpoint,
         checkpoint_every=checkpoint_every,
         command=shlex.join(["argus", *sys.argv[1:]]),
@@ -259,6 +271,11 @@ def train(
                 "not evaluated: name servers with --holdout, or run argus evaluate, to learn how good it is",
                 style="yellow",
             )
+
+
+def _given(**options: Any) -> dict[str, Any]:
+    """Options that are on the command line; the others keep the default of what they set."""
+    return {name: value for name, value in options.items() if value is not None}
 
 
 def _names(given: str) -> tuple[str, ...]:

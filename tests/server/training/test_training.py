@@ -186,7 +186,13 @@ def test_validation_servers_can_be_named(fleet_file: Path) -> None:
 
 @pytest.mark.parametrize(
     "option",
-    [["--rows", "some"], ["--weights", "fleet"], ["--weights", "fleet=-1"], ["--weights", "fleet=nan"]],
+    [
+        ["--rows", "some"],
+        ["--weights", "fleet"],
+        ["--weights", "fleet=-1"],
+        ["--weights", "fleet=nan"],
+        ["--memory-mb", "64"],
+    ],
 )
 def test_odd_options_are_named(fleet_file: Path, tmp_path: Path, option: list[str]) -> None:
     result = CliRunner().invoke(app(), ["--data", str(fleet_file), "--out", str(tmp_path / "m"), *option])
