@@ -119,19 +119,19 @@ def run(
 def lines(result: dict[str, Any]) -> list[str]:
     """What people read: the model's alarms and the rules', overall and by kind."""
     rows = [("model", result["alarms"])]
-    rows += [(name, result[name]) for name in RULES]
+    rows += [(name, result[name]) for name in (*RULES, "node_mixin_tuned")]
     told = [
         f"{result['alarms']['events']} threshold crossings of known failures on seeds {result['test_seeds']}, "
         f"{result['alarms']['server_weeks']:.1f} server-weeks, a forecast every {result['stride_minutes']:g} min"
     ]
     for name, row in rows:
         told.append(
-            f"{name:15} recall {_number(row['recall'], 2)}  "
+            f"{name:16} recall {_number(row['recall'], 2)}  "
             f"median lead {_number(row['median_lead_minutes'], 0)} min  "
             f"false alarms {_number(row['false_alarms_per_server_month'], 2)} per server-month"
         )
         kinds = (f"{kind} {one['announced']}/{one['events']}" for kind, one in row["by_kind"].items())
-        told.append(f"{'':15} {', '.join(kinds)}")
+        told.append(f"{'':16} {', '.join(kinds)}")
     return told
 
 

@@ -9,8 +9,9 @@ is false over and over, not right at last. For each claim
   claim to the event as its lead;
 * during an event, and for half an hour after it, there is nothing to claim;
 * where a failure that is known of shows in another group in time, it is not false, but announces nothing;
-* while a failure runs that someone repairs before any threshold is crossed, it is neither right nor false: the
-  trouble is real, and what would have come of it nobody knows. Such claims are counted apart;
+* while a failure runs that is known of, it is not false either: the trouble is real. It is early where the
+  crossing comes later than claimed, and about a failure repaired in time where nobody knows what would have
+  come of it. Both are counted apart;
 * where most of the time it speaks of was not observed, it stays undecided;
 * any other is false.
 
@@ -47,21 +48,25 @@ class AlarmPolicy:
         tau: Raised when the probability is at least this.
         hold: For so many origins on end; cleared after as many below the clearing level.
         clear_ratio: Clearing level as a share of tau.
+        unprecedented: Whether only values beyond all of the last days count: what went as far before and came
+            back may do so again.
     """
 
     horizon_minutes: float
     tau: float
     hold: int = 1
     clear_ratio: float = 0.5
+    unprecedented: bool = False
 
-    def to_json(self) -> dict[str, float]:
+    def to_json(self) -> dict[str, float | bool]:
         """Plain values, for JSON."""
         return asdict(self)
 
     def active(self, probability: FloatArray) -> Flags:
         """Whether the alarm is on, [origins], for probabilities [origins] in order of time.
 
-        NaN means that nothing was forecast: the alarm is off and starts anew.
+        NaN means that nothing was forecast: the alarm is off and starts anew. Leaves out whether values are
+        unprecedented; `Watched.alarm` knows.
         """
         result = np.zeros(len(probability), dtype=np.bool_)
         if not (probability >= self.tau).any():
@@ -92,6 +97,7 @@ class Timeline:
         measured: Whether a row was observed, [rows].
         events: Of the group, in order of time.
         elsewhere: Failures that show in other groups, or cross no threshold, in order of time.
+        rising: First row of a failure and row of the crossing that it leads to in this group.
         mitigated: First row and end of failures that were repaired before anything was crossed.
     """
 
@@ -101,6 +107,7 @@ class Timeline:
     measured: Flags
     events: tuple[Event, ...]
     elsewhere: tuple[Event, ...] = ()
+    rising: tuple[tuple[int, int], ...] = ()
     mitigated: tuple[tuple[int, int], ...] = ()
 
     @property
@@ -156,6 +163,7 @@ class Tally:
         leads: Kind of each event, whether it counts, and minutes of lead; None where it was not announced.
         right: Claims that announced an event.
         elsewhere: Claims before a failure that shows elsewhere.
+        early: Claims about a failure whose crossing comes later than claimed.
         wrong: False claims.
         mitigated: Claims about failures that were repaired in time.
         undecided: Claims about a time that was not observed.
@@ -165,6 +173,7 @@ class Tally:
     leads: list[tuple[str, bool, float | None]] = field(default_factory=list)
     right: int = 0
     elsewhere: int = 0
+    early: int = 0
     wrong: int = 0
     mitigated: int = 0
     undecided: int = 0
@@ -197,7 +206,9 @@ class Tally:
                 spoken_for = coming.end + timeline.settling
             elif other is not None:
                 self.elsewhere += 1
-            elif any(begin <= origin < end for begin, end in timeline.mitigated):
+            elif _inside(timeline.rising, origin):
+                self.early += 1
+            elif _inside(timeline.mitigated, origin):
                 self.mitigated += 1
             elif decidable[index]:
                 self.wrong += 1
@@ -236,8 +247,9 @@ class Tally:
             **_leads(self._counted()),
             "by_kind": {kind: _leads(counted[kind]) for kind in sorted(counted)},
             "not_counted": {kind: _leads(others[kind]) for kind in sorted(others)},
-            "alarms": self.right + self.elsewhere + self.wrong + self.mitigated + self.undecided,
+            "alarms": self.right + self.elsewhere + self.early + self.mitigated + self.wrong + self.undecided,
             "false_alarms": self.wrong,
+            "alarms_early": self.early,
             "alarms_on_failures_elsewhere": self.elsewhere,
             "alarms_on_failures_repaired_in_time": self.mitigated,
             "alarms_undecided": self.undecided,
@@ -250,6 +262,10 @@ class Tally:
         return [lead for _, counts, lead in self.leads if counts]
 
 
+Alarm = AlarmPolicy | str
+"""What may raise alarms: a policy on probabilities, or a rule by its name."""
+
+
 @dataclass(frozen=True, slots=True)
 class Watched:
     """One group of signals of a server and its crossing probabilities.
@@ -258,94 +274,109 @@ class Watched:
         timeline: What happened.
         probability: Minutes of a horizon to the probability of crossing by then, [origins]; NaN where nothing
             was forecast.
+        unprecedented: Whether the newest values are beyond all of the last days, [origins].
+        fires: Name of a rule to when it fires, [origins].
     """
 
     timeline: Timeline
     probability: dict[float, FloatArray]
+    unprecedented: Flags
+    fires: dict[str, Flags]
 
-    def alarm(self, policy: AlarmPolicy | None) -> tuple[Timeline, Flags]:
-        """What happened, and when a policy's alarm was on, [origins]; without a policy never."""
-        if policy is None:
+    def alarm(self, alarm: Alarm | None) -> tuple[Timeline, Flags]:
+        """What happened, and when an alarm was on, [origins]; without one never."""
+        if alarm is None:
             return self.timeline, np.zeros(len(self.timeline.origins), dtype=np.bool_)
-        return self.timeline, policy.active(self.probability[policy.horizon_minutes])
+        if isinstance(alarm, str):
+            return self.timeline, self.fires[alarm]
+        probability = self.probability[alarm.horizon_minutes]
+        if alarm.unprecedented:
+            counted = self.unprecedented | np.isnan(probability)
+            probability = np.where(counted, probability, np.float32(0.0))
+        return self.timeline, alarm.active(probability)
 
 
 Server = dict[str, Watched]
 """A server as its groups of signals, by name."""
 
-Policies = dict[str, AlarmPolicy]
-"""Group to its policy; a group without one raises no alarms."""
+Alarms = dict[str, Alarm]
+"""Group to what raises its alarms; a group without any has none."""
 
 
-def judge(servers: Iterable[Server], policies: Policies) -> Tally:
-    """What policies reach over servers."""
+def judge(servers: Iterable[Server], alarms: Alarms) -> Tally:
+    """What alarms reach over servers."""
     tally = Tally()
     for server in servers:
-        tally.add(watched.alarm(policies.get(group)) for group, watched in server.items())
+        tally.add(watched.alarm(alarms.get(group)) for group, watched in server.items())
     return tally
 
 
-Sweep = dict[str, list[tuple[AlarmPolicy, Tally]]]
-"""Group to every policy that was tried and what it reached."""
+Sweep = dict[str, list[tuple[Alarm, Tally]]]
+"""Group to every alarm that was tried and what it reached."""
 
 
-def sweep(servers: Sequence[Server], policies: Sequence[AlarmPolicy]) -> Sweep:
-    """What each policy reaches in each group by itself."""
+def sweep(servers: Sequence[Server], alarms: Sequence[Alarm]) -> Sweep:
+    """What each alarm reaches in each group by itself."""
     result: Sweep = {}
     for group in servers[0] if servers else ():
         result[group] = []
-        for policy in policies:
+        for alarm in alarms:
             tally = Tally()
             for server in servers:
-                tally.add([server[group].alarm(policy)])
-            result[group].append((policy, tally))
+                tally.add([server[group].alarm(alarm)])
+            result[group].append((alarm, tally))
     return result
 
 
-def choose(tried: Sweep, seconds: float, most_per_month: float) -> Policies:
-    """The policies that together announce most events with few false alarms; of equals, those earlier.
+def choose(tried: Sweep, seconds: float, most_per_month: float) -> Alarms:
+    """The alarms that together announce most events within an allowance of false alarms.
 
-    False alarms are an allowance that all groups share: a knapsack over their policies, exact.
+    Of equals, the one with fewer false alarms, and of those the one with more lead.
+
+    False alarms are an allowance that all groups share: a knapsack over their alarms, exact.
 
     Args:
-        tried: Policies of each group.
+        tried: Alarms of each group.
         seconds: Time in which alarms could be false, summed over servers.
         most_per_month: False alarms per server and 30 days that are borne.
     """
     allowance = int(most_per_month * seconds / _MONTH_SECONDS)
-    # Allowance spent to (events announced, minutes of lead, policies).
-    best: dict[int, tuple[int, float, Policies]] = {0: (0, 0.0, {})}
+    # Allowance spent to (events announced, minutes of lead, alarms).
+    best: dict[int, tuple[int, float, Alarms]] = {0: (0, 0.0, {})}
     for group, settings in tried.items():
         options = _worthwhile(settings, allowance)
         merged = dict(best)
-        for spent, (announced, minutes, policies) in best.items():
-            for policy, tally in options:
+        for spent, (announced, minutes, alarms) in best.items():
+            for alarm, tally in options:
                 total = spent + tally.wrong
                 leads = tally.announced
                 value = (announced + len(leads), minutes + sum(leads))
                 if total <= allowance and (total not in merged or value > merged[total][:2]):
-                    merged[total] = (*value, {**policies, group: policy})
+                    merged[total] = (*value, {**alarms, group: alarm})
         best = merged
-    return max(best.values(), key=lambda one: one[:2])[2]
+    _, spent = max((announced, -spent) for spent, (announced, _, _) in best.items())
+    return best[-spent][2]
 
 
-def _worthwhile(
-    settings: Sequence[tuple[AlarmPolicy, Tally]], allowance: int
-) -> list[tuple[AlarmPolicy, Tally]]:
+def _worthwhile(settings: Sequence[tuple[Alarm, Tally]], allowance: int) -> list[tuple[Alarm, Tally]]:
     """Settings that no other with as few false alarms beats, fewest first."""
 
     def worth(tally: Tally) -> tuple[int, float]:
         return len(tally.announced), sum(tally.announced)
 
-    kept: list[tuple[AlarmPolicy, Tally]] = []
-    for policy, tally in sorted(settings, key=lambda one: (one[1].wrong, *(-x for x in worth(one[1])))):
+    kept: list[tuple[Alarm, Tally]] = []
+    for alarm, tally in sorted(settings, key=lambda one: (one[1].wrong, *(-x for x in worth(one[1])))):
         if tally.wrong <= allowance and worth(tally) > (worth(kept[-1][1]) if kept else (0, 0.0)):
-            kept.append((policy, tally))
+            kept.append((alarm, tally))
     return kept
 
 
 def _next(events: Sequence[Event], origin: int, reach: int) -> Event | None:
     return next((event for event in events if origin < event.first <= origin + reach), None)
+
+
+def _inside(intervals: Sequence[tuple[int, int]], origin: int) -> bool:
+    return any(begin <= origin < end for begin, end in intervals)
 
 
 def _leads(leads: Sequence[float | None]) -> dict[str, Any]:

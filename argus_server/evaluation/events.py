@@ -10,8 +10,9 @@ import numpy as np
 
 from argus_server.evaluation.alarms import (
     SLACK_MINUTES,
+    Alarm,
     AlarmPolicy,
-    Policies,
+    Alarms,
     Server,
     Tally,
     Timeline,
@@ -31,7 +32,7 @@ from argus_server.risk.tables import RiskTables
 MOST_FALSE_ALARMS_PER_MONTH: Final = 1.0
 """False alarms per server and 30 days that an operator is asked to bear."""
 
-TAUS: Final = tuple(round(0.02 * step, 2) for step in range(1, 50))
+TAUS: Final = (0.002, 0.005, 0.01, 0.02, *(round(0.04 * step, 2) for step in range(1, 25)), 0.98)
 """Probabilities that an alarm may be raised at."""
 
 NO_FAILURE: Final = "no failure"
@@ -80,6 +81,7 @@ def timelines(
     step = forecasts.step_seconds
     owned: dict[str, list[Event]] = {group: [] for group in groups}
     elsewhere: dict[str, list[Event]] = {group: [] for group in groups}
+    rising: dict[str, list[tuple[int, int]]] = {group: [] for group in groups}
     mitigated: list[tuple[int, int]] = []
     for failure in failures or ():
         own = [named.index(name) for name in failure.signals] or list(range(len(named)))
@@ -90,6 +92,7 @@ def timelines(
             event = Event(found[0].first, found[-1].end, failure.kind, failure.counts)
             home = tables.signals[own[int(truth.over[event.first, own].argmax())]].group
             owned[home].append(event)
+            rising[home].append((failure.first, event.first))
         elif failure.fails is None:
             mitigated.append((failure.first, failure.end))
             continue
@@ -115,6 +118,7 @@ def timelines(
             measured=truth.measured(members),
             events=tuple(sorted(events, key=_begin)),
             elsewhere=tuple(sorted(elsewhere[group], key=_begin)),
+            rising=tuple(rising[group]),
             mitigated=tuple(mitigated),
         )
     return result
@@ -141,7 +145,6 @@ class EventBoard:
         self.watched: list[Server] = []
         self._calibrator = calibrator
         self._horizons = horizons
-        self._rules = {name: Tally() for name in RULES}
         self._probabilities: ProbabilityBoard | None = None
         self._names: list[str] = []
 
@@ -165,27 +168,22 @@ class EventBoard:
         lines = timelines(forecasts, truth, tables, failures)
         unseen = np.isnan(forecasts.quantiles).all(axis=(1, 2, 3))
         self._names.append(forecasts.name)
-        self.watched.append(
-            {
-                group: Watched(
-                    line,
-                    {
-                        minutes: np.where(
-                            unseen | ~line.measured[forecasts.origins - 1],
-                            np.float32(np.nan),
-                            found.groups[group][:, min(round(minutes * 60 / step), horizon) - 1],
-                        )
-                        for minutes in self._horizons or (whole,)
-                    },
-                )
-                for group, line in lines.items()
-            }
-        )
-        for name, rule in RULES.items():
-            fires = rule.fires(truth, forecasts.profile, step, tables)
-            self._rules[name].add(
-                (line, fires[group][forecasts.origins - 1]) for group, line in lines.items()
+        fires = {name: rule.fires(truth, forecasts.profile, step, tables) for name, rule in RULES.items()}
+        before = forecasts.origins - 1
+        server: Server = {}
+        for group, members in members_of_groups(tables).items():
+            blind = unseen | ~lines[group].measured[before]
+            curve = np.where(blind[:, None], np.float32(np.nan), found.groups[group])
+            server[group] = Watched(
+                timeline=lines[group],
+                probability={
+                    minutes: curve[:, min(round(minutes * 60 / step), horizon) - 1].copy()
+                    for minutes in self._horizons or (whole,)
+                },
+                unprecedented=truth.unprecedented(members, forecasts.origins, step),
+                fires={name: rule[group][before] for name, rule in fires.items()},
             )
+        self.watched.append(server)
 
     @property
     def probabilities(self) -> ProbabilityBoard:
@@ -198,14 +196,20 @@ class EventBoard:
             raise ValueError("no server with a forecast was added; there is nothing to score")
         return self._probabilities
 
-    def policies(self, holds: Sequence[int]) -> list[AlarmPolicy]:
-        """All that may be chosen from: every horizon, every tau, the given holds."""
+    def policies(self, holds: Sequence[int]) -> list[Alarm]:
+        """All that may be chosen from: every horizon, every tau, the given holds, with and without a past."""
         horizons = sorted({m for one in self.watched for group in one.values() for m in group.probability})
-        return [AlarmPolicy(minutes, tau, hold) for minutes in horizons for tau in TAUS for hold in holds]
+        return [
+            AlarmPolicy(minutes, tau, hold, unprecedented=unprecedented)
+            for minutes in horizons
+            for tau in TAUS
+            for hold in holds
+            for unprecedented in (False, True)
+        ]
 
     def rules(self) -> dict[str, Tally]:
         """What the linear rules reach, by name."""
-        return self._rules
+        return {name: judge(self.watched, dict.fromkeys(self.watched[0], name)) for name in RULES}
 
     def to_json(self) -> dict[str, Any]:
         """Scores of probabilities, of alarms and of the rules.
@@ -218,26 +222,31 @@ class EventBoard:
         policies = self.policies(holds=(1,))
         total, chosen = Tally(), []
         for tuning, scored in (halves, halves[::-1]):
-            best = chosen_policies(tuning, policies)
-            chosen.append({group: policy.to_json() for group, policy in best.items()})
+            best = chosen_alarms(tuning, policies)
+            chosen.append(described(best))
             for server in scored:
                 total.add(watched.alarm(best.get(group)) for group, watched in server.items())
         return {
             "definition": definition(),
             "servers": len(self.watched),
             "probabilities": self.probabilities.to_json(),
-            "alarms": {"policies_of_each_half": chosen, **total.to_json()},
+            "alarms": {"chosen_by_each_half": chosen, **total.to_json()},
             **{name: tally.to_json() for name, tally in self.rules().items()},
         }
 
 
-def chosen_policies(
+def chosen_alarms(
     servers: Sequence[Server],
-    policies: Sequence[AlarmPolicy],
+    alarms: Sequence[Alarm],
     most_per_month: float = MOST_FALSE_ALARMS_PER_MONTH,
-) -> Policies:
-    """The best policies within an allowance of false alarms per server and 30 days."""
-    return choose(sweep(servers, policies), judge(servers, {}).seconds, most_per_month)
+) -> Alarms:
+    """The best alarms within an allowance of false ones per server and 30 days."""
+    return choose(sweep(servers, alarms), judge(servers, {}).seconds, most_per_month)
+
+
+def described(alarms: Alarms) -> dict[str, Any]:
+    """Each group's alarm, ready for JSON."""
+    return {group: one if isinstance(one, str) else one.to_json() for group, one in alarms.items()}
 
 
 def score(results: Iterable[ServerForecasts]) -> dict[str, Any]:
