@@ -37,7 +37,7 @@ class DeviceProfile:
     training_precision: Literal["32-true", "bf16-mixed"] = "32-true"
 
 
-CPU: Final = DeviceProfile("CPU", "cpu", 64, 45, 0, "highest", 1.0)
+CPU: Final = DeviceProfile("CPU", "cpu", 64, 45, 1, "highest", 1.0)
 GENERIC: Final = DeviceProfile("generic", "cuda", 16, 64, 4, "highest", 0.75)
 V100: Final = DeviceProfile("V100", "cuda", 64, 256, 16, "high", 0.90)
 RTX_3090: Final = DeviceProfile("RTX 3090", "cuda", 32, 128, 8, "medium", 0.85, "bf16-mixed")

@@ -16,7 +16,7 @@ import torch
 from lightning.pytorch.callbacks import Callback, EarlyStopping
 from torch.utils.data import DataLoader
 
-from argus_server.forecast.device import detect, prepare
+from argus_server.forecast.device import DeviceProfile, detect, prepare
 from argus_server.forecast.features import FeatureSchema, model_config
 from argus_server.forecast.forecaster import usable_cores
 from argus_server.forecast.tft import TemporalFusionTransformer
@@ -169,7 +169,6 @@ def fit(
     if on_progress is not None:
         callbacks.append(_Report(on_progress, best))
     accelerator = "gpu" if profile.device == "cuda" else "cpu"
-    workers = min(profile.workers, max(usable_cores() - 1, 0), data.workers)
     trainer = lightning.Trainer(
         max_epochs=rounds - rounds_done,
         max_time=timedelta(minutes=config.minutes) if config.minutes is not None else None,
@@ -184,6 +183,7 @@ def fit(
         enable_model_summary=False,
         num_sanity_val_steps=0,
     )
+    workers = min(_spare_cores(profile), profile.workers, data.workers)
     validation = DataLoader(data.validation_windows, batch_size=None)
     started = time.monotonic()
     if start is not None and state is None:
@@ -226,6 +226,12 @@ def _fresh(schema: FeatureSchema, config: TrainingConfig) -> TemporalFusionTrans
             dropout=config.dropout,
         )
     )
+
+
+def _spare_cores(profile: DeviceProfile) -> int:
+    """Cores that may prepare windows while the model runs; one thread asked for is one core used."""
+    spare = usable_cores() - 1
+    return min(spare, torch.get_num_threads() - 1) if profile.device == "cpu" else spare
 
 
 def _restore(state: TrainingState, best: BestWeights, stopping: EarlyStopping) -> None:

@@ -118,19 +118,7 @@ class WindowSampler(IterableDataset[Batch]):
         self._schema, self._config, self._batches = schema, config, batches
         self._seed, self._damage, self._fixed = seed, damage, fixed
         self._pass = first_pass
-        past = schema.context_steps
-        # One array with a context of nothing before each server: a window is one gather, whatever it overlaps.
-        self._values = np.full(
-            (sum(h.boundary + past for h in usable), len(METRICS)), np.nan, dtype=np.float32
-        )
-        self._first = np.empty(len(usable), dtype=np.int64)
-        offset = 0
-        for index, history in enumerate(usable):
-            self._first[index] = offset + past
-            self._values[offset + past : offset + past + history.boundary] = history.values[
-                : history.boundary
-            ]
-            offset += past + history.boundary
+        self._values = [h.values[: h.boundary] for h in usable]
         self._lengths = np.array([h.boundary for h in usable], dtype=np.int64)
         self._first_target = np.array([h.first_target for h in usable], dtype=np.int64)
         self._start_ms = np.array([h.start_ms for h in usable], dtype=np.int64)
@@ -145,10 +133,11 @@ class WindowSampler(IterableDataset[Batch]):
     def __iter__(self) -> Iterator[Batch]:
         worker = get_worker_info()
         number, workers = (worker.id, worker.num_workers) if worker is not None else (0, 1)
-        rng = np.random.default_rng((self._seed, 0 if self._fixed else self._pass, number))
+        pass_ = 0 if self._fixed else self._pass
         self._pass += 1
-        for _ in range(number, self._batches, workers):
-            yield self._batch(rng)
+        for index in range(number, self._batches, workers):
+            # A batch is the same whichever process draws it.
+            yield self._batch(np.random.default_rng((self._seed, pass_, index)))
 
     def _batch(self, rng: np.random.Generator) -> Batch:
         parts: list[Batch] = []
@@ -168,26 +157,24 @@ class WindowSampler(IterableDataset[Batch]):
         earliest = np.maximum(self._first_target[server], low) - 1
         choices = self._lengths[server] - schema.horizon - earliest
         origin = earliest + (rng.random(windows) * choices).astype(np.int64)
-        offsets = np.arange(-schema.context_steps + 1, schema.horizon + 1)
-        rows = self._values[(self._first[server] + origin)[:, None] + offsets[None, :]]
+        rows = self._rows(server, origin)
         past = rows[:, : schema.context_steps]
         step_ms = schema.step_seconds * 1000
         origin_ms = self._start_ms[server] + origin * step_ms
         profiles = self._profiles[server]
         if self._damage:
-            past = self._damaged(rng, past)
+            self._damage_rows(rng, past)
             origin_ms = np.where(rng.random(windows) < config.hide_calendar, -1, origin_ms)
             profiles = np.where(rng.random(windows) < config.hide_profile, len(PROFILES), profiles)
 
         # Series that were observed at all: [live, context_steps], by window and modelled metric.
-        past = past[:, :, MODELLED_COLUMNS]
-        observed_past = (~np.isnan(past[:, -schema.encoder_steps :])).sum(axis=1)
+        observed_past = (~np.isnan(past[:, -schema.encoder_steps :])).sum(axis=1)[:, MODELLED_COLUMNS]
         window, metric = np.nonzero(observed_past > 0)
         if len(window) == 0:
             return None
         view = series_view.look(
             schema,
-            np.ascontiguousarray(past[window, :, metric]),
+            np.ascontiguousarray(past[window, :, MODELLED_COLUMNS[metric]]),
             scaling.floors_of(MODELLED)[metric],
         )
         future = rows[window, schema.context_steps :, MODELLED_COLUMNS[metric]]
@@ -225,27 +212,37 @@ class WindowSampler(IterableDataset[Batch]):
             torch.from_numpy(mask.astype(np.float32)),
         )
 
-    def _damaged(self, rng: np.random.Generator, past: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Lose readings of windows [windows, steps, metrics] the ways live servers lose them."""
+    def _rows(self, server: npt.NDArray[np.int64], origin: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+        """Past and future around each origin [windows, context_steps + horizon, metrics], NaN before a history."""
+        context, horizon = self._schema.context_steps, self._schema.horizon
+        rows = np.empty((len(server), context + horizon, len(METRICS)), dtype=np.float32)
+        # Copies of whole blocks are several times as fast as a gather of rows.
+        for row, which, last in zip(rows, server.tolist(), origin.tolist(), strict=True):
+            absent = max(context - 1 - last, 0)
+            row[:absent] = np.nan
+            row[absent:] = self._values[which][last + 1 - context + absent : last + 1 + horizon]
+        return rows
+
+    def _damage_rows(self, rng: np.random.Generator, past: npt.NDArray[np.float32]) -> None:
+        """Lose readings of windows [windows, steps, metrics] the ways live servers lose them, in place."""
         config, (windows, steps, metrics) = self._config, past.shape
-        at = np.arange(steps)[None, :]
 
-        def chosen(probability: float) -> npt.NDArray[np.bool_]:
-            return rng.random((windows, 1)) < probability
+        def chosen(probability: float) -> npt.NDArray[np.int64]:
+            return np.flatnonzero(rng.random(windows) < probability)
 
-        # Log-uniform lengths: a server spends little time warming up, but that is when it is watched most.
-        span = np.log(steps / config.min_encoder_steps)
-        kept = config.min_encoder_steps * np.exp(rng.random((windows, 1)) * span)
-        lost = chosen(config.truncation) & (at < steps - kept.astype(np.int64))
-        lost |= chosen(config.missing) & (
-            rng.random((windows, steps)) < 0.02 + 0.18 * rng.random((windows, 1))
-        )
-        gap_start = rng.integers(0, steps, (windows, 1))
-        gap_end = gap_start + rng.integers(1, 49, (windows, 1))
-        lost |= chosen(config.gap) & (at >= gap_start) & (at < gap_end)
-        lost |= chosen(config.lag) & (at >= steps - rng.integers(1, 7, (windows, 1)))
-        columns = chosen(config.metric_loss) & (rng.random((windows, metrics)) < 0.5)
-        return np.where(lost[:, :, None] | columns[:, None, :], np.float32(np.nan), past)
+        for window in chosen(config.truncation):
+            # Log-uniform lengths: a server spends little time warming up, but that is when it is watched most.
+            kept = config.min_encoder_steps * np.exp(rng.random() * np.log(steps / config.min_encoder_steps))
+            past[window, : steps - int(kept)] = np.nan
+        for window in chosen(config.missing):
+            past[window, rng.random(steps) < 0.02 + 0.18 * rng.random()] = np.nan
+        for window in chosen(config.gap):
+            start = rng.integers(0, steps)
+            past[window, start : start + rng.integers(1, 49)] = np.nan
+        for window in chosen(config.lag):
+            past[window, steps - rng.integers(1, 7) :] = np.nan
+        for window in chosen(config.metric_loss):
+            past[window, :, rng.random(metrics) < 0.5] = np.nan
 
 
 def _server_probability(histories: Sequence[History], config: SamplingConfig) -> npt.NDArray[np.float64]:

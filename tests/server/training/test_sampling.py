@@ -64,6 +64,8 @@ def test_workers_share_a_pass_without_repeating(histories: list[History]) -> Non
     second = [flat(batch) for batch in loader]
     assert len(first) == len(second) == 5
     assert len(set(first + second)) == 10
+    alone = WindowSampler(histories, SCHEMA, config, batches=5, seed=1)
+    assert first == [flat(batch) for batch in alone], "whoever draws a batch, it is the same"
 
 
 def test_only_measured_metrics_are_targets(histories: list[History]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,10 @@ import torch
 import typer
 from typer.testing import CliRunner
 
-from argus_server.forecast import artifact
+from argus_server.forecast import artifact, device
 from argus_server.forecast.features import FeatureSchema
 from argus_server.training import corpus, pipeline
+from argus_server.training import fit as fitting
 from argus_server.training.command import train as train_command
 from argus_server.training.corpus import History
 from argus_server.training.data import SplitConfig, TrainingData, in_memory
@@ -89,6 +91,28 @@ def test_early_stopping(fleet_file: Path) -> None:
         }
     )
     assert len(fit(supply(histories, stuck), FeatureSchema(), stuck).history) == 3
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_windows_drawn_ahead_by_another_process_change_nothing(
+    fleet_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    histories, _ = corpus.load(fleet_file, 300)
+    short = replace(TINY, epochs=2, steps_per_epoch=3)
+    alone = fit(supply(histories, short), FeatureSchema(), short)
+    monkeypatch.setattr(fitting, "_spare_cores", lambda profile: 1)
+    ahead = fit(supply(histories, short), FeatureSchema(), short)
+    assert ahead.history == alone.history
+
+
+def test_mixed_precision_learns_as_well(fleet_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    histories, _ = corpus.load(fleet_file, 300)
+    mixed = replace(device.CPU, training_precision="bf16-mixed")
+    monkeypatch.setattr(fitting, "detect", lambda: mixed)
+    result = fit(supply(histories, TINY), FeatureSchema(), TINY)
+    losses = [each["validation_loss"] for each in result.history]
+    assert losses[-1] < losses[0]
+    assert all(p.dtype == torch.float32 for p in result.model.parameters())
 
 
 def test_the_artifact_can_be_served_and_tells_its_story(fleet_file: Path, tmp_path: Path) -> None:
