@@ -131,7 +131,7 @@ class Timeline:
         """Origins at which there is something to foresee: observed, and in no event, [origins]."""
         result: Flags = self.measured[self.origins - 1].copy()
         for event in (*self.events, *self.elsewhere):
-            result &= (self.origins <= event.first) | (self.origins >= event.end + self.settling)
+            result &= (self.origins < event.first) | (self.origins >= event.end + self.settling)
         return result
 
     @cached_property
