@@ -142,7 +142,7 @@ def events(
 
 @app.command("all")
 def everything(as_json: _AsJson = False) -> None:
-    """All of them with their defaults, one JSON object per line."""
+    """All but `events`, which takes minutes, with their defaults, one JSON object per line."""
     ingest(1_000, 1_000, 10.0, as_json)
     forecast(90, 10.0, None, as_json)
     fanout(300, 90, 40, as_json)
