@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -79,6 +80,9 @@ def evaluate(
     series_seconds: Annotated[
         float, typer.Option(min=0.1, help="Time limit of a series for each baseline that must be fitted.")
     ] = 60.0,
+    report: Annotated[
+        Path | None, typer.Option(help="Directory to write a report with pictures to.", file_okay=False)
+    ] = None,
     json_output: Annotated[
         bool, typer.Option("--json", help="Print one JSON object, and no progress.")
     ] = False,
@@ -87,12 +91,13 @@ def evaluate(
     from argus_server.evaluation.data import load, select
     from argus_server.evaluation.harness import evaluate as run
     from argus_server.evaluation.protocol import EvaluationError
+    from argus_server.evaluation.report import write
     from argus_server.evaluation.rolling import Candidate, protocol_of
     from argus_server.evaluation.selection import chosen_baselines
     from argus_server.forecast import artifact
     from argus_server.forecast.artifact import ArtifactError
     from argus_server.forecast.device import detect, prepare
-    from argus_server.training.corpus import CorpusError
+    from argus_server.training.tables import CorpusError
 
     console = Console(stderr=True, quiet=json_output)
     columns = (
@@ -121,6 +126,10 @@ def evaluate(
                 unseen_only=unseen_only,
                 on_progress=lambda done: bar.update(task, completed=done),
             )
+            figures = {"data": [asdict(file) for file in files], **result.to_json()}
+            if report is not None:
+                bar.update(task, description="drawing")
+                write(report, result, figures)
     except ImportError as error:
         typer.echo(
             f"argus evaluate needs the train extra: pip install 'argus-forecast[train]' ({error})", err=True
@@ -129,8 +138,9 @@ def evaluate(
     except (ArtifactError, CorpusError, EvaluationError) as error:
         typer.echo(f"argus evaluate: {' '.join(str(error).split())}", err=True)
         raise typer.Exit(1) from error
-    figures = {"data": [_described(file) for file in files], **result.to_json()}
     _warn(figures)
+    if report is not None:
+        console.print(f"wrote {report}")
     if json_output:
         typer.echo(json.dumps(figures, allow_nan=False))
     else:
@@ -139,10 +149,6 @@ def evaluate(
 
 def _names(servers: str) -> list[str]:
     return [name.strip() for name in servers.split(",") if name.strip()]
-
-
-def _described(file: Any) -> dict[str, Any]:
-    return {"name": file.name, "sha256": file.sha256, "rows": file.rows, "servers": file.servers}
 
 
 def _warn(figures: dict[str, Any]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -12,11 +12,19 @@ import numpy as np
 from argus_server.evaluation import baselines as simple
 from argus_server.evaluation import rolling
 from argus_server.evaluation.baselines import Baseline, Task
-from argus_server.evaluation.protocol import SCORED, EvaluationError, Protocol, targets
+from argus_server.evaluation.protocol import HEADLINE, SCORED, EvaluationError, Protocol, targets
 from argus_server.evaluation.rolling import Candidate, ServerForecasts
-from argus_server.evaluation.scores import Scoreboard, Series, Table, score
-from argus_server.evaluation.statistical import STATISTICAL
-from argus_server.evaluation.summary import accuracy, figure, summary, worse_servers
+from argus_server.evaluation.scores import Mask, Scoreboard, Series, Table, score
+from argus_server.evaluation.statistical import STATISTICAL, Statistical
+from argus_server.evaluation.summary import (
+    GROUPS,
+    HEADLINE_ONLY,
+    accuracy,
+    coverages,
+    figure,
+    summary,
+    worse_servers,
+)
 from argus_server.metrics import METRICS
 from argus_server.training.corpus import History
 
@@ -54,9 +62,12 @@ class Report:
         scored: The servers, in the order of the tables' rows.
         too_short: Servers whose test part has no origin.
         left_out: Servers that every model has seen and that were left out.
-        model: Scores of the models.
+        model: Scores of the models, as they are served.
+        uncalibrated: Scores of the models before their bands are calibrated.
         baselines: Scores of each baseline on the same steps.
-        partial: Scores of the models on the steps of those baselines that did not forecast all of them.
+        partial: Scores of the models on the steps of those baselines that did not forecast all of the headline
+            metrics.
+        fits: How the fits of those baselines went that are fitted.
         seconds: How long it took.
     """
 
@@ -65,9 +76,11 @@ class Report:
     too_short: tuple[str, ...]
     left_out: tuple[str, ...]
     model: Table
+    uncalibrated: Table
     baselines: Mapping[str, Table]
-    partial: Mapping[str, Table] = field(default_factory=dict)
-    seconds: float = 0.0
+    partial: Mapping[str, Table]
+    fits: Mapping[str, Mapping[str, Any]]
+    seconds: float
 
     def to_json(self) -> dict[str, Any]:
         """All figures, overall and, when there are several, by data file."""
@@ -92,9 +105,9 @@ class Report:
             counts[one.candidate.revision] = counts.get(one.candidate.revision, 0) + 1
         return [{"revision": revision, "servers": count} for revision, count in counts.items()]
 
-    def _figures(self, rows: Any) -> dict[str, Any]:
+    def _figures(self, rows: Mask) -> dict[str, Any]:
         """Figures of the chosen servers, mask [servers]."""
-        model = self.model.of(rows)
+        model, uncalibrated = self.model.of(rows), self.uncalibrated.of(rows)
         baselines = {name: table.of(rows) for name, table in self.baselines.items()}
         naive = baselines[REFERENCE]
         chosen = [one for one, wanted in zip(self.scored, rows.tolist(), strict=True) if wanted]
@@ -105,6 +118,7 @@ class Report:
             "origins": sum(one.origins for one in chosen),
             "horizon_steps": self.protocol.horizon,
             **summary(model, self.protocol, naive),
+            "without_band_calibration": {**accuracy(uncalibrated), **coverages(uncalibrated)},
             "worse_servers": [
                 name
                 for name, worse in zip(model.servers, worse_servers(model, naive).tolist(), strict=True)
@@ -117,12 +131,12 @@ class Report:
                 row[f"{baseline}_wql"] = figure(float(table.wql()[METRICS.index(name)]))
         return result
 
-    def _baseline(self, name: str, table: Table, rows: Any) -> dict[str, Any]:
-        every = np.ones_like(table.moving)
-        figures: dict[str, Any] = {**accuracy(table), "coverage": figure(table.coverage(every))}
+    def _baseline(self, name: str, table: Table, rows: Mask) -> dict[str, Any]:
+        groups = HEADLINE_ONLY if name in STATISTICAL else GROUPS
+        figures: dict[str, Any] = {**accuracy(table, groups), **coverages(table, groups)}
         if name in self.partial:
-            figures["model_on_the_same_steps"] = accuracy(self.partial[name].of(rows))
-        return figures
+            figures["model_on_the_same_steps"] = accuracy(self.partial[name].of(rows), groups)
+        return {**figures, **self.fits.get(name, {})}
 
 
 def evaluate(
@@ -171,8 +185,10 @@ def evaluate(
         too_short=tuple(too_short),
         left_out=tuple(left_out),
         model=model,
+        uncalibrated=boards.uncalibrated.table(),
         baselines={name: board.table() for name, board in boards.baselines.items()},
         partial={name: boards.partial[name].table() for name in sorted(boards.incomplete)},
+        fits={name: one.notes() for name, one in chosen.items() if isinstance(one, Statistical)},
         seconds=time.perf_counter() - started,
     )
 
@@ -224,6 +240,7 @@ class _Boards:
         origins: int,
     ) -> None:
         self.model = Scoreboard()
+        self.uncalibrated = Scoreboard()
         self.baselines = {name: Scoreboard() for name in baselines}
         self.partial = {name: Scoreboard() for name in baselines}
         self.incomplete: set[str] = set()
@@ -244,6 +261,7 @@ class _Boards:
         actual[np.isnan(forecasts.quantiles).any(axis=-1)] = np.nan
         sums = score(actual, forecasts.quantiles)
         self.model.add(name, series, sums)
+        self.uncalibrated.add(name, series, score(actual, forecasts.uncalibrated))
         self._advance(len(forecasts.origins))
         task = Task(
             forecasts.values, forecasts.origins, protocol.horizon, protocol.season, protocol.step_seconds
@@ -253,7 +271,7 @@ class _Boards:
             theirs = score(actual, quantiles)
             self.baselines[baseline].add(name, series, theirs)
             ours = sums
-            if not np.array_equal(theirs.count, sums.count):
+            if not np.array_equal(theirs.count[HEADLINE], sums.count[HEADLINE]):
                 self.incomplete.add(baseline)
                 ours = score(np.where(np.isnan(quantiles).any(axis=-1), np.nan, actual), forecasts.quantiles)
             self.partial[baseline].add(name, series, ours)

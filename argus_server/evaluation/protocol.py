@@ -80,6 +80,7 @@ class Protocol:
             "horizon_steps": self.horizon,
             "origin_every_steps": self.horizon * self.origin_stride,
             "season_steps": self.season,
+            "bands": "calibrated online as they are served, fresh at the first origin",
             "headline_metrics": list(HEADLINE_METRICS),
             "not_scored": [name for name in METRICS if METRIC_INDEX[name] not in SCORED],
         }

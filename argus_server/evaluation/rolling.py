@@ -1,15 +1,16 @@
-"""Forecasts at rolling origins, made by the function that serves them."""
+"""Forecasts at rolling origins, made by the functions that serve them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from argus_server.evaluation.protocol import EvaluationError, Protocol, Rows
+from argus_server.evaluation.protocol import EvaluationError, Protocol, Rows, targets
+from argus_server.forecast import calibration
 from argus_server.forecast.artifact import LoadedModel
 from argus_server.forecast.features import FeatureSchema
 from argus_server.forecast.forecaster import forecast_windows
@@ -67,7 +68,9 @@ class ServerForecasts:
         start_ms: Start of the history's first step, Unix milliseconds UTC.
         step_seconds: Length of a step.
         origins: Index of the first unseen row of each forecast, [origins].
-        quantiles: p10, p50, p90, float32 [origins, contract metrics, horizon, 3]; NaN where not forecast.
+        quantiles: p10, p50, p90 as they are served, float32 [origins, contract metrics, horizon, 3]; NaN where
+            not forecast.
+        uncalibrated: The same before the bands were calibrated.
     """
 
     name: str
@@ -77,6 +80,7 @@ class ServerForecasts:
     step_seconds: int
     origins: Rows
     quantiles: FloatArray
+    uncalibrated: FloatArray
 
 
 def seen_servers(training_info: Mapping[str, Any]) -> frozenset[str]:
@@ -114,23 +118,42 @@ def protocol_of(
     return Protocol(step_seconds, horizon, test_share, origin_stride)
 
 
-def forecasts(
-    candidate: Candidate,
-    history: History,
-    origins: Rows,
-    on_windows: Callable[[int], None] | None = None,
-) -> ServerForecasts:
-    """Forecast one server at each origin from what was known just before it.
+def forecasts(candidate: Candidate, history: History, origins: Rows) -> ServerForecasts:
+    """Forecast one server at each origin from what was known just before it, as a server would.
+
+    The bands are calibrated online, from the first of the origins on.
 
     Args:
         candidate: The model.
         history: The server's history.
-        origins: Indices of the first unseen rows, [origins].
-        on_windows: Told how many more windows have been forecast.
+        origins: Indices of the first unseen rows, [origins], at least a horizon apart.
 
     Returns:
         Its forecasts; NaN at origins whose window has fewer observed steps than the model needs.
+
+    Raises:
+        ValueError: The origins are closer than a horizon: one forecast would learn from what the next must not
+            know.
     """
+    horizon = candidate.schema.horizon
+    if len(origins) > 1 and np.diff(origins).min() < horizon:
+        raise ValueError(f"origins must be at least {horizon} steps apart, got {np.diff(origins).min()}")
+    raw = _raw_forecasts(candidate, history, origins)
+    actual = targets(history.values, origins, horizon)
+    return ServerForecasts(
+        name=history.name,
+        profile=history.profile,
+        values=history.values,
+        start_ms=history.start_ms,
+        step_seconds=history.step_seconds,
+        origins=origins,
+        quantiles=_calibrated(raw, actual, history.step_seconds),
+        uncalibrated=raw,
+    )
+
+
+def _raw_forecasts(candidate: Candidate, history: History, origins: Rows) -> FloatArray:
+    """What the model says at each origin, [origins, metrics, horizon, 3]."""
     schema = candidate.schema
     quantiles = np.empty((len(origins), len(METRICS), schema.horizon, len(QUANTILES)), dtype=np.float32)
     for begin in range(0, len(origins), _CHUNK):
@@ -148,17 +171,24 @@ def forecasts(
         observed = (~np.isnan(seen)).any(axis=-1).sum(axis=-1)
         result[observed < candidate.min_encoder_steps] = np.nan
         quantiles[begin : begin + _CHUNK] = result
-        if on_windows is not None:
-            on_windows(len(chosen))
-    return ServerForecasts(
-        name=history.name,
-        profile=history.profile,
-        values=history.values,
-        start_ms=history.start_ms,
-        step_seconds=history.step_seconds,
-        origins=origins,
-        quantiles=quantiles,
-    )
+    return quantiles
+
+
+def _calibrated(raw: FloatArray, actual: FloatArray, step_seconds: int) -> FloatArray:
+    """Each forecast with the bands that the ones before it have earned.
+
+    Args:
+        raw: [origins, metrics, horizon, 3], in order of time and not overlapping.
+        actual: What came, [origins, metrics, horizon].
+        step_seconds: Length of a step.
+    """
+    factors = calibration.fresh_factors(1)
+    result = np.empty_like(raw)
+    for row in range(len(raw)):
+        at = slice(row, row + 1)
+        result[at] = calibration.adjusted(raw[at], factors, step_seconds)
+        factors = calibration.learned(factors, result[at], actual[at], step_seconds)
+    return result
 
 
 def windows(values: FloatArray, origins: Rows, steps: int) -> FloatArray:

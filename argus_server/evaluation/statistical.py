@@ -70,6 +70,15 @@ class Statistical:
                 done[row, metric] = True
         return np.where(done[:, :, None, None], finished(task, result), np.float32(np.nan))
 
+    def notes(self) -> dict[str, Any]:
+        """How the fits went, for the record."""
+        return {
+            "metrics": "headline",
+            "history_days": self._days,
+            "series_out_of_time": self.late_series,
+            "failed_fits": self.failed_fits,
+        }
+
     def _forecast(self, model: Any, past: FloatArray, horizon: int) -> Figures:
         """Quantiles [horizon, 3]; NaN, for which the last value stands in, when there is nothing to fit."""
         nothing = np.full((horizon, len(QUANTILES)), np.nan)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -20,6 +21,11 @@ _SHIFT: Final = 1e-5
 _ROUNDING: Final = 1e-6
 
 Indices = npt.NDArray[np.intp]
+Groups = Mapping[str, Indices]
+
+HEADLINE_ONLY: Final[Groups] = {"": HEADLINE}
+GROUPS: Final[Groups] = {"": HEADLINE, "_all_metrics": SCORED}
+"""Metrics that figures are made over, by the suffix of the figures' names."""
 
 
 def summary(table: Table, protocol: Protocol, naive: Table) -> dict[str, Any]:
@@ -33,7 +39,7 @@ def summary(table: Table, protocol: Protocol, naive: Table) -> dict[str, Any]:
     moving = table.moving & table.present()
     return {
         **accuracy(table),
-        **_coverages(table),
+        **coverages(table),
         "coverage_at_nominal": _calibration(table, HEADLINE),
         "coverage_by_horizon": _by_bucket(table, HEADLINE, protocol),
         "coverage_worst_bucket": _worst_bucket(table, HEADLINE, protocol, table.present()),
@@ -47,10 +53,10 @@ def summary(table: Table, protocol: Protocol, naive: Table) -> dict[str, Any]:
     }
 
 
-def accuracy(table: Table) -> dict[str, float | None]:
-    """Losses and errors, headline metrics and all."""
+def accuracy(table: Table, groups: Groups = GROUPS) -> dict[str, float | None]:
+    """Losses and errors, by group of metrics."""
     result: dict[str, float | None] = {}
-    for suffix, metrics in (("", HEADLINE), ("_all_metrics", SCORED)):
+    for suffix, metrics in groups.items():
         mase = table.mase_of_series()[:, metrics]
         magnitude = table.sums.magnitude.sum(axis=(0, 2))[metrics]
         width = ratio(table.sums.width.sum(axis=(0, 2))[metrics], magnitude)
@@ -103,10 +109,10 @@ def _bucket_name(start: float, end: float) -> str:
     return f"{start / 60:g}-{end / 60:g} h"
 
 
-def _coverages(table: Table) -> dict[str, float | None]:
+def coverages(table: Table, groups: Groups = GROUPS) -> dict[str, float | None]:
     """Coverage, and that of series which move in the test part: any closed band covers a constant."""
     result: dict[str, float | None] = {}
-    for suffix, metrics in (("", HEADLINE), ("_all_metrics", SCORED)):
+    for suffix, metrics in groups.items():
         chosen = np.zeros_like(table.moving)
         chosen[:, metrics] = True
         result[f"coverage{suffix}"] = figure(table.coverage(chosen))
@@ -153,7 +159,7 @@ def _against(table: Table, naive: Table) -> dict[str, Any]:
     """Ratios to seasonal naive and shares of series and servers on either side of it."""
     result: dict[str, Any] = {}
     ours, theirs = table.wql_of_series(), naive.wql_of_series()
-    for suffix, metrics in (("", HEADLINE), ("_all_metrics", SCORED)):
+    for suffix, metrics in GROUPS.items():
         ratios = {
             "wql": (ours[:, metrics], theirs[:, metrics]),
             "mase": (table.mase_of_series()[:, metrics], naive.mase_of_series()[:, metrics]),
