@@ -44,9 +44,9 @@ def evaluate(
     data: Annotated[
         list[Path],
         typer.Option(
-            help="Parquet, CSV or Arrow file in contract columns; may be given more than once.",
+            help="Parquet, CSV or Arrow file in contract columns, or a directory of them; may be given more "
+            "than once.",
             exists=True,
-            dir_okay=False,
         ),
     ],
     model: Annotated[

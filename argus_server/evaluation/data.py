@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset
 
 from argus_server.evaluation.protocol import EvaluationError
-from argus_server.training import corpus
+from argus_server.training import corpus, tables
 from argus_server.training.corpus import DataFile, History
 
-DEFAULT_SPLIT_COLUMN: Final = "split"
-_TRAIN: Final = "train"
+DEFAULT_SPLIT_COLUMN: Final = tables.SPLIT
 _FORMATS: Final = {".csv": "csv", ".arrow": "feather", ".feather": "feather", ".ipc": "feather"}
 
 
 def load(
-    files: Sequence[Path], step_seconds: int, *, split_column: str = DEFAULT_SPLIT_COLUMN
+    paths: Sequence[Path], step_seconds: int, *, split_column: str = DEFAULT_SPLIT_COLUMN
 ) -> tuple[list[History], list[DataFile]]:
-    """Read data files; a server's test part begins at its first row whose split is not `train`.
+    """Read data files, or directories of them; a server's test part begins at its first row whose split is not `train`.
 
     Raises:
         CorpusError: A file cannot be used.
@@ -33,8 +31,8 @@ def load(
     histories: list[History] = []
     described: list[DataFile] = []
     sources: dict[str, str] = {}
-    for path in files:
-        found, data_file = corpus.load(path, step_seconds)
+    for path in paths:
+        found, files_read = corpus.load_all(path, step_seconds)
         if split_column != DEFAULT_SPLIT_COLUMN:
             found = _split_by(path, split_column, found)
         for history in found:
@@ -44,7 +42,7 @@ def load(
                 )
             sources[history.name] = path.name
         histories += found
-        described.append(data_file)
+        described += files_read
     return histories, described
 
 
@@ -62,25 +60,31 @@ def select(histories: Sequence[History], names: Collection[str], limit: int | No
 
 
 def _split_by(path: Path, column: str, histories: Sequence[History]) -> list[History]:
-    """The histories with the boundaries that a column of the file gives."""
-    kind = _FORMATS.get(path.suffix.lower(), "parquet")
-    data = pyarrow.dataset.dataset(path, format=kind)
-    if column not in data.schema.names:
-        raise EvaluationError(f"{path.name} has no column {column!r} to split by; got {data.schema.names}")
-    table = data.to_table(
-        columns=["server_name", "timestamp"],
-        filter=pc.field(column).cast(pa.string()) != _TRAIN,
-    )
-    stamps = table["timestamp"]
-    if pa.types.is_timestamp(stamps.type):
-        stamps = stamps.cast(pa.timestamp("ms", tz=stamps.type.tz), safe=False)
-    rows = pa.table({"name": table["server_name"].cast(pa.string()), "at": stamps.cast(pa.int64())})
-    firsts = rows.group_by("name").aggregate([("at", "min")])
-    first_ms = dict(zip(firsts["name"].to_pylist(), firsts["at_min"].to_pylist(), strict=True))
+    """The histories with the boundaries that a column of the file, or of a directory's files, gives."""
+    first_ms: dict[str, int] = {}
+    for file in tables.data_files(path) if path.is_dir() else (path,):
+        for name, at in _first_test_rows(file, column):
+            first_ms[name] = min(at, first_ms.get(name, at))
 
     def boundary(history: History) -> int:
         if history.name not in first_ms:
             return len(history.values)
-        return int(np.int64(first_ms[history.name] - history.start_ms) // (history.step_seconds * 1000))
+        return (first_ms[history.name] - history.start_ms) // (history.step_seconds * 1000)
 
     return [replace(history, boundary=boundary(history)) for history in histories]
+
+
+def _first_test_rows(file: Path, column: str) -> Iterable[tuple[str, int]]:
+    """Servers of a file and the time of their first row that is not for training, Unix milliseconds UTC."""
+    data = pyarrow.dataset.dataset(file, format=_FORMATS.get(file.suffix.lower(), "parquet"))
+    if column not in data.schema.names:
+        raise EvaluationError(f"{file.name} has no column {column!r} to split by; got {data.schema.names}")
+    rows = data.to_table(
+        columns=["server_name", "timestamp"], filter=pc.field(column).cast(pa.string()) != tables.TRAIN
+    )
+    stamps = rows["timestamp"]
+    if pa.types.is_timestamp(stamps.type):
+        stamps = stamps.cast(pa.timestamp("ms", tz=stamps.type.tz), safe=False)
+    dated = pa.table({"name": rows["server_name"].cast(pa.string()), "at": stamps.cast(pa.int64())})
+    firsts = dated.group_by("name").aggregate([("at", "min")])
+    return zip(firsts["name"].to_pylist(), firsts["at_min"].to_pylist(), strict=True)

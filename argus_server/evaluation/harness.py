@@ -12,6 +12,7 @@ import numpy as np
 from argus_server.evaluation import baselines as simple
 from argus_server.evaluation import rolling
 from argus_server.evaluation.baselines import Baseline, Task
+from argus_server.evaluation.events import EventBoard
 from argus_server.evaluation.protocol import HEADLINE, SCORED, EvaluationError, Protocol, targets
 from argus_server.evaluation.rolling import Candidate, ServerForecasts
 from argus_server.evaluation.scores import Mask, Scoreboard, Series, Table, score
@@ -67,6 +68,7 @@ class Report:
         baselines: Scores of each baseline on the same steps.
         partial: Scores of the models on the steps of those baselines that did not forecast all of the headline
             metrics.
+        events: Scores of threshold events.
         fits: How the fits of those baselines went that are fitted.
         seconds: How long it took.
     """
@@ -79,6 +81,7 @@ class Report:
     uncalibrated: Table
     baselines: Mapping[str, Table]
     partial: Mapping[str, Table]
+    events: Mapping[str, Any]
     fits: Mapping[str, Mapping[str, Any]]
     seconds: float
 
@@ -94,6 +97,7 @@ class Report:
             "servers_too_short": list(self.too_short),
             "servers_left_out_as_seen": list(self.left_out),
             **self._figures(everything),
+            "events": dict(self.events),
         }
         if len(names) > 1:
             result["datasets"] = {name: self._figures(sources == name) for name in names}
@@ -188,6 +192,7 @@ def evaluate(
         uncalibrated=boards.uncalibrated.table(),
         baselines={name: board.table() for name, board in boards.baselines.items()},
         partial={name: boards.partial[name].table() for name in sorted(boards.incomplete)},
+        events=boards.events.to_json() if boards.events.watched else {},
         fits={name: one.notes() for name, one in chosen.items() if isinstance(one, Statistical)},
         seconds=time.perf_counter() - started,
     )
@@ -244,6 +249,7 @@ class _Boards:
         self.baselines = {name: Scoreboard() for name in baselines}
         self.partial = {name: Scoreboard() for name in baselines}
         self.incomplete: set[str] = set()
+        self.events = EventBoard()
         self._protocol = protocol
         self._forecasters = baselines
         self._on_progress = on_progress
@@ -262,6 +268,7 @@ class _Boards:
         sums = score(actual, forecasts.quantiles)
         self.model.add(name, series, sums)
         self.uncalibrated.add(name, series, score(actual, forecasts.uncalibrated))
+        self.events.add(forecasts)
         self._advance(len(forecasts.origins))
         task = Task(
             forecasts.values, forecasts.origins, protocol.horizon, protocol.season, protocol.step_seconds
