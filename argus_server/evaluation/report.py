@@ -59,6 +59,7 @@ def markdown(figures: Mapping[str, Any], pictures: Sequence[tuple[str, str]] = (
         *_against_reference(figures),
         *_metrics(figures),
         *_coverage(figures),
+        *_events(figures["events"]),
         *_datasets(figures),
         *(line for title, file in pictures for line in (f"## {title}", "", f"![{title}]({file})", "")),
     ]
@@ -188,6 +189,39 @@ def _coverage(figures: Mapping[str, Any]) -> list[str]:
             "",
         ]
     return lines
+
+
+def _events(events: Mapping[str, Any]) -> list[str]:
+    """Threshold events: probabilities, and alarms made of them."""
+    if not events:
+        return []
+    horizons = {
+        name: part["server"] for name, part in events["probabilities"].items() if isinstance(part, Mapping)
+    }
+    probabilities = (
+        (
+            name,
+            row["samples"],
+            _show(row["base_rate"]),
+            *(_show(row[key]) for key in ("brier", "brier_of_base_rate", "ece")),
+        )
+        for name, row in horizons.items()
+    )
+    keys = ("recall", "median_lead_minutes", "false_alarms_per_server_week")
+    alarms = (
+        (name, row["events"], *(_show(row[key]) for key in keys))
+        for name, row in events.items()
+        if isinstance(row, Mapping) and "recall" in row
+    )
+    return [
+        "## Threshold events",
+        "",
+        *_table(
+            ("P(cross) within", "samples", "base rate", "Brier", "Brier of base rate", "calibration error"),
+            probabilities,
+        ),
+        *_table(("", "events", "recall", "median lead, minutes", "false alarms per server-week"), alarms),
+    ]
 
 
 def _datasets(figures: Mapping[str, Any]) -> list[str]:

@@ -42,16 +42,17 @@ class Statistical:
         failed_fits: Fits that raised; the last value stands in for them.
 
     Raises:
+        ValueError: The name is unknown.
         ImportError: statsforecast is not installed.
     """
 
     def __init__(self, name: str, series_seconds: float) -> None:
         self.late_series = 0
         self.failed_fits = 0
-        self._days = _DAYS[name]
         self._series_seconds = series_seconds
         self._name = name
         _model(name, season=1)
+        self._days = _DAYS[name]
 
     def __call__(self, task: Task) -> FloatArray:
         """Quantiles [origins, metrics, horizon, 3]; NaN for metrics and origins that were not forecast."""
