@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +17,7 @@ import pyarrow.compute as pc
 from argus_server.metrics import METRICS
 from argus_server.profiles import profile_of
 from argus_server.training import tables
+from argus_server.training.tables import CorpusError
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +63,11 @@ def load(path: Path, step_seconds: int) -> tuple[list[History], DataFile]:
     out of training.
 
     Raises:
-        CorpusError: Unknown file type, missing column, a column of the wrong type, or a value outside the contract.
+        CorpusError: Unknown file type, missing column, a column of the wrong type, a value outside the contract, or
+            two rows of a server at the same time.
     """
     table = tables.narrow(tables.read(path), path.name)
-    found = histories(table, path.stem, step_seconds)
+    found = histories(table, path.stem, step_seconds, [(path.name, table.num_rows)])
     return found, DataFile(path.name, sha256(path), table.num_rows, len(found))
 
 
@@ -83,18 +87,25 @@ def load_all(path: Path, step_seconds: int) -> tuple[list[History], list[DataFil
         parts.append(table)
         servers = pc.count_distinct(table["server_name"]).as_py()
         files.append(DataFile(str(file.relative_to(path)), sha256(file), table.num_rows, servers))
-    return histories(tables.joined(parts), path.name, step_seconds), files
+    rows = [(file.name, file.rows) for file in files]
+    return histories(tables.joined(parts), path.name, step_seconds, rows), files
 
 
-def histories(table: pa.Table, source: str, step_seconds: int) -> list[History]:
+def histories(
+    table: pa.Table, source: str, step_seconds: int, files: Sequence[tuple[str, int]] = ()
+) -> list[History]:
     """Histories of the servers of a narrowed table, in order of their first row.
 
     Args:
         table: What `tables.narrow` returned.
         source: Name of the file or data set it is from.
         step_seconds: Length of a step.
+        files: Names and rows of the files that the table is made of, for messages; none if it is a part of them.
+
+    Raises:
+        CorpusError: A server has two rows at the same time.
     """
-    steps = table["timestamp"].to_numpy() // (step_seconds * 1000)
+    times = table["timestamp"].to_numpy()
     names = pc.dictionary_encode(table["server_name"].combine_chunks())
     codes = names.indices.to_numpy(zero_copy_only=False).astype(np.int64)
     values = np.full((table.num_rows, len(METRICS)), np.nan, dtype=np.float32)
@@ -103,8 +114,17 @@ def histories(table: pa.Table, source: str, step_seconds: int) -> list[History]:
             values[:, index] = table[name].to_numpy()
     training = table["training"].to_numpy(zero_copy_only=False)
 
-    order = np.lexsort((steps, codes))
-    steps, codes, values, training = steps[order], codes[order], values[order], training[order]
+    order = np.lexsort((times, codes))
+    times, codes, values, training = times[order], codes[order], values[order], training[order]
+    repeated = np.flatnonzero((np.diff(times) == 0) & (np.diff(codes) == 0))
+    if len(repeated):
+        at = int(repeated[0])
+        server, when = str(names.dictionary[int(codes[at])]), datetime.fromtimestamp(times[at] / 1000, UTC)
+        raise CorpusError(
+            f"{_place(int(order[at + 1]), files) or source}: server {server!r} has a row at {when.isoformat()} already "
+            f"({len(repeated)} such rows); keep one row per server and time"
+        )
+    steps = times // (step_seconds * 1000)
     edges = np.flatnonzero(np.diff(codes, prepend=-1, append=-1))
     return [
         _history(
@@ -117,6 +137,15 @@ def histories(table: pa.Table, source: str, step_seconds: int) -> list[History]:
         )
         for begin, end in itertools.pairwise(edges)
     ]
+
+
+def _place(row: int, files: Sequence[tuple[str, int]]) -> str:
+    """File and row (from 1) of a row of a table made of these files."""
+    for name, rows in files:
+        if row < rows:
+            return f"{name}: column 'timestamp', row {row + 1}"
+        row -= rows
+    return ""
 
 
 def sha256(path: Path) -> str:

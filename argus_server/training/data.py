@@ -129,12 +129,16 @@ def streamed(
     Raises:
         ValueError: Too little data, or a server that does not fit.
     """
+    if any(weight == 0 for _, weight in sampling.source_weights):
+        raise ValueError(
+            "streaming may meet a chunk with nothing but files of weight 0; leave them out instead"
+        )
     least = sampling.min_encoder_steps + schema.horizon
     names = [
         name
         for part in sets
-        for name, rows in part.rows.items()
-        if name not in set(holdout) and rows >= least
+        for name, extent in part.extents.items()
+        if name not in set(holdout) and extent.steps(schema.step_seconds, all_rows=all_rows) >= least
     ]
     chosen = _validation_servers(names, split)
     if not chosen or len(chosen) == len(names):
@@ -143,10 +147,10 @@ def streamed(
             "Name some with --validation, or use --mode standard"
         )
     reader = ChunkReader(sets, schema.step_seconds, all_rows)
-    kept = partitions.plan(sets, sorted(chosen), max(memory_mb // 3, 1))[0]
-    chunks = partitions.plan(
-        sets, [name for name in names if name not in chosen], memory_mb - max(memory_mb // 3, 1)
-    )
+    step = schema.step_seconds
+    kept = partitions.plan(sets, sorted(chosen), max(memory_mb // 3, 1), step)[0]
+    learned = [name for name in names if name not in chosen]
+    chunks = partitions.plan(sets, learned, memory_mb - max(memory_mb // 3, 1), step)
 
     def windows(first_round: int) -> ChunkSampler:
         return ChunkSampler(

@@ -1,14 +1,16 @@
 """Data sets larger than memory: what servers are in a set of files, and how to read some of them at a time.
 
-Files are read by PyArrow's dataset reader, a batch of rows at a time, once to count the rows of every server, and then
-once per chunk of servers. Files that hold few servers each are skipped when none of a chunk's is in them, so a data
-set partitioned by server is read once per epoch; one partitioned by day is read once per chunk.
+Files are read a batch of rows at a time: once to check every value and to learn how much there is of every server, so
+that a bad row is found before hours of training and not after, and then once per chunk of servers. Row groups that hold
+none of a chunk's servers are skipped, so a data set sorted or partitioned by server is read once per epoch; one
+partitioned by day is read once per chunk.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import heapq
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -17,18 +19,58 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as ds
+import pyarrow.parquet as pq
 
 from argus_server.metrics import METRICS
 from argus_server.training import corpus, tables
 from argus_server.training.corpus import DataFile, History
 from argus_server.training.tables import CorpusError
 
-# Rows in flight: a few megabytes.
-_BATCH_ROWS: Final = 65_536
-# A row of a chunk: as Arrow columns, as float32 metrics, sorted, and on its grid. Measured: 290 bytes at most.
-BYTES_PER_ROW: Final = 320
+# Rows in flight: a megabyte or two.
+_BATCH_ROWS: Final = 16_384
+_BUFFER_BYTES: Final = 1 << 16
+# A row while a chunk is read: as Arrow columns, and twice as float32 metrics, the second time sorted.
+_BYTES_PER_ROW: Final = 256
+_BYTES_PER_STEP: Final = 4 * len(METRICS)
 _MEBIBYTE: Final = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How much there is of a server. Times are Unix milliseconds.
+
+    Attributes:
+        rows: Its rows.
+        first_ms: Time of the first one.
+        last_ms: Time of the last one.
+        test_ms: Time of the first one that is for tests, None if there is none.
+    """
+
+    rows: int
+    first_ms: int
+    last_ms: int
+    test_ms: int | None = None
+
+    def joined(self, other: Extent) -> Extent:
+        """Of both parts of a server."""
+        tests = [extent.test_ms for extent in (self, other) if extent.test_ms is not None]
+        return Extent(
+            self.rows + other.rows,
+            min(self.first_ms, other.first_ms),
+            max(self.last_ms, other.last_ms),
+            min(tests, default=None),
+        )
+
+    def steps(self, step_seconds: int, *, all_rows: bool = True) -> int:
+        """Steps from the first to the last; or to the first that is for tests, itself left out."""
+        step_ms = step_seconds * 1000
+        if all_rows or self.test_ms is None:
+            return self.last_ms // step_ms - self.first_ms // step_ms + 1
+        return self.test_ms // step_ms - self.first_ms // step_ms
+
+    def bytes(self, step_seconds: int) -> int:
+        """Memory it needs while it is read: its rows, and a regular grid from its first to its last step."""
+        return self.rows * _BYTES_PER_ROW + self.steps(step_seconds) * _BYTES_PER_STEP
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +78,16 @@ class Chunk:
     """Servers that are in memory together."""
 
     servers: tuple[str, ...]
-    rows: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class RowGroup:
+    """A row group of a file, and the numbers of the servers that are in it, int32, ascending."""
+
+    file: Path
+    number: int
+    servers: npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,40 +96,39 @@ class Partitions:
 
     Attributes:
         path: A Parquet file, or a directory of them.
-        files: Its files, sorted.
-        rows: Rows of every server.
-        by_file: Servers of every file.
+        extents: What there is of every server; the number of a server is its place.
+        groups: Row groups of all files, sorted by file.
     """
 
     path: Path
-    files: tuple[Path, ...]
-    rows: dict[str, int]
-    by_file: tuple[frozenset[str], ...]
+    extents: dict[str, Extent]
+    groups: tuple[RowGroup, ...]
 
     @classmethod
     def scan(cls, path: Path) -> Partitions:
-        """Count the rows of every server, reading nothing but names.
+        """Check every row, and learn how much there is of every server.
 
         Args:
             path: A Parquet file, or a directory of them at any depth.
 
         Raises:
-            CorpusError: There is no Parquet file, or one lacks a required column.
+            CorpusError: There is no Parquet file, or a column or value cannot be used.
         """
-        files = parquet_files(path)
-        counts: dict[str, int] = {}
-        by_file: list[frozenset[str]] = []
-        for file in files:
-            dataset = ds.dataset(file, format="parquet")
-            tables.check_columns(file.name, dataset.schema.names)
-            inside: set[str] = set()
-            for batch in _batches(dataset, ["server_name"], None):
-                found = pc.value_counts(batch.column(0))
-                for name, count in zip(found.field(0).to_pylist(), found.field(1).to_pylist(), strict=True):
-                    counts[name] = counts.get(name, 0) + count
-                    inside.add(name)
-            by_file.append(frozenset(inside))
-        return cls(path, files, counts, tuple(by_file))
+        extents: dict[str, Extent] = {}
+        numbers: dict[str, int] = {}
+        groups: list[RowGroup] = []
+        for file in parquet_files(path):
+            with _opened(file) as parquet:
+                row = 1
+                for group in range(parquet.num_row_groups):
+                    inside: set[int] = set()
+                    for batch in _batches(parquet, [group]):
+                        for name, extent in _extents(tables.narrow(batch, file.name, row)):
+                            extents[name] = extents[name].joined(extent) if name in extents else extent
+                            inside.add(numbers.setdefault(name, len(numbers)))
+                        row += batch.num_rows
+                    groups.append(RowGroup(file, group, np.array(sorted(inside), dtype=np.int32)))
+        return cls(path, extents, tuple(groups))
 
     @property
     def source(self) -> str:
@@ -87,14 +137,17 @@ class Partitions:
 
     def described(self) -> list[DataFile]:
         """The files for the record, each with its hash."""
+        files: dict[Path, list[RowGroup]] = {}
+        for group in self.groups:
+            files.setdefault(group.file, []).append(group)
         return [
             DataFile(
                 str(file.relative_to(self.path)) if self.path.is_dir() else file.name,
                 corpus.sha256(file),
-                ds.dataset(file, format="parquet").count_rows(),
-                len(servers),
+                int(pq.read_metadata(file).num_rows),
+                len(np.unique(np.concatenate([group.servers for group in groups]))),
             )
-            for file, servers in zip(self.files, self.by_file, strict=True)
+            for file, groups in files.items()
         ]
 
     def read(self, servers: Sequence[str], step_seconds: int) -> list[History]:
@@ -103,23 +156,20 @@ class Partitions:
         Raises:
             CorpusError: A column cannot be used.
         """
-        wanted = set(servers)
-        chosen = pc.field("server_name").isin(list(servers))
+        numbers = {name: number for number, name in enumerate(self.extents)}
+        wanted = np.array([numbers[name] for name in servers if name in numbers], dtype=np.int32)
+        names = pa.array(servers, pa.string())
+        needed: dict[Path, list[int]] = {}
+        for group in self.groups:
+            if np.isin(group.servers, wanted).any():
+                needed.setdefault(group.file, []).append(group.number)
         parts: list[pa.Table] = []
-        for file, inside in zip(self.files, self.by_file, strict=True):
-            if not wanted & inside:
-                continue
-            dataset = ds.dataset(file, format="parquet")
-            names = [
-                name
-                for name in ("timestamp", "server_name", "split", *METRICS)
-                if name in dataset.schema.names
-            ]
-            parts += [
-                tables.narrow(pa.Table.from_batches([batch]), file.name)
-                for batch in _batches(dataset, names, chosen)
-                if batch.num_rows
-            ]
+        for file, groups in needed.items():
+            with _opened(file) as parquet:
+                for batch in _batches(parquet, groups):
+                    chosen = batch.filter(pc.is_in(batch["server_name"].cast(pa.string()), value_set=names))
+                    if chosen.num_rows:
+                        parts.append(tables.narrow(chosen, file.name))
         if not parts:
             return []
         table = tables.joined(parts)
@@ -140,39 +190,52 @@ def parquet_files(path: Path) -> tuple[Path, ...]:
     return (path,)
 
 
-def plan(sets: Sequence[Partitions], servers: Sequence[str], memory_mb: int) -> list[Chunk]:
-    """Group servers into chunks that fit into memory, in an order that has nothing to do with their names.
+def plan(
+    sets: Sequence[Partitions], servers: Sequence[str], memory_mb: int, step_seconds: int
+) -> list[Chunk]:
+    """Group servers into as few chunks as fit into memory, of equal size, whatever their names.
 
     Args:
         sets: The data sets.
         servers: Servers to group.
         memory_mb: Memory of a chunk's data, in MiB.
+        step_seconds: Step of the model.
 
     Raises:
         CorpusError: A server does not fit by itself.
     """
-    limit = memory_mb * _MEBIBYTE // BYTES_PER_ROW
-    rows: dict[str, int] = {}
-    for partitions in sets:
-        for name, count in partitions.rows.items():
-            rows[name] = rows.get(name, 0) + count
-    chunks: list[Chunk] = []
-    names: list[str] = []
-    total = 0
-    for name in sorted(servers, key=_hashed):
-        if rows[name] > limit:
-            needed = -(-rows[name] * BYTES_PER_ROW // _MEBIBYTE)
+    limit = memory_mb * _MEBIBYTE
+    extents: dict[str, Extent] = {}
+    for part in sets:
+        for name, extent in part.extents.items():
+            extents[name] = extents[name].joined(extent) if name in extents else extent
+    sizes = {name: extents[name].bytes(step_seconds) for name in sorted(servers, key=_hashed)}
+    for name, size in sizes.items():
+        if size > limit:
             raise CorpusError(
-                f"server {name!r} has {rows[name]:,} rows and needs {needed} MiB; --memory-mb is {memory_mb}"
+                f"server {name!r} has {extents[name].rows:,} rows over {_days(extents[name]):,.0f} days and needs "
+                f"{-(-size // _MEBIBYTE):,} MiB; --memory-mb is too small, it leaves {memory_mb}"
             )
-        if total + rows[name] > limit:
-            chunks.append(Chunk(tuple(names), total))
-            names, total = [], 0
-        names.append(name)
-        total += rows[name]
-    if names:
-        chunks.append(Chunk(tuple(names), total))
+    count = max(-(-sum(sizes.values()) // limit), 1) if sizes else 0
+    while (chunks := _spread(sizes, count)) and max(chunk.bytes for chunk in chunks) > limit:
+        count += 1
     return chunks
+
+
+def _spread(sizes: Mapping[str, int], count: int) -> list[Chunk]:
+    """Give each server to the chunk that is smallest so far."""
+    heap: list[tuple[int, int]] = [(0, index) for index in range(count)]
+    names: list[list[str]] = [[] for _ in range(count)]
+    for name, size in sizes.items():
+        total, index = heap[0]
+        heapq.heapreplace(heap, (total + size, index))
+        names[index].append(name)
+    totals = {index: total for total, index in heap}
+    return [Chunk(tuple(inside), totals[index]) for index, inside in enumerate(names) if inside]
+
+
+def _days(extent: Extent) -> float:
+    return (extent.last_ms - extent.first_ms) / 86_400_000
 
 
 def order(chunks: int, epoch: int, seed: int) -> npt.NDArray[np.int64]:
@@ -180,16 +243,36 @@ def order(chunks: int, epoch: int, seed: int) -> npt.NDArray[np.int64]:
     return np.random.default_rng((seed, epoch, chunks)).permutation(chunks)
 
 
-def _batches(dataset: Any, columns: list[str], chosen: Any) -> Any:
-    # Read ahead as little as possible: the default is dozens of batches and files.
-    return dataset.to_batches(
-        columns=columns,
-        filter=chosen,
-        batch_size=_BATCH_ROWS,
-        batch_readahead=1,
-        fragment_readahead=1,
-        use_threads=False,
+def _opened(file: Path) -> Any:
+    """A Parquet file that is read page by page: by default it is whole row groups, and dozens of batches ahead."""
+    try:
+        return pq.ParquetFile(file, buffer_size=_BUFFER_BYTES, pre_buffer=False)
+    except pa.ArrowInvalid as error:
+        raise CorpusError(f"{file.name} cannot be read: {str(error).splitlines()[0]}") from error
+
+
+def _batches(parquet: Any, groups: list[int]) -> Iterator[pa.Table]:
+    """Rows of some row groups, in columns that are of use."""
+    columns = [name for name in tables.KNOWN if name in parquet.schema_arrow.names]
+    for batch in parquet.iter_batches(
+        batch_size=_BATCH_ROWS, row_groups=groups, columns=columns, use_threads=False
+    ):
+        yield pa.Table.from_batches([batch])
+
+
+def _extents(table: pa.Table) -> Iterator[tuple[str, Extent]]:
+    """Of a narrowed table."""
+    test_times = pc.if_else(table["training"], None, table["timestamp"])
+    found = (
+        table.append_column("test", test_times)
+        .group_by("server_name")
+        .aggregate([("timestamp", "count"), ("timestamp", "min"), ("timestamp", "max"), ("test", "min")])
     )
+    for row in found.to_pylist():
+        yield (
+            row["server_name"],
+            Extent(row["timestamp_count"], row["timestamp_min"], row["timestamp_max"], row["test_min"]),
+        )
 
 
 def _hashed(name: str) -> bytes:

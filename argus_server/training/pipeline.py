@@ -187,7 +187,7 @@ def _streamed(
     for path in request.data:
         say(f"counting {path.name}")
         sets.append(Partitions.scan(path))
-    _check_names([(name, part.source) for part in sets for name in part.rows], request.holdout)
+    _check_names([(name, part.source) for part in sets for name in part.extents], request.holdout)
     say("reading what is validated on")
     training = data.streamed(
         sets,

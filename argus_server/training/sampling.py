@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,9 @@ from argus_server.forecast.tft import TFTInputs
 from argus_server.metrics import METRICS
 from argus_server.profiles import PROFILES
 from argus_server.training.corpus import History
+
+# Draws without a single usable series; even sparse servers give one in a few.
+_MOST_FRUITLESS: Final = 1_000
 
 
 class Batch(NamedTuple):
@@ -141,12 +144,17 @@ class WindowSampler(IterableDataset[Batch]):
 
     def _batch(self, rng: np.random.Generator) -> Batch:
         parts: list[Batch] = []
-        count = 0
+        count = fruitless = 0
         while count < self._config.series:
             part = self._draw(rng, int((self._config.series - count) / self._series_per_window) + 8)
             if part is not None:
                 parts.append(part)
                 count += len(part.target)
+            elif (fruitless := fruitless + 1) > _MOST_FRUITLESS:
+                raise ValueError(
+                    f"{_MOST_FRUITLESS} draws of windows found no series with readings to learn from; "
+                    "are the metrics measured at all?"
+                )
         return _take(_concatenate(parts), self._config.series)
 
     def _draw(self, rng: np.random.Generator, windows: int) -> Batch | None:

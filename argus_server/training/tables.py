@@ -23,6 +23,8 @@ PARQUET_SUFFIXES: Final = frozenset({".parquet", ".pq"})
 ARROW_SUFFIXES: Final = frozenset({".arrow", ".feather", ".ipc"})
 SUFFIXES: Final = PARQUET_SUFFIXES | ARROW_SUFFIXES | {".csv"}
 TRAIN: Final = "train"
+# Columns that are read, whatever else a file holds.
+KNOWN: Final = (*REQUIRED, SPLIT, *METRICS)
 
 
 class CorpusError(ValueError):
@@ -38,7 +40,7 @@ def read(path: Path) -> pa.Table:
     suffix = path.suffix.lower()
     try:
         if suffix in PARQUET_SUFFIXES:
-            names = [name for name in pq.read_schema(path).names if name in _KNOWN]
+            names = [name for name in pq.read_schema(path).names if name in KNOWN]
             return pq.read_table(path, columns=names)
         if suffix == ".csv":
             return pa.csv.read_csv(path)
@@ -47,9 +49,6 @@ def read(path: Path) -> pa.Table:
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
         raise CorpusError(f"{path.name} cannot be read: {str(error).splitlines()[0]}") from error
     raise CorpusError(f"{path.name}: unknown file type {suffix!r}; use .parquet, .csv or .arrow")
-
-
-_KNOWN: Final = frozenset((*REQUIRED, SPLIT, *METRICS))
 
 
 def data_files(directory: Path, suffixes: Collection[str] = SUFFIXES) -> list[Path]:

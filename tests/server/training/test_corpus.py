@@ -107,6 +107,20 @@ def test_errors_name_file_and_column(tmp_path: Path, columns: dict[str, object],
     assert "bad.parquet" in str(caught.value)
 
 
+def test_two_rows_of_a_server_at_one_time_are_refused(tmp_path: Path) -> None:
+    rows = "timestamp,server_name,cpu_user_pct\n1767225600000,a,1\n1767225900000,a,2\n1767225600000,b,3\n"
+    (tmp_path / "first.csv").write_text(rows)
+    assert len(corpus.load_all(tmp_path, 300)[0]) == 2
+    (tmp_path / "second.csv").write_text(
+        "timestamp,server_name,cpu_user_pct\n1767226200000,a,9\n1767225900000,a,9\n"
+    )
+    with pytest.raises(
+        CorpusError,
+        match=r"second\.csv: column 'timestamp', row 2: server 'a' has a row at 2026-01-01T00:05:00",
+    ):
+        corpus.load_all(tmp_path, 300)
+
+
 def test_an_unknown_file_type_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.xlsx").write_bytes(b"")
     with pytest.raises(CorpusError, match=r"use .parquet, .csv or .arrow"):

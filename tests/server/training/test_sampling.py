@@ -122,6 +122,13 @@ def test_short_histories_are_refused(histories: list[History]) -> None:
         WindowSampler(short, SCHEMA, SamplingConfig(), batches=1, seed=1)
 
 
+def test_servers_without_readings_do_not_hang_it() -> None:
+    nothing = np.full((600, 14), np.nan, dtype=np.float32)
+    silent = History("a", "x", 0, 0, 300, nothing, 600)
+    with pytest.raises(ValueError, match="are the metrics measured at all"):
+        next(iter(WindowSampler([silent], SCHEMA, SamplingConfig(series=4), batches=1, seed=1)))
+
+
 def test_files_are_drawn_by_weight(histories: list[History]) -> None:
     """With all the weight on one file, no window of the other is drawn."""
     first = [replace(h, source="a") for h in histories[:1]]

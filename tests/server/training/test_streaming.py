@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,6 +15,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from argus_server.forecast import artifact
 from argus_server.forecast.features import FeatureSchema
@@ -22,7 +25,7 @@ from argus_server.training.checkpoint import CheckpointError
 from argus_server.training.data import SplitConfig, in_memory, streamed
 from argus_server.training.fit import Checkpoints, TrainingConfig, fit
 from argus_server.training.module import OptimizerConfig
-from argus_server.training.partitions import BYTES_PER_ROW, Partitions
+from argus_server.training.partitions import Extent, Partitions
 from argus_server.training.pipeline import TrainingRequest
 from argus_server.training.sampling import SamplingConfig
 from argus_server.training.tables import CorpusError
@@ -57,18 +60,67 @@ def by_day(tmp_path: Path) -> Path:
 
 def test_every_server_is_planned_once_and_chunks_fit(by_day: Path) -> None:
     part = Partitions.scan(by_day)
-    found = partitions.plan([part], sorted(part.rows), 2)
+    found = partitions.plan([part], sorted(part.extents), 2, 300)
     names = [name for chunk in found for name in chunk.servers]
     assert sorted(names) == [f"ppweb{index:03d}" for index in range(SERVERS)]
     assert names != sorted(names), "names that are alike would share a chunk"
-    assert [chunk.rows for chunk in found] == [16 * STEPS, 16 * STEPS, 8 * STEPS]
-    assert all(chunk.rows * BYTES_PER_ROW <= 2 << 20 for chunk in found)
+    assert [len(chunk.servers) for chunk in found] == [14, 13, 13], "none is small"
+    assert all(chunk.bytes <= 2 << 20 for chunk in found)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.integers(1, 3000), min_size=1, max_size=40), st.integers(1, 4))
+def test_chunks_never_exceed_memory(rows: list[int], memory_mb: int) -> None:
+    extents = {f"s{index}": Extent(each, 0, each * STEP_MS) for index, each in enumerate(rows)}
+    part = Partitions(Path("x"), extents, ())
+    found = partitions.plan([part], list(extents), memory_mb, 300)
+    assert sorted(name for chunk in found for name in chunk.servers) == sorted(extents)
+    for chunk in found:
+        assert chunk.bytes == sum(extents[name].bytes(300) for name in chunk.servers)
+        assert 0 < chunk.bytes <= memory_mb << 20
+
+
+def test_a_few_rows_over_years_need_the_memory_of_years() -> None:
+    year = Extent(2, 0, 365 * 86_400_000)
+    assert year.bytes(300) > 365 * 288 * 14 * 4
+    assert Extent(10, 0, 100 * STEP_MS, 40 * STEP_MS).steps(300, all_rows=False) == 40
+    assert Extent(10, 0, 100 * STEP_MS, 40 * STEP_MS).steps(300) == 101
+
+
+def test_a_bad_row_is_found_before_training(by_day: Path) -> None:
+    file = by_day / "date=1" / "part-0.parquet"
+    table = pq.read_table(file, partitioning=None)
+    values = table["cpu_user_pct"].to_pylist()
+    values[77] = 101.0
+    index = table.column_names.index("cpu_user_pct")
+    pq.write_table(table.set_column(index, "cpu_user_pct", pa.array(values, pa.float32())), file)
+    with pytest.raises(CorpusError, match=r"part-0\.parquet: column 'cpu_user_pct', row 78: 101 is outside"):
+        Partitions.scan(by_day)
+
+
+def test_rows_for_tests_are_not_counted_as_training(tmp_path: Path) -> None:
+    """A server with too short a training part must not be planned: its chunk would have nothing to draw."""
+    pq.write_table(fleet_table(servers=6, steps=400, split_at=100), tmp_path / "short.parquet")
+    part = Partitions.scan(tmp_path / "short.parquet")
+    assert part.extents["ppweb000"].test_ms == START_MS + 100 * STEP_MS
+    with pytest.raises(ValueError, match="0 usable ones are too few"):
+        streamed(
+            [part],
+            FeatureSchema(),
+            SamplingConfig(),
+            SplitConfig(),
+            batches=1,
+            seed=1,
+            memory_mb=3,
+            all_rows=False,
+        )
 
 
 def test_a_chunk_is_what_reading_everything_gives(by_day: Path) -> None:
     part = Partitions.scan(by_day)
     assert part.source == "fleet"
-    assert part.rows == {f"ppweb{index:03d}": STEPS for index in range(SERVERS)}
+    whole_time = Extent(STEPS, START_MS, START_MS + (STEPS - 1) * STEP_MS)
+    assert part.extents == {f"ppweb{index:03d}": whole_time for index in range(SERVERS)}
     whole = {h.name: h for h in corpus.load_all(by_day, 300)[0]}
     read = part.read(["ppweb003", "ppweb007"], 300)
     assert [h.name for h in read] == ["ppweb003", "ppweb007"]
@@ -90,9 +142,11 @@ def test_files_without_a_chunks_servers_are_not_read(by_day: Path, tmp_path: Pat
 
 def test_a_server_that_does_not_fit_is_named(by_day: Path) -> None:
     part = Partitions.scan(by_day)
-    huge = replace(part, rows={**part.rows, "ppweb005": 10**9})
-    with pytest.raises(CorpusError, match=r"server 'ppweb005' has 1,000,000,000 rows and needs \d+ MiB"):
-        partitions.plan([huge], sorted(huge.rows), 64)
+    huge = replace(part, extents={**part.extents, "ppweb005": Extent(10**9, 0, 86_400_000)})
+    with pytest.raises(
+        CorpusError, match=r"server 'ppweb005' has 1,000,000,000 rows over 1 days and needs [\d,]+ MiB"
+    ):
+        partitions.plan([huge], sorted(huge.extents), 64, 300)
 
 
 def test_streaming_reads_parquet_only(tmp_path: Path) -> None:
@@ -278,6 +332,63 @@ def test_a_process_killed_at_any_time_goes_on_to_the_same_artifact(by_day: Path,
     first, second = (artifact.load(tmp_path / name) for name in ("whole", "killed"))
     assert first.config["weights_sha256"] == second.config["weights_sha256"]
     assert first.training_info["rounds"] == second.training_info["rounds"]
+
+
+PEAK = """
+import re, sys
+from pathlib import Path
+from argus_server.forecast.features import FeatureSchema
+from argus_server.training import corpus
+from argus_server.training.data import SplitConfig, in_memory, streamed
+from argus_server.training.partitions import Partitions
+from argus_server.training.sampling import SamplingConfig
+
+def peak():
+    # Not getrusage: its figure starts with that of the process this one was forked from.
+    return int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) / 1024
+
+path, memory_mb = Path(sys.argv[1]), int(sys.argv[2])
+given = FeatureSchema(), SamplingConfig(series=16), SplitConfig(servers=("ppweb001",), batches=1)
+before = peak()
+if memory_mb:
+    sets = [Partitions.scan(path)]
+    data = streamed(sets, *given, batches=2, seed=1, memory_mb=memory_mb, all_rows=False)
+else:
+    data = in_memory(corpus.load_all(path, 300)[0], *given, batches=2, seed=1)
+windows = data.windows(0)
+batches = sum(1 for _ in range(data.rounds) for _ in windows)
+print(data.rounds, batches, peak() - before)
+"""
+
+
+def peak_mb(path: Path, memory_mb: int) -> tuple[int, float]:
+    """Rounds of an epoch, and how much memory a process needs to draw from all of it, MiB."""
+    done = subprocess.run(
+        [sys.executable, "-c", PEAK, str(path), str(memory_mb)],
+        env=processes.environment(OMP_NUM_THREADS="1"),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    rounds, batches, peak = done.stdout.split()
+    assert int(batches) == 2 * int(rounds)
+    return int(rounds), float(peak)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
+def test_data_several_times_larger_than_memory_stays_within_it(tmp_path: Path) -> None:
+    """An epoch over data of five times the memory, all in one row group, beside reading all of it at once."""
+    large, small = tmp_path / "large.parquet", tmp_path / "small.parquet"
+    pq.write_table(fleet_table(servers=400, steps=2000), large)
+    pq.write_table(fleet_table(servers=4, steps=300), small)
+    rounds, bounded = peak_mb(large, 48)
+    assert rounds >= 5
+    # Loading code when it is first needed takes memory as well: that is what a small data set shows.
+    code = peak_mb(small, 48)[1]
+    assert bounded - code < 1.5 * 48
+    assert peak_mb(large, 0)[1] - code > 3 * 48
 
 
 def test_the_pipeline_streams_and_evaluates_who_was_held_out(by_day: Path, tmp_path: Path) -> None:
