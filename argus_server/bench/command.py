@@ -79,8 +79,8 @@ def health(
 
 @app.command()
 def training(
-    batch: Annotated[int, typer.Option(min=1, help="Windows per batch.")] = 64,
-    batches: Annotated[int, typer.Option(min=1, help="Batches per run.")] = 4,
+    batch: Annotated[int, typer.Option(min=1, help="Windows per batch.")] = 128,
+    seconds: Annotated[float, typer.Option(min=0.01, help="About how long a run takes.")] = 8.0,
     rounds: Annotated[int, typer.Option(min=1, help="Runs of each, alternating.")] = 3,
     hidden_size: Annotated[int, typer.Option(min=4, help="Width of both networks.")] = 32,
     as_json: _AsJson = False,
@@ -89,7 +89,7 @@ def training(
     from argus_server.bench import training as bench
 
     with _working("training", as_json):
-        result = bench.run(batch=batch, batches=batches, rounds=rounds, hidden_size=hidden_size)
+        result = bench.run(batch=batch, seconds=seconds, rounds=rounds, hidden_size=hidden_size)
     _print(result)
 
 
@@ -147,6 +147,7 @@ def everything(as_json: _AsJson = False) -> None:
     forecast(90, 10.0, None, as_json)
     fanout(300, 90, 40, as_json)
     health(2_000, 20.0, as_json)
+    training(128, 8.0, 3, 32, as_json)
 
 
 def _working(what: str, as_json: bool) -> Any:

@@ -83,7 +83,7 @@ def run(
         raise SeedError(f"seeds {both} are given for tuning and for the test; use different ones")
     candidate = Candidate.of(artifact.load(model if model is not None else shipped_model()))
     torch.set_num_threads(1)  # barriers between cores cost more than they gain on products this small
-    schema = candidate.schema
+    schema = candidate.pipeline
     rows_per_hour = 3600 / schema.step_seconds
     spacing = Spacing(
         warm_up=schema.context_steps,

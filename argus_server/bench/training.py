@@ -1,18 +1,21 @@
 """How fast training goes: windows per second through loader and fit, beside pytorch-forecasting's own.
 
 A window is one metric of one server: a day of past (and what our model sees of the week before it) and 8 hours of
-future. Both sides get the same series, batch, hidden size and heads, one thread, and Lightning's loop. Ours runs in
-the patch form it is used in, and in the classic form with one step per token, as pytorch-forecasting's model has; runs
-alternate, and the medians are compared.
+future. Ours is `fit`, as `argus train` calls it; theirs is TimeSeriesDataSet, its loader and their
+TemporalFusionTransformer in a Lightning trainer. Both get the same series, batch, hidden size and heads, one thread and
+the same device. Ours runs in the patch form it is used in, and in the classic form with one step per token, as theirs
+has, and then with more variables than theirs. Runs alternate, and medians are compared.
 """
 
 from __future__ import annotations
 
 import logging
+import math
 import statistics
 import time
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Final
 
 import lightning
@@ -20,13 +23,16 @@ import numpy as np
 import pandas as pd
 import torch
 from lightning.pytorch.callbacks import Callback
-from torch.utils.data import DataLoader
 
+from argus_server.forecast.device import DeviceProfile, detect, prepare
 from argus_server.forecast.features import FeatureSchema, model_config
+from argus_server.forecast.forecaster import usable_cores
 from argus_server.forecast.tft import TemporalFusionTransformer, parameter_count
 from argus_server.metrics import METRICS, QUANTILES
 from argus_server.training.corpus import History
-from argus_server.training.module import ForecastTraining, OptimizerConfig
+from argus_server.training.data import TrainingData
+from argus_server.training.fit import TrainingConfig, fit
+from argus_server.training.module import OptimizerConfig
 from argus_server.training.sampling import SamplingConfig, WindowSampler
 
 _DAYS: Final = 12
@@ -34,44 +40,49 @@ _SERVERS: Final = 16
 _STEPS_A_DAY: Final = 288
 _MEASURED: Final = ("cpu_user_pct", "mem_used_pct", "net_in_mb_s", "load_average")
 _HEADS: Final = 4
+_WARM_UP: Final = 2
 
 
-def run(*, batch: int, batches: int, rounds: int, hidden_size: int) -> dict[str, Any]:
+def run(*, batch: int, seconds: float, rounds: int, hidden_size: int) -> dict[str, Any]:
     """Measure.
 
     Args:
         batch: Windows per batch.
-        batches: Batches per run, after one to warm up.
+        seconds: About how long a run takes.
         rounds: Runs of each.
         hidden_size: Width of both networks.
 
     Returns:
         JSON-ready figures; `ratio` compares our patch form, `ratio_same_tokens` our classic form.
     """
-    threads = torch.get_num_threads()
+    threads, profile = torch.get_num_threads(), detect()
     torch.set_num_threads(1)
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
+            prepare(profile)
             histories = _histories()
-            reference, reference_parameters = _reference(histories, batch, hidden_size)
+            reference, reference_parameters = _reference(histories, batch, hidden_size, profile)
             ours, parameters = _ours(histories, FeatureSchema(), batch, hidden_size)
             classic, _ = _ours(histories, FeatureSchema(patch_length=1), batch, hidden_size)
-            seconds: dict[str, list[float]] = {"ours": [], "classic": [], "reference": []}
+            sides = {"reference": reference, "ours": ours, "classic": classic}
+            # The first run warms up and tells how many batches the others need.
+            batches = {name: _batches_in(seconds, side) for name, side in sides.items()}
+            speeds: dict[str, list[float]] = {name: [] for name in sides}
             for _ in range(rounds):
-                seconds["reference"].append(reference(batches))
-                seconds["ours"].append(ours(batches))
-                seconds["classic"].append(classic(batches))
+                for name, side in sides.items():
+                    speeds[name].append(batch * batches[name] / side(batches[name]))
     finally:
         torch.set_num_threads(threads)
-    speed = {name: batch * batches / statistics.median(taken) for name, taken in seconds.items()}
+    speed = {name: statistics.median(each) for name, each in speeds.items()}
     return {
         "ratio": round(speed["ours"] / speed["reference"], 1),
         "ratio_same_tokens": round(speed["classic"] / speed["reference"], 2),
         "windows_per_second": round(speed["ours"], 1),
         "classic_windows_per_second": round(speed["classic"], 1),
         "pytorch_forecasting_windows_per_second": round(speed["reference"], 1),
+        "spread": {name: [round(min(each), 1), round(max(each), 1)] for name, each in speeds.items()},
         "parameters": parameters,
         "pytorch_forecasting_parameters": reference_parameters,
         "hidden_size": hidden_size,
@@ -79,8 +90,13 @@ def run(*, batch: int, batches: int, rounds: int, hidden_size: int) -> dict[str,
         "batches": batches,
         "rounds": rounds,
         "threads": 1,
+        "device": profile.name,
         "torch": torch.__version__,
     }
+
+
+def _batches_in(seconds: float, side: Callable[[int], float]) -> int:
+    return max(math.ceil(seconds / (side(_WARM_UP) / _WARM_UP)), _WARM_UP)
 
 
 def _histories() -> list[History]:
@@ -103,17 +119,35 @@ def _histories() -> list[History]:
 def _ours(
     histories: list[History], schema: FeatureSchema, batch: int, hidden_size: int
 ) -> tuple[Callable[[int], float], int]:
-    model = TemporalFusionTransformer(model_config(schema, hidden_size=hidden_size, attention_heads=_HEADS))
+    config = TrainingConfig(
+        hidden_size=hidden_size, attention_heads=_HEADS, epochs=1, sampling=SamplingConfig(series=batch)
+    )
+    names = tuple(history.name for history in histories)
 
     def measure(batches: int) -> float:
-        windows = WindowSampler(histories, schema, SamplingConfig(series=batch), batches=batches + 1, seed=1)
-        module = ForecastTraining(model, OptimizerConfig(), total_steps=1_000, seconds=None)
-        return _fit(module, DataLoader(windows, batch_size=None), batches)
+        def windows(first_round: int) -> WindowSampler:
+            return WindowSampler(
+                histories, schema, config.sampling, batches=batches + 1, seed=1, first_pass=first_round
+            )
 
-    return measure, parameter_count(model)
+        check = WindowSampler(histories, schema, config.sampling, batches=1, seed=2, fixed=True)
+        data = TrainingData(names, names, windows, check, rounds=1, workers=1 << 16)
+        ended: list[float] = []
+        fit(
+            data,
+            schema,
+            replace(config, steps_per_epoch=batches + 1),
+            on_progress=lambda progress: ended.append(time.perf_counter()),
+        )
+        return ended[-1] - ended[0]
+
+    network = model_config(schema, hidden_size=hidden_size, attention_heads=_HEADS)
+    return measure, parameter_count(TemporalFusionTransformer(network))
 
 
-def _reference(histories: list[History], batch: int, hidden_size: int) -> tuple[Callable[[int], float], int]:
+def _reference(
+    histories: list[History], batch: int, hidden_size: int, profile: DeviceProfile
+) -> tuple[Callable[[int], float], int]:
     from pytorch_forecasting import TemporalFusionTransformer as Reference
     from pytorch_forecasting import TimeSeriesDataSet
     from pytorch_forecasting.data import EncoderNormalizer
@@ -143,10 +177,27 @@ def _reference(histories: list[History], batch: int, hidden_size: int) -> tuple[
         learning_rate=1e-3,
         log_interval=-1,
     )
-    loader = dataset.to_dataloader(train=True, batch_size=batch, num_workers=0)
+    on_card = profile.device != "cpu"
+    workers = min(profile.workers, max(usable_cores() - 1, 0)) if on_card else 0
+    loader = dataset.to_dataloader(train=True, batch_size=batch, num_workers=workers)
 
     def measure(batches: int) -> float:
-        return _fit(model, loader, batches)
+        watch = _Stopwatch()
+        trainer = lightning.Trainer(
+            max_steps=batches + 1,
+            accelerator="gpu" if on_card else "cpu",
+            devices=1,
+            gradient_clip_val=OptimizerConfig().gradient_clip,
+            callbacks=[watch],
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            limit_val_batches=0,
+            num_sanity_val_steps=0,
+        )
+        trainer.fit(model, loader)
+        return watch.ended - watch.started
 
     return measure, int(model.size())
 
@@ -182,22 +233,3 @@ class _Stopwatch(Callback):
         self.ended = time.perf_counter()
         if not self.started:
             self.started = self.ended
-
-
-def _fit(module: lightning.LightningModule, loader: Any, batches: int) -> float:
-    """Seconds that `batches` batches take."""
-    watch = _Stopwatch()
-    trainer = lightning.Trainer(
-        max_steps=batches + 1,
-        accelerator="cpu",
-        gradient_clip_val=1.0,
-        callbacks=[watch],
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        limit_val_batches=0,
-        num_sanity_val_steps=0,
-    )
-    trainer.fit(module, loader)
-    return watch.ended - watch.started

@@ -10,6 +10,7 @@ from argus_server.evaluation.harness import evaluate
 from argus_server.evaluation.protocol import EvaluationError
 from argus_server.evaluation.rolling import Candidate
 from argus_server.forecast.features import FeatureSchema
+from argus_server.forecast.pipeline import PatchPipeline
 from argus_server.forecast.tft import TemporalFusionTransformer
 from argus_server.training.corpus import History
 
@@ -29,7 +30,9 @@ def backtest(
         why: a training run must not be lost to that.
     """
     try:
-        return evaluate([Candidate(module, schema, "", min_encoder_steps=1)], histories).to_json()
+        return evaluate(
+            [Candidate(PatchPipeline(module, schema), "", min_encoder_steps=1)], histories
+        ).to_json()
     except EvaluationError as error:
         unknown = dict.fromkeys(("wql", "wql_all_metrics", "mase_mean", "mase_median"))
         return {

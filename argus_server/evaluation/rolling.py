@@ -12,9 +12,7 @@ import numpy.typing as npt
 from argus_server.evaluation.protocol import EvaluationError, Protocol, Rows, targets
 from argus_server.forecast import calibration
 from argus_server.forecast.artifact import LoadedModel
-from argus_server.forecast.features import FeatureSchema
-from argus_server.forecast.forecaster import forecast_windows
-from argus_server.forecast.tft import TemporalFusionTransformer
+from argus_server.forecast.pipeline import Pipeline
 from argus_server.metrics import METRICS, QUANTILES
 from argus_server.training.corpus import History
 
@@ -29,31 +27,25 @@ class Candidate:
     """A model to be scored.
 
     Attributes:
-        module: The network, in eval mode, on `device`.
-        schema: Its feature schema.
+        pipeline: Windows to quantiles, as it is served.
         revision: Name of the model, for the record.
         min_encoder_steps: Observed steps a server needs for a model forecast; with fewer it is not scored.
         seen: Servers that its training saw, for fitting or for early stopping.
-        device: torch device string.
     """
 
-    module: TemporalFusionTransformer
-    schema: FeatureSchema
+    pipeline: Pipeline
     revision: str
     min_encoder_steps: int
     seen: frozenset[str] = frozenset()
-    device: str = "cpu"
 
     @classmethod
     def of(cls, model: LoadedModel, device: str = "cpu") -> Candidate:
         """A candidate from an artifact; its network is moved to the device."""
         return cls(
-            module=model.module.to(device),
-            schema=model.schema,
+            pipeline=model.pipeline.to(device),
             revision=model.revision,
             min_encoder_steps=model.min_encoder_steps,
             seen=seen_servers(model.training_info),
-            device=device,
         )
 
 
@@ -108,7 +100,7 @@ def protocol_of(
     Raises:
         EvaluationError: No model, or models of different steps or horizons.
     """
-    shapes = {(candidate.schema.step_seconds, candidate.schema.horizon) for candidate in candidates}
+    shapes = {(candidate.pipeline.step_seconds, candidate.pipeline.horizon) for candidate in candidates}
     if len(shapes) != 1:
         raise EvaluationError(
             f"models must share one step and horizon to be scored together, got {sorted(shapes)} "
@@ -135,7 +127,7 @@ def forecasts(candidate: Candidate, history: History, origins: Rows) -> ServerFo
         ValueError: The origins are closer than a horizon: one forecast would learn from what the next must not
             know.
     """
-    horizon = candidate.schema.horizon
+    horizon = candidate.pipeline.horizon
     if len(origins) > 1 and np.diff(origins).min() < horizon:
         raise ValueError(f"origins must be at least {horizon} steps apart, got {np.diff(origins).min()}")
     raw = _raw_forecasts(candidate, history, origins)
@@ -154,19 +146,16 @@ def forecasts(candidate: Candidate, history: History, origins: Rows) -> ServerFo
 
 def _raw_forecasts(candidate: Candidate, history: History, origins: Rows) -> FloatArray:
     """What the model says at each origin, [origins, metrics, horizon, 3]."""
-    schema = candidate.schema
-    quantiles = np.empty((len(origins), len(METRICS), schema.horizon, len(QUANTILES)), dtype=np.float32)
+    pipeline = candidate.pipeline
+    quantiles = np.empty((len(origins), len(METRICS), pipeline.horizon, len(QUANTILES)), dtype=np.float32)
     for begin in range(0, len(origins), _CHUNK):
         chosen = origins[begin : begin + _CHUNK]
-        seen = windows(history.values, chosen, schema.context_steps)
-        result = forecast_windows(
-            candidate.module,
-            schema,
+        seen = windows(history.values, chosen, pipeline.context_steps)
+        result = pipeline.forecast(
             seen,
             # The window's last step is the one before the first unseen row.
-            history.start_ms + (chosen - 1) * schema.step_seconds * 1000,
+            history.start_ms + (chosen - 1) * pipeline.step_seconds * 1000,
             np.full(len(chosen), history.profile, dtype=np.int8),
-            candidate.device,
         )
         observed = (~np.isnan(seen)).any(axis=-1).sum(axis=-1)
         result[observed < candidate.min_encoder_steps] = np.nan

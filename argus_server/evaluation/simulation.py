@@ -92,7 +92,7 @@ def simulator_benchmark(
         probabilities as forecast and calibrated, and the calibrator itself; ready for JSON.
     """
     tables = load_tables()
-    horizon_minutes = candidate.schema.horizon * candidate.schema.step_seconds / 60.0
+    horizon_minutes = candidate.pipeline.horizon * candidate.pipeline.step_seconds / 60.0
     horizons = [horizon_minutes * share for share in HORIZON_SHARES]
     tuned = EventBoard(tables, horizons=horizons)
     for forecasts, failures in _forecasts(candidate, tuning, spacing, on_windows):
@@ -116,7 +116,7 @@ def simulator_benchmark(
         "model": candidate.revision,
         "definition": definition(),
         "fleets": {"tuning": _sizes(tuning, tuned), "test": _sizes(test, raw)},
-        "stride_minutes": spacing.stride * candidate.schema.step_seconds / 60.0,
+        "stride_minutes": spacing.stride * candidate.pipeline.step_seconds / 60.0,
         "chosen": described(alarms),
         "on_tuning_fleets": judge(tuned.watched, alarms).summary(),
         "alarms": model.to_json(),
@@ -156,8 +156,8 @@ def closely_spaced(candidate: Candidate, history: History, origins: Rows) -> Ser
     Bands learn from forecasts that have come true, a horizon apart. So the origins are dealt out to as many
     sequences as fit between two such, and each learns from its own past.
     """
-    stride = int(np.diff(origins).min()) if len(origins) > 1 else candidate.schema.horizon
-    sequences = min(-(-candidate.schema.horizon // stride), max(len(origins), 1))
+    stride = int(np.diff(origins).min()) if len(origins) > 1 else candidate.pipeline.horizon
+    sequences = min(-(-candidate.pipeline.horizon // stride), max(len(origins), 1))
     made = [rolling.forecasts(candidate, history, origins[first::sequences]) for first in range(sequences)]
     quantiles, uncalibrated = (
         np.empty((len(origins), *made[0].quantiles.shape[1:]), dtype=np.float32) for _ in range(2)

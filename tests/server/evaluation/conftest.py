@@ -13,6 +13,7 @@ import torch
 from argus_server.evaluation.rolling import Candidate
 from argus_server.forecast.artifact import ArtifactContent, save
 from argus_server.forecast.features import FeatureSchema, model_config
+from argus_server.forecast.pipeline import PatchPipeline
 from argus_server.forecast.tft import TemporalFusionTransformer
 from argus_server.metrics import METRIC_INDEX, METRICS
 from argus_server.training.corpus import History
@@ -47,7 +48,7 @@ def untrained(seed: int = 0) -> TemporalFusionTransformer:
 
 
 def candidate(seen: Collection[str] = (), *, revision: str = "untrained", seed: int = 0) -> Candidate:
-    return Candidate(untrained(seed), FeatureSchema(), revision, 24, frozenset(seen))
+    return Candidate(PatchPipeline(untrained(seed), FeatureSchema()), revision, 24, frozenset(seen))
 
 
 def save_model(path: Path, *, training: Collection[str] = (), validation: Collection[str] = ()) -> str:

@@ -15,6 +15,7 @@ from argus_server.forecast.artifact import load
 from argus_server.forecast.device import CPU as CPU_PROFILE
 from argus_server.forecast.features import FeatureSchema
 from argus_server.forecast.forecaster import Forecaster
+from argus_server.forecast.pipeline import PatchPipeline
 from argus_server.window.frame import WindowFrame
 from tests.server.evaluation.conftest import CPU, NET, STEP_MS, candidate, history, save_model
 
@@ -121,7 +122,8 @@ def test_a_model_has_seen_what_its_ancestors_have() -> None:
 
 
 def test_models_of_different_horizons_cannot_be_scored_together() -> None:
-    short = replace(candidate(), schema=FeatureSchema(horizon=48))
+    pipeline = PatchPipeline(candidate().pipeline.module, FeatureSchema(horizon=48))
+    short = replace(candidate(), pipeline=pipeline)
     with pytest.raises(EvaluationError, match="share one step and horizon"):
         rolling.protocol_of([candidate(), short])
     assert rolling.protocol_of([candidate()], origin_stride=3) == Protocol(300, 96, 0.3, 3)
