@@ -14,6 +14,7 @@ import torch
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from argus_server.forecast.series_view import BASELINES
 from argus_server.forecast.tft import TemporalFusionTransformer
@@ -127,9 +128,12 @@ class ForecastTraining(lightning.LightningModule):
         super().__init__()
         self.model = model
         self.averaged = copy.deepcopy(model).requires_grad_(False)
+        # Tensors stay the same ones when they move or are loaded; to look them up takes time at every step.
+        self._weights = list(model.parameters())
+        self._averages = list(self.averaged.parameters())
         self.steps_done = 0
         self._optimizer_config = optimizer
-        self._start = [p.detach().clone() for p in model.parameters()] if optimizer.pull else []
+        self._start = [p.detach().clone() for p in self._weights] if optimizer.pull else []
         self._moments: Mapping[int, Mapping[str, Tensor]] = {}
         self._total_steps = total_steps
         self._seconds = seconds
@@ -159,9 +163,8 @@ class ForecastTraining(lightning.LightningModule):
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
         step = self.steps_done
         kept = min(self._optimizer_config.averaging, step / (step + _AVERAGING_START))
-        with torch.no_grad():
-            for average, own in zip(self.averaged.parameters(), self.model.parameters(), strict=True):
-                average.lerp_(own, 1.0 - kept)
+        update = get_ema_multi_avg_fn(kept)  # type: ignore[no-untyped-call]
+        update(self._averages, self._weights, None)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         self.steps_done += 1
@@ -170,7 +173,7 @@ class ForecastTraining(lightning.LightningModule):
         if self._start:
             distance = [
                 (own - start.to(own.device)).square().sum()
-                for own, start in zip(self.model.parameters(), self._start, strict=True)
+                for own, start in zip(self._weights, self._start, strict=True)
             ]
             loss = loss + self._optimizer_config.pull * torch.stack(distance).sum()
         return loss
