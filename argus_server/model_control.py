@@ -20,6 +20,7 @@ from argus_server.forecast.device import CPU, DeviceProfile, detect
 from argus_server.forecast.forecaster import Forecaster
 from argus_server.forecast.frame import Forecast
 from argus_server.forecast.models import ModelRegistry
+from argus_server.risk.calibration import Calibrator
 from argus_server.settings import ServerSettings
 from argus_server.telemetry.metrics import ServerMetrics
 from argus_server.window.frame import WindowFrame
@@ -104,6 +105,12 @@ class ModelControl:
         """Observed steps a server needs for a model forecast."""
         model = self._registry.current.model
         return model.min_encoder_steps if model else DEFAULT_MIN_ENCODER_STEPS
+
+    @property
+    def calibrator(self) -> Calibrator | None:
+        """Corrects crossing probabilities; None when no model is in use or it has none."""
+        model = self._registry.current.model
+        return model.calibrator if model else None
 
     def forecast(self, frame: WindowFrame) -> Forecast:
         """Forecasts a fleet. Runs on the inference thread."""

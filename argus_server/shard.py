@@ -91,6 +91,7 @@ class Shard:
                 silent_minutes=(silent_ms / 60_000).astype(np.float32),
                 cores=self._known_cores(frame.server_names),
                 step_seconds=frame.step_seconds,
+                calibrator=self._models.calibrator,
             ),
             self._tables,
         )

@@ -131,7 +131,7 @@ def _ours(
             )
 
         check = WindowSampler(histories, schema, config.sampling, batches=1, seed=2, fixed=True)
-        data = TrainingData(names, names, windows, check, rounds=1, workers=1 << 16)
+        data = TrainingData(names, names, windows, check, (), rounds=1, workers=1 << 16)
         ended: list[float] = []
         fit(
             data,

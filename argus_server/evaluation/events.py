@@ -148,18 +148,24 @@ class EventBoard:
         self._probabilities: ProbabilityBoard | None = None
         self._names: list[str] = []
 
-    def add(self, forecasts: ServerForecasts, failures: Sequence[Failure] | None = None) -> None:
+    def add(
+        self,
+        forecasts: ServerForecasts,
+        failures: Sequence[Failure] | None = None,
+        calibrator: Calibrator | None = None,
+    ) -> None:
         """Add a server.
 
         Args:
             forecasts: Its forecasts and history.
             failures: What is known to have failed; None when nothing is known, empty when nothing failed.
+            calibrator: That of the server's model, instead of the board's.
         """
         if not len(forecasts.origins):
             return
         tables, step, horizon = self.tables, forecasts.step_seconds, forecasts.quantiles.shape[2]
         truth = Truth.of(forecasts.values, forecasts.profile, tables)
-        found = crossings_at(forecasts, tables, self._calibrator)
+        found = crossings_at(forecasts, tables, calibrator or self._calibrator)
         whole = horizon * step / 60.0
         if self._probabilities is None:
             near = tables.weights.near_steps(step) * step / 60.0

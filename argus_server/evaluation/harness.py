@@ -27,6 +27,7 @@ from argus_server.evaluation.summary import (
     worse_servers,
 )
 from argus_server.metrics import METRICS
+from argus_server.risk.calibration import Calibrator
 from argus_server.training.corpus import History
 
 REFERENCE: Final = "seasonal_naive"
@@ -177,7 +178,8 @@ def evaluate(
     boards = _Boards(protocol, chosen, on_progress, sum(one.origins for one in scored))
     for one in scored:
         origins = protocol.origins(one.history)
-        boards.add(rolling.forecasts(one.candidate, one.history, origins), protocol.boundary(one.history))
+        forecasts = rolling.forecasts(one.candidate, one.history, origins)
+        boards.add(forecasts, protocol.boundary(one.history), one.candidate.calibrator)
     model = boards.model.table()
     if not model.present()[:, SCORED].any():
         raise EvaluationError(
@@ -257,7 +259,7 @@ class _Boards:
         self._total = origins * (1.0 + sum(self._weights.values()))
         self._done = 0.0
 
-    def add(self, forecasts: ServerForecasts, boundary: int) -> None:
+    def add(self, forecasts: ServerForecasts, boundary: int, calibrator: Calibrator | None) -> None:
         """Score a server's forecasts, and make and score the baselines' on the same steps."""
         protocol, name = self._protocol, forecasts.name
         series = Series.of(forecasts.values, boundary, protocol.season)
@@ -268,7 +270,7 @@ class _Boards:
         sums = score(actual, forecasts.quantiles)
         self.model.add(name, series, sums)
         self.uncalibrated.add(name, series, score(actual, forecasts.uncalibrated))
-        self.events.add(forecasts)
+        self.events.add(forecasts, calibrator=calibrator)
         self._advance(len(forecasts.origins))
         task = Task(
             forecasts.values, forecasts.origins, protocol.horizon, protocol.season, protocol.step_seconds

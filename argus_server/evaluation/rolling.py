@@ -14,6 +14,7 @@ from argus_server.forecast import calibration
 from argus_server.forecast.artifact import LoadedModel
 from argus_server.forecast.pipeline import Pipeline
 from argus_server.metrics import METRICS, QUANTILES
+from argus_server.risk.calibration import Calibrator
 from argus_server.training.corpus import History
 
 FloatArray = npt.NDArray[np.float32]
@@ -31,12 +32,14 @@ class Candidate:
         revision: Name of the model, for the record.
         min_encoder_steps: Observed steps a server needs for a model forecast; with fewer it is not scored.
         seen: Servers that its training saw, for fitting or for early stopping.
+        calibrator: Corrects crossing probabilities as it is served.
     """
 
     pipeline: Pipeline
     revision: str
     min_encoder_steps: int
     seen: frozenset[str] = frozenset()
+    calibrator: Calibrator | None = None
 
     @classmethod
     def of(cls, model: LoadedModel, device: str = "cpu") -> Candidate:
@@ -46,6 +49,7 @@ class Candidate:
             revision=model.revision,
             min_encoder_steps=model.min_encoder_steps,
             seen=seen_servers(model.training_info),
+            calibrator=model.calibrator,
         )
 
 

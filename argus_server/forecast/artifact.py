@@ -6,6 +6,7 @@
     server_mapping.json        how server identity is encoded (not at all: any server can be forecast)
     data_contract_version.txt  version of the metrics contract
     metrics.json               its evaluation on servers it never saw
+    calibration.json           how its crossing probabilities are corrected (may be missing)
     MODEL_CARD.md              what it is, in words
 
 Nothing in it is executable: no pickle is read or written.
@@ -36,6 +37,7 @@ from argus_server.forecast.features import FeatureSchema
 from argus_server.forecast.pipeline import PatchPipeline, Pipeline
 from argus_server.forecast.tft import TemporalFusionTransformer, TFTConfig
 from argus_server.metrics import METRICS
+from argus_server.risk.calibration import CalibrationError, Calibrator
 
 WEIGHTS_FILE: Final = "model.safetensors"
 CONFIG_FILE: Final = "config.json"
@@ -44,6 +46,8 @@ MAPPING_FILE: Final = "server_mapping.json"
 CONTRACT_FILE: Final = "data_contract_version.txt"
 METRICS_FILE: Final = "metrics.json"
 CARD_FILE: Final = "MODEL_CARD.md"
+# Not every artifact has one.
+CALIBRATION_FILE: Final = "calibration.json"
 FILES: Final = (
     WEIGHTS_FILE,
     CONFIG_FILE,
@@ -99,6 +103,7 @@ class LoadedModel:
         config: The whole of config.json.
         metrics: The whole of metrics.json.
         training_info: The whole of training_info.json.
+        calibrator: Corrects crossing probabilities; None when the artifact has no calibration.json.
     """
 
     pipeline: Pipeline
@@ -109,6 +114,7 @@ class LoadedModel:
     config: Mapping[str, Any] = field(repr=False)
     metrics: Mapping[str, Any] = field(repr=False)
     training_info: Mapping[str, Any] = field(repr=False)
+    calibrator: Calibrator | None = None
 
     @property
     def module(self) -> TemporalFusionTransformer:
@@ -142,6 +148,7 @@ class ArtifactContent:
     metrics: Mapping[str, Any]
     card: str
     min_encoder_steps: int = DEFAULT_MIN_ENCODER_STEPS
+    calibrator: Calibrator | None = None
 
 
 def save(path: Path, content: ArtifactContent) -> str:
@@ -171,6 +178,8 @@ def save(path: Path, content: ArtifactContent) -> str:
     _write_json(staging / TRAINING_FILE, content.training_info)
     _write_json(staging / MAPPING_FILE, {"identity": "none", "servers": {}})
     _write_json(staging / METRICS_FILE, content.metrics)
+    if content.calibrator is not None:
+        _write_json(staging / CALIBRATION_FILE, {"probabilities": content.calibrator.to_json()})
     (staging / CONTRACT_FILE).write_text(f"{CONTRACT_VERSION}\n", encoding="utf-8")
     (staging / CARD_FILE).write_text(content.card, encoding="utf-8")
     staging.chmod(0o755)
@@ -237,9 +246,20 @@ def _load(path: Path, step_seconds: int | None, max_context_steps: int | None) -
         config=config,
         metrics=metrics,
         training_info=training_info,
+        calibrator=_calibrator(path),
     )
     _smoke_test(model)
     return model
+
+
+def _calibrator(path: Path) -> Calibrator | None:
+    file = path / CALIBRATION_FILE
+    if not file.is_file():
+        return None
+    try:
+        return Calibrator.from_json(_read_json(file)["probabilities"])
+    except (CalibrationError, KeyError, TypeError, AttributeError) as error:
+        raise ArtifactError(ArtifactReason.BAD_CONFIG, f"{file} is no calibration: {error}") from error
 
 
 def revision_of(name: str, weights_sha256: str) -> str:

@@ -25,6 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from argus_server.metrics import METRICS
+from argus_server.risk.calibration import Calibrator
 from argus_server.risk.causes import CauseParts, name_causes
 from argus_server.risk.crossings import crossings
 from argus_server.risk.display import display_values
@@ -51,6 +52,7 @@ class RiskInputs:
         silent_minutes: Minutes since its newest sample, float32 [servers].
         cores: Number of CPU cores, float32 [servers]; NaN where unknown.
         step_seconds: Length of a step.
+        calibrator: Corrects crossing probabilities; None takes the quantiles at their word.
 
     Raises:
         ValueError: Shapes that do not go together, or a step that is not positive.
@@ -63,6 +65,7 @@ class RiskInputs:
     silent_minutes: Floats
     cores: Floats
     step_seconds: int
+    calibrator: Calibrator | None = None
 
     def __post_init__(self) -> None:
         servers = len(self.current)
@@ -181,7 +184,13 @@ class _Signals:
         near_steps = tables.weights.near_steps(inputs.step_seconds)
         urgency_weights = UrgencyWeights.of(tables.urgency, horizon, inputs.step_seconds)
         found = crossings(
-            inputs.current, inputs.quantiles, inputs.profiles, inputs.cores, inputs.step_seconds, tables
+            inputs.current,
+            inputs.quantiles,
+            inputs.profiles,
+            inputs.cores,
+            inputs.step_seconds,
+            tables,
+            inputs.calibrator,
         )
         columns = [
             (values, crossed, urgency_weights.points(crossed.probability))

@@ -62,6 +62,15 @@ def model_card(name: str, training_info: Mapping[str, Any], metrics: Mapping[str
     for source, figures in metrics["datasets"].items():
         lines += _dataset(source, figures)
     lines += [
+        "## Bands and probabilities",
+        "",
+        "Bands are widened or narrowed while serving, by how often each server's values lay beyond them; the",
+        "figures above are with bands as served. Probabilities of crossing a threshold are corrected by",
+        "calibration.json, fitted to what happened to the validation servers; without that file too few of them",
+        "crossed any, and the forecast is taken at its word.",
+        "",
+    ]
+    lines += [
         "## Limits",
         "",
         f"- It knows {training_info['context_days']} days of the past, no more; of all but the last one only what the "

@@ -42,6 +42,7 @@ class TrainingData:
         validation: Names of the servers validated on, sorted.
         windows: Training windows, given the number of the first round they are for.
         validation_windows: The fixed validation set.
+        validation_histories: What it is drawn from.
         rounds: Rounds of an epoch.
         workers: Most processes that may prepare windows.
     """
@@ -50,6 +51,7 @@ class TrainingData:
     validation: tuple[str, ...]
     windows: Callable[[int], IterableDataset[Batch]]
     validation_windows: WindowSampler
+    validation_histories: tuple[History, ...]
     rounds: int
     workers: int
 
@@ -94,6 +96,7 @@ def in_memory(
         validation=_names(validation),
         windows=windows,
         validation_windows=_fixed(validation, schema, sampling, split, seed),
+        validation_histories=tuple(validation),
         rounds=1,
         workers=1 << 16,
     )
@@ -152,6 +155,8 @@ def streamed(
     learned = [name for name in names if name not in chosen]
     chunks = partitions.plan(sets, learned, memory_mb - max(memory_mb // 3, 1), step)
 
+    validated = reader.read(kept.servers)
+
     def windows(first_round: int) -> ChunkSampler:
         return ChunkSampler(
             reader, chunks, schema, sampling, batches=batches, seed=seed, first_pass=first_round
@@ -161,7 +166,8 @@ def streamed(
         training=tuple(sorted(name for chunk in chunks for name in chunk.servers)),
         validation=tuple(sorted(kept.servers)),
         windows=windows,
-        validation_windows=_fixed(reader.read(kept.servers), schema, sampling, split, seed),
+        validation_windows=_fixed(validated, schema, sampling, split, seed),
+        validation_histories=tuple(validated),
         rounds=len(chunks),
         # Every process would hold a chunk of its own.
         workers=1,

@@ -12,9 +12,12 @@ from typing import Any, Final
 import torch
 
 from argus_server.evaluation.backtest import backtest
+from argus_server.evaluation.calibrating import fit_calibrator
+from argus_server.evaluation.rolling import Candidate
 from argus_server.forecast import artifact
 from argus_server.forecast.artifact import ArtifactContent, LoadedModel
 from argus_server.forecast.features import FeatureSchema
+from argus_server.forecast.pipeline import PatchPipeline
 from argus_server.forecast.tft import parameter_count
 from argus_server.training import corpus, data
 from argus_server.training.card import model_card
@@ -114,6 +117,9 @@ def train(
         checkpoints=checkpoints,
         on_progress=on_progress,
     )
+    say("calibrating")
+    candidate = Candidate(PatchPipeline(result.model, schema), "", config.sampling.min_encoder_steps)
+    calibrator = fit_calibrator(candidate, supply.training.validation_histories)
     say("evaluating")
     metrics = evaluate(result, schema, supply.held_out())
     training_info = _training_info(result, schema, config, request, supply.files, parent)
@@ -128,6 +134,7 @@ def train(
             metrics=metrics,
             card=model_card(request.name, training_info, metrics),
             min_encoder_steps=config.sampling.min_encoder_steps,
+            calibrator=calibrator,
         ),
     )
     return TrainingOutcome(revision, metrics, training_info)

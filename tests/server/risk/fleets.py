@@ -106,6 +106,6 @@ def rows(inputs: RiskInputs, chosen: Sequence[int] | npt.NDArray[np.intp]) -> Ri
     picked = {
         field.name: getattr(inputs, field.name)[chosen]
         for field in fields(inputs)
-        if field.name != "step_seconds"
+        if field.name not in ("step_seconds", "calibrator")
     }
     return RiskInputs(**picked, step_seconds=inputs.step_seconds)
