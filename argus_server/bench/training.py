@@ -15,7 +15,7 @@ import statistics
 import time
 import warnings
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import lightning
@@ -63,9 +63,12 @@ def run(*, batch: int, seconds: float, rounds: int, hidden_size: int) -> dict[st
             warnings.simplefilter("ignore")
             prepare(profile)
             histories = _histories()
-            reference, reference_parameters = _reference(histories, batch, hidden_size, profile)
-            ours, parameters = _ours(histories, FeatureSchema(), batch, hidden_size)
-            classic, _ = _ours(histories, FeatureSchema(patch_length=1), batch, hidden_size)
+            # Beside a card, processes prepare batches for both; on a CPU everything is done by one thread.
+            workers = min(profile.workers, usable_cores() - 1) if profile.device == "cuda" else 0
+            size = _Size(batch, hidden_size, workers)
+            reference, reference_parameters = _reference(histories, size, profile)
+            ours, parameters = _ours(histories, FeatureSchema(), size)
+            classic, _ = _ours(histories, FeatureSchema(patch_length=1), size)
             sides = {"reference": reference, "ours": ours, "classic": classic}
             # The first run warms up and tells how many batches the others need.
             batches = {name: _batches_in(seconds, side) for name, side in sides.items()}
@@ -95,6 +98,15 @@ def run(*, batch: int, seconds: float, rounds: int, hidden_size: int) -> dict[st
     }
 
 
+@dataclass(frozen=True, slots=True)
+class _Size:
+    """What both sides share: windows of a batch, width of the network, processes that prepare batches."""
+
+    batch: int
+    hidden: int
+    workers: int
+
+
 def _batches_in(seconds: float, side: Callable[[int], float]) -> int:
     return max(math.ceil(seconds / (side(_WARM_UP) / _WARM_UP)), _WARM_UP)
 
@@ -116,11 +128,9 @@ def _histories() -> list[History]:
     return histories
 
 
-def _ours(
-    histories: list[History], schema: FeatureSchema, batch: int, hidden_size: int
-) -> tuple[Callable[[int], float], int]:
+def _ours(histories: list[History], schema: FeatureSchema, size: _Size) -> tuple[Callable[[int], float], int]:
     config = TrainingConfig(
-        hidden_size=hidden_size, attention_heads=_HEADS, epochs=1, sampling=SamplingConfig(series=batch)
+        hidden_size=size.hidden, attention_heads=_HEADS, epochs=1, sampling=SamplingConfig(series=size.batch)
     )
     names = tuple(history.name for history in histories)
 
@@ -131,7 +141,7 @@ def _ours(
             )
 
         check = WindowSampler(histories, schema, config.sampling, batches=1, seed=2, fixed=True)
-        data = TrainingData(names, names, windows, check, (), rounds=1, workers=1 << 16)
+        data = TrainingData(names, names, windows, check, (), rounds=1, workers=size.workers)
         ended: list[float] = []
         fit(
             data,
@@ -141,12 +151,12 @@ def _ours(
         )
         return ended[-1] - ended[0]
 
-    network = model_config(schema, hidden_size=hidden_size, attention_heads=_HEADS)
+    network = model_config(schema, hidden_size=size.hidden, attention_heads=_HEADS)
     return measure, parameter_count(TemporalFusionTransformer(network))
 
 
 def _reference(
-    histories: list[History], batch: int, hidden_size: int, profile: DeviceProfile
+    histories: list[History], size: _Size, profile: DeviceProfile
 ) -> tuple[Callable[[int], float], int]:
     from pytorch_forecasting import TemporalFusionTransformer as Reference
     from pytorch_forecasting import TimeSeriesDataSet
@@ -170,22 +180,20 @@ def _reference(
     )
     model = Reference.from_dataset(
         dataset,
-        hidden_size=hidden_size,
-        hidden_continuous_size=hidden_size,
+        hidden_size=size.hidden,
+        hidden_continuous_size=size.hidden,
         attention_head_size=_HEADS,
         loss=QuantileLoss(list(QUANTILES)),
         learning_rate=1e-3,
         log_interval=-1,
     )
-    on_card = profile.device != "cpu"
-    workers = min(profile.workers, max(usable_cores() - 1, 0)) if on_card else 0
-    loader = dataset.to_dataloader(train=True, batch_size=batch, num_workers=workers)
+    loader = dataset.to_dataloader(train=True, batch_size=size.batch, num_workers=size.workers)
 
     def measure(batches: int) -> float:
         watch = _Stopwatch()
         trainer = lightning.Trainer(
             max_steps=batches + 1,
-            accelerator="gpu" if on_card else "cpu",
+            accelerator="gpu" if profile.device == "cuda" else "cpu",
             devices=1,
             gradient_clip_val=OptimizerConfig().gradient_clip,
             callbacks=[watch],

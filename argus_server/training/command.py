@@ -125,7 +125,15 @@ def train(
     seed: Annotated[
         int, typer.Option(help="Seed of weights, windows and dropout.", rich_help_panel=_FIT)
     ] = 7,
-    threads: Annotated[int, typer.Option(min=0, help="CPU threads; 0 for all.", rich_help_panel=_FIT)] = 0,
+    threads: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="CPU threads of the network, 0 for all. A small one is no faster with more; a core that is left "
+            "over draws windows ahead.",
+            rich_help_panel=_FIT,
+        ),
+    ] = 1,
     checkpoint: Annotated[
         Path | None,
         typer.Option(

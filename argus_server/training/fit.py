@@ -229,9 +229,9 @@ def _fresh(schema: FeatureSchema, config: TrainingConfig) -> TemporalFusionTrans
 
 
 def _spare_cores(profile: DeviceProfile) -> int:
-    """Cores that may prepare windows while the model runs; one thread asked for is one core used."""
-    spare = usable_cores() - 1
-    return min(spare, torch.get_num_threads() - 1) if profile.device == "cpu" else spare
+    """Cores that may prepare windows while the model runs."""
+    busy = torch.get_num_threads() if profile.device == "cpu" else 1
+    return max(usable_cores() - busy, 0)
 
 
 def _restore(state: TrainingState, best: BestWeights, stopping: EarlyStopping) -> None:

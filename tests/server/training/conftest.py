@@ -12,15 +12,18 @@ import pytest
 import torch
 
 from argus_server.metrics import METRICS
+from argus_server.training import fit
 
 START_MS = 1_767_225_600_000
 STEP_MS = 300_000
 
 
 @pytest.fixture(autouse=True)
-def single_thread() -> Iterator[None]:
+def single_thread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No process ahead either: most fits here are over before one has started."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
+    monkeypatch.setattr(fit, "_spare_cores", lambda profile: 0)
     yield
     torch.set_num_threads(threads)
 
