@@ -38,10 +38,13 @@ def ordered_days(values: FloatArray, mask: Flags) -> tuple[FloatArray, FloatArra
             lanes[index], lanes[index + 1] = np.minimum(low, high), np.maximum(low, high)
     ordered = np.stack(lanes)
     count = mask.sum(axis=1, dtype=np.float32)
-    if (count < days).any():
-        level = np.arange(days, dtype=np.float32)[:, None, None] / max(days - 1, 1)
-        place = np.rint(level * np.maximum(count - 1.0, 0.0)).astype(np.intp)
-        ordered = np.where(count > 0, np.take_along_axis(ordered, place, axis=0), np.float32(0.0))
+    series, step = np.nonzero(count < days)
+    if len(series):
+        known = count[series, step]
+        level = np.arange(days, dtype=np.float32)[:, None] / max(days - 1, 1)
+        place = np.rint(level * np.maximum(known - 1.0, 0.0)).astype(np.intp)
+        stretched = np.take_along_axis(ordered[:, series, step], place, axis=0)
+        ordered[:, series, step] = np.where(known > 0, stretched, np.float32(0.0))
     return ordered, count
 
 

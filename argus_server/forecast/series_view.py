@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -131,33 +131,33 @@ def look(schema: FeatureSchema, series: FloatArray, floors: FloatArray) -> Serie
     first_day = np.where(ahead_mask[:, 0], ahead[:, 0], median)
     low, high = ordered[_OUTER], ordered[-1 - _OUTER]
 
-    def flat(x: FloatArray) -> FloatArray:
-        return np.broadcast_to(x[:, None], (count, horizon))
+    def by_token(*parts: npt.NDArray[Any]) -> FloatArray:
+        """[series, horizon] or [series, 1] each -> [series, decoder tokens, parts, patch]."""
+        tokens = np.empty((count, schema.decoder_tokens, len(parts), patch), dtype=np.float32)
+        for index, part in enumerate(parts):
+            steps = np.broadcast_to(part, (count, horizon))
+            tokens[:, :, index] = steps.reshape(count, schema.decoder_tokens, patch)
+        return tokens
 
     moved = shift[:, None]
-    baselines = np.stack(
-        (
-            flat(last),
-            flat(last_hour),
-            yesterday,
-            first_day,
-            low,
-            median,
-            high,
-            first_day + moved,
-            low + moved,
-            median + moved,
-            high + moved,
-        ),
-        axis=1,
-    )  # [series, baselines, horizon]
+    baselines = by_token(
+        last[:, None],
+        last_hour[:, None],
+        yesterday,
+        first_day,
+        low,
+        median,
+        high,
+        first_day + moved,
+        low + moved,
+        median + moved,
+        high + moved,
+    )
     np.clip(baselines, -scaling.LIMIT, scaling.LIMIT, out=baselines)
-    decoder_tokens = (count, -1, schema.decoder_tokens, patch)
 
-    def by_token(*parts: FloatArray) -> FloatArray:
+    def wide(*parts: npt.NDArray[Any]) -> FloatArray:
         """[series, horizon] each -> [series, decoder tokens, parts x patch]."""
-        stacked = np.stack(parts, axis=1, dtype=np.float32).reshape(decoder_tokens)
-        return stacked.transpose(0, 2, 1, 3).reshape(count, schema.decoder_tokens, -1)
+        return by_token(*parts).reshape(count, schema.decoder_tokens, -1)
 
     seen = mask[:, -day:].mean(axis=-1, dtype=np.float32)
     silence = np.where(last_seen >= 0, day - 1 - last_seen, day).astype(np.float32) / day
@@ -181,11 +181,11 @@ def look(schema: FeatureSchema, series: FloatArray, floors: FloatArray) -> Serie
         own=own,
         earlier_days=earlier_days,
         decoder=(
-            by_token(yesterday, ahead_mask[:, -1]),
-            by_token(first_day, ahead_mask[:, 0]),
-            by_token(*ordered, known_days / np.float32(days)),
+            wide(yesterday, ahead_mask[:, -1]),
+            wide(first_day, ahead_mask[:, 0]),
+            wide(*ordered, known_days / np.float32(days)),
         ),
-        baselines=baselines.reshape(decoder_tokens).transpose(0, 2, 1, 3),
+        baselines=baselines,
         patch_means=means[:, -1],
         patch_shares=observed.reshape(count, days, -1)[:, -1] / np.float32(patch),
     )
