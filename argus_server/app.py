@@ -27,6 +27,8 @@ from argus_server.ingest.session import IngestLimits, IngestSession
 from argus_server.ingest.sources import SourceRegistry
 from argus_server.model_control import ModelControl
 from argus_server.risk.table_file import load_tables
+from argus_server.security.access import Access
+from argus_server.security.caller import current_caller
 from argus_server.services.admin import AdminServicer
 from argus_server.services.health import HealthBoard
 from argus_server.services.ingest import IngestServicer
@@ -79,6 +81,7 @@ class Addresses:
 
     grpc: str
     metrics: str
+    metrics_url: str
 
 
 class ArgusServer:
@@ -112,6 +115,7 @@ class ArgusServer:
             max_servers=limits.max_servers,
         )
         self._sources = SourceRegistry()
+        self._access = Access(settings, lambda: self.window.known_names)
         self._tasks: list[asyncio.Task[None]] = []
         self._exporter: Exporter | None = None
 
@@ -157,13 +161,20 @@ class ArgusServer:
             self._metrics.registry.register(
                 FleetGauges(self._hub, self.status, settings.max_exported_servers)
             )
-            self._exporter = Exporter(*split_address(settings.metrics_listen), self._metrics.registry)
+            self._metrics.registry.register(self._access)
+            self._exporter = Exporter(
+                *split_address(settings.metrics_listen),
+                self._metrics.registry,
+                self._access.context,
+                self._access.authorise_scrape,
+            )
         await self._server.start()
         await self._board.set_serving(True)
         self._tasks = [
             asyncio.create_task(self.engine.run()),
             asyncio.create_task(self._hub.pulse()),
             asyncio.create_task(self._watch_loop_lag()),
+            asyncio.create_task(self._access.run()),
         ]
         return self.addresses
 
@@ -174,6 +185,7 @@ class ArgusServer:
         return Addresses(
             grpc=f"[{host}]:{self._port}" if ":" in host else f"{host}:{self._port}",
             metrics=self._exporter.address if self._exporter else "",
+            metrics_url=self._exporter.url if self._exporter else "",
         )
 
     async def drain(self) -> None:
@@ -187,6 +199,7 @@ class ArgusServer:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self.engine.close()
         self.shard.calibration.save()
+        self._access.close()
         if self._exporter is not None:
             await asyncio.get_running_loop().run_in_executor(None, self._exporter.close)
 
@@ -213,7 +226,7 @@ class ArgusServer:
 
     async def _bind(self) -> None:
         limit = ("grpc.max_receive_message_length", self._max_request_bytes)
-        self._server = grpc.aio.server(options=(*CHANNEL_OPTIONS, limit))
+        self._server = grpc.aio.server(interceptors=(self._access.guard,), options=(*CHANNEL_OPTIONS, limit))
         self._ingest = IngestServicer(self._open_session)
         capabilities: list[str] = []
         for service, servicer, raw in (
@@ -242,7 +255,12 @@ class ArgusServer:
         )
         capabilities.extend((health_name, reflection.SERVICE_NAME))
         try:
-            self._port = self._server.add_insecure_port(self._settings.listen)
+            credentials, address = self._access.credentials, self._settings.listen
+            self._port = (
+                self._server.add_insecure_port(address)
+                if credentials is None
+                else self._server.add_secure_port(address, credentials)
+            )
         except RuntimeError as error:
             raise OSError(
                 f"cannot listen on {self._settings.listen}: the address is taken or not this machine's"
@@ -276,14 +294,18 @@ class ArgusServer:
             server_version=metadata.version(DISTRIBUTION),
         )
         welcome.tick_interval.FromTimedelta(timedelta(seconds=self._settings.tick_seconds))
-        return IngestSession(self._pipeline, self._sources, self._limits, welcome)
+        return IngestSession(
+            self._pipeline, self._sources, self._limits, welcome, quota=current_caller().usage
+        )
 
     def _provenance(self) -> Provenance:
         return Provenance(self._instance_id, self._models.info(), self._models.degraded_reason)
 
     @property
     def _degraded_reason(self) -> str:
-        return "; ".join(filter(None, (self._models.degraded_reason, self.engine.failure)))
+        return "; ".join(
+            filter(None, (self._models.degraded_reason, self.engine.failure, self._access.problem))
+        )
 
     async def _note_health(self) -> None:
         await self._board.set_model(not self._models.degraded_reason)

@@ -49,8 +49,23 @@ def server(
         int | None, typer.Option(help="Rows per second a stream may send unthrottled.")
     ] = None,
     risk_tables: Annotated[Path | None, typer.Option(help="TOML file of risk tables.")] = None,
+    tls_cert: Annotated[
+        Path | None, typer.Option(help="PEM certificate of the server; followed as the file changes.")
+    ] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="Its PEM key, unencrypted.")] = None,
+    tls_client_ca: Annotated[
+        Path | None, typer.Option(help="PEM authorities; clients must then have a certificate of one (mTLS).")
+    ] = None,
+    require_keys: Annotated[
+        bool | None,
+        typer.Option("--require-keys", help="Refuse callers without an API key even while there is none."),
+    ] = None,
+    metrics_require_key: Annotated[
+        bool | None, typer.Option("--metrics-require-key", help="Ask for a key on the Prometheus port, too.")
+    ] = None,
     insecure_listen: Annotated[
-        bool | None, typer.Option("--insecure-listen", help="Allow binding beyond loopback unencrypted.")
+        bool | None,
+        typer.Option("--insecure-listen", help="Allow binding beyond loopback without TLS and API keys."),
     ] = None,
     log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error.")] = None,
     config: Annotated[
@@ -91,6 +106,11 @@ def server(
         "max_subscribers": max_subscribers,
         "max_rows_per_second": max_rows_per_second,
         "risk_tables": risk_tables,
+        "tls_cert": tls_cert,
+        "tls_key": tls_key,
+        "tls_client_ca": tls_client_ca,
+        "require_keys": require_keys,
+        "metrics_require_key": metrics_require_key,
         "insecure_listen": insecure_listen,
         "log_level": log_level,
     }
@@ -130,7 +150,7 @@ async def _serve(settings: Any, as_json: bool, stop_on_eof: bool) -> None:
         typer.echo(json.dumps({"listen": addresses.grpc, "metrics_listen": addresses.metrics}))
     _LOG.info("gRPC on %s", addresses.grpc)
     if addresses.metrics:
-        _LOG.info("Prometheus metrics on http://%s/metrics", addresses.metrics)
+        _LOG.info("Prometheus metrics on %s", addresses.metrics_url)
     if status.degraded:
         _LOG.error("DEGRADED: %s", status.degraded_reason)
     else:

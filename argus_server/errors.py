@@ -6,6 +6,9 @@
     ├── NotFound               NOT_FOUND              no          NotFound
     ├── FailedPrecondition     FAILED_PRECONDITION    no          FailedPrecondition
     ├── Unavailable            UNAVAILABLE            later       NotReady
+    ├── Unauthenticated        UNAUTHENTICATED        no          Unauthenticated
+    ├── PermissionDenied       PERMISSION_DENIED      no          PermissionDenied
+    ├── Throttled              RESOURCE_EXHAUSTED     later       Throttled
     └── Superseded             ABORTED                no          Superseded
     anything else              INTERNAL               no          ServerError
 
@@ -60,6 +63,27 @@ class Unavailable(ArgusServerError):
     """The server cannot do it now."""
 
     code = grpc.StatusCode.UNAVAILABLE
+
+
+class Unauthenticated(ArgusServerError):
+    """Nobody knows who calls."""
+
+    code = grpc.StatusCode.UNAUTHENTICATED
+
+
+class PermissionDenied(ArgusServerError):
+    """The caller may not do this."""
+
+    code = grpc.StatusCode.PERMISSION_DENIED
+
+
+class Throttled(ArgusServerError):
+    """The caller wants more than it may have; `retry_delay_seconds` is always given."""
+
+    code = grpc.StatusCode.RESOURCE_EXHAUSTED
+
+    def __init__(self, message: str, *, retry_delay_seconds: float) -> None:
+        super().__init__(message, retry_delay_seconds=retry_delay_seconds)
 
 
 class Superseded(ArgusServerError):

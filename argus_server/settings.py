@@ -18,6 +18,9 @@ from pydantic_settings import (
 )
 from pydantic_settings import SettingsError as UnreadableSetting
 
+from argus_server.security.key_file import KEYS_FILE
+from argus_server.security.scopes import Scope
+
 
 class SettingsError(ValueError):
     """Settings that cannot be used. The message names each setting, what was got and what is allowed."""
@@ -64,7 +67,28 @@ class ServerSettings(BaseSettings):
         "127.0.0.1:9464", description="HOST:PORT for Prometheus; port 0 picks a free one, empty turns it off"
     )
     insecure_listen: bool = Field(
-        False, description="allow binding beyond loopback although nothing is encrypted"
+        False, description="allow binding beyond loopback without TLS and API keys: the network is trusted"
+    )
+    tls_cert: Path | None = Field(
+        None,
+        description="PEM certificate of the server, intermediates after it; followed as the file changes",
+    )
+    tls_key: Path | None = Field(None, description="its PEM key, unencrypted")
+    tls_client_ca: Path | None = Field(
+        None,
+        description="PEM certificates of authorities; clients must then have a certificate of one (mTLS)",
+    )
+    tls_identities: dict[str, frozenset[Scope]] = Field(
+        default_factory=dict,
+        description="scopes by a name in the client's certificate, instead of an API key",
+    )
+    keys_file: Path | None = Field(None, description="file of API keys; DIR/keys.json if not given")
+    require_keys: bool = Field(
+        False,
+        description="refuse callers without an API key, even while there is none; else from the first key on",
+    )
+    metrics_require_key: bool = Field(
+        False, description="ask for a key with scope read on the Prometheus port, too; always beyond loopback"
     )
     data_dir: Path | None = Field(None, description="directory for state; models in DIR/models can be loaded")
     model: Path | None = Field(None, description="model artifact to run; the shipped one if not given")
@@ -115,15 +139,67 @@ class ServerSettings(BaseSettings):
         return join_address(*split_address(value)) if value else value
 
     @model_validator(mode="after")
-    def _beyond_loopback_only_if_told(self) -> Self:
-        for address in filter(None, (self.listen, self.metrics_listen)):
-            host, _ = split_address(address)
-            if not is_loopback(host) and not self.insecure_listen:
-                raise ValueError(
-                    f"{address} can be reached from other machines, and nothing is encrypted or authenticated; "
-                    "bind to 127.0.0.1, or give --insecure-listen if the network is trusted"
-                )
+    def _tls_is_whole(self) -> Self:
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise ValueError("only one of tls_cert and tls_key is given; TLS needs both")
+        if self.tls_client_ca is not None and self.tls_cert is None:
+            raise ValueError(
+                "tls_client_ca needs tls_cert and tls_key: clients prove who they are inside TLS"
+            )
+        if self.tls_identities and self.tls_client_ca is None:
+            raise ValueError("tls_identities needs tls_client_ca: without it no client shows a certificate")
+        if self.require_keys and self.effective_keys_file is None and not self.tls_identities:
+            raise ValueError(
+                "require_keys needs data_dir or keys_file: there is nowhere to look for API keys"
+            )
+        if self.metrics_require_key and self.effective_keys_file is None and not self.tls_identities:
+            raise ValueError(
+                "metrics_require_key needs data_dir or keys_file: there is nowhere to look for API keys"
+            )
         return self
+
+    @model_validator(mode="after")
+    def _beyond_loopback_only_if_safe(self) -> Self:
+        if not self.is_exposed:
+            return self
+        missing = []
+        if self.tls_cert is None:
+            missing.append("nothing is encrypted: give --tls-cert and --tls-key")
+        if self.effective_keys_file is None and not self.tls_identities:
+            missing.append("nobody is authenticated: give --data-dir, and make keys with argus keys create")
+        if missing:
+            raise ValueError(
+                f"{self._reachable[0]} can be reached from other machines, and {'; '.join(missing)}. Or bind to "
+                "127.0.0.1, or give --insecure-listen if the network is trusted"
+            )
+        return self
+
+    @property
+    def effective_keys_file(self) -> Path | None:
+        """Where API keys are; None when there can be none."""
+        return self.keys_file or (self.data_dir / KEYS_FILE if self.data_dir else None)
+
+    @property
+    def is_reachable(self) -> bool:
+        """Whether other machines can reach a port."""
+        return bool(self._reachable)
+
+    @property
+    def is_exposed(self) -> bool:
+        """Whether other machines can reach a port and the network is not declared to be trusted."""
+        return self.is_reachable and not self.insecure_listen
+
+    @property
+    def metrics_need_key(self) -> bool:
+        """Whether a scrape of the metrics needs a key."""
+        return self.metrics_require_key or (
+            self.metrics_listen in self._reachable and not self.insecure_listen
+        )
+
+    @property
+    def _reachable(self) -> list[str]:
+        addresses = filter(None, (self.listen, self.metrics_listen))
+        return [address for address in addresses if not is_loopback(split_address(address)[0])]
 
     @classmethod
     def settings_customise_sources(

@@ -17,7 +17,14 @@ from argus_client.extras import MissingExtraError
 COMMANDS: Final = "argus.commands"
 
 # Which extra brings the packages a sub-command of another part needs.
-_EXTRAS: Final = {"server": "server", "train": "train", "bench": "dev", "ui": "ui", "model import": "server"}
+_EXTRAS: Final = {
+    "server": "server",
+    "keys": "server",
+    "train": "train",
+    "bench": "dev",
+    "ui": "ui",
+    "model import": "server",
+}
 
 
 app = typer.Typer(

@@ -9,7 +9,9 @@ from typing import Final
 from argus.v1 import ingest_pb2, metrics_pb2
 from argus_server.clock import Clock, EventClock, WallClock
 from argus_server.ingest.columns import decode
+from argus_server.ingest.quota import hold_to_quota
 from argus_server.ingest.rejections import Rejections
+from argus_server.ingest.throttle import Quota
 from argus_server.ingest.validation import MAX_EVENT_LEAD_MS, TimeLimit, validate
 from argus_server.telemetry.metrics import ServerMetrics
 from argus_server.window.fleet_window import FleetWindow, WriteResult
@@ -58,13 +60,16 @@ class IngestPipeline:
         self._max_batch_rows = max_batch_rows
         self.totals = RowTotals()
 
-    def accept(self, source_id: str, sequence: int, batch: metrics_pb2.MetricBatch) -> ingest_pb2.Ack:
+    def accept(
+        self, source_id: str, sequence: int, batch: metrics_pb2.MetricBatch, quota: Quota | None = None
+    ) -> ingest_pb2.Ack:
         """Writes the valid rows of a batch and says what became of all.
 
         Args:
             source_id: Who sent it.
             sequence: Its number.
             batch: Its rows.
+            quota: What its sender may bring into the fleet; None leaves that to the fleet's own limit.
 
         Raises:
             BatchTooLarge: The batch has more rows than allowed; nothing was written.
@@ -78,6 +83,8 @@ class IngestPipeline:
             if self._event_time
             else TimeLimit(self._clock.now_ms()),
         )
+        if quota is not None:
+            validation = hold_to_quota(columns, validation, self._window.known_names, quota)
         result = self._window.write(columns, validation.valid)
         rejections = validation.rejections + result.rejections
         if result.accepted:

@@ -16,13 +16,17 @@ from argus_server.errors import Superseded
 from argus_server.ingest.columns import BatchTooLarge, ColumnLengthMismatch
 from argus_server.ingest.pipeline import IngestPipeline
 from argus_server.ingest.sources import Source, SourceRegistry
-from argus_server.ingest.throttle import TokenBucket
+from argus_server.ingest.throttle import Quota, TokenBucket
 
 Response = ingest_pb2.StreamMetricsResponse
 Reason = ingest_pb2.BatchRejectionReason
 
 _BATCH_TAG: Final = ingest_pb2.StreamMetricsRequest.DESCRIPTOR.fields_by_name["batch"].number << 3 | 2
 _SEQUENCE_TAG: Final = ingest_pb2.SequencedBatch.DESCRIPTOR.fields_by_name["sequence"].number << 3
+
+PAUSE_GRACE_SECONDS: Final = 1.0
+"""Debt beyond which a source that does not pause is made to, by reading no further."""
+LONGEST_PAUSE_SECONDS: Final = 10.0
 
 _HELLO: Final = "hello"
 _BATCH: Final = "batch"
@@ -56,6 +60,10 @@ class IngestSession:
         limits: What the source must stay within.
         welcome: What the Welcome says beside the last sequence.
         monotonic: Clock of the throttle, seconds.
+        quota: What the caller may send over all its streams; None leaves it at `limits`.
+
+    Attributes:
+        pause_seconds: How long to wait before the next message is read, because the source did not pause as asked.
     """
 
     def __init__(
@@ -65,7 +73,10 @@ class IngestSession:
         limits: IngestLimits,
         welcome: ingest_pb2.Welcome,
         monotonic: Callable[[], float] = time.monotonic,
+        quota: Quota | None = None,
     ) -> None:
+        self.pause_seconds = 0.0
+        self._quota = quota
         self._pipeline = pipeline
         self._sources = sources
         self._limits = limits
@@ -79,6 +90,7 @@ class IngestSession:
         Raises:
             Superseded: A newer stream speaks for this source.
         """
+        self.pause_seconds = 0.0
         if len(data) > self._limits.max_batch_bytes:
             return self._too_large(data)
         try:
@@ -147,7 +159,7 @@ class IngestSession:
     def _commit(self, source: Source, batch: ingest_pb2.SequencedBatch) -> Response:
         rows = len(batch.metrics.timestamp)
         try:
-            ack = self._pipeline.accept(source.source_id, batch.sequence, batch.metrics)
+            ack = self._pipeline.accept(source.source_id, batch.sequence, batch.metrics, self._quota)
         except ColumnLengthMismatch as error:
             source.last_sequence = batch.sequence
             return self._reject(
@@ -160,7 +172,10 @@ class IngestSession:
             )
         source.last_sequence = batch.sequence
         ack.sequence = batch.sequence
-        if delay := self._bucket.take(rows):
+        delay = max(self._bucket.take(rows), self._quota.take_rows(rows) if self._quota else 0.0)
+        # A source that pauses as asked is never more than a pause in debt when its next batch comes.
+        self.pause_seconds = min(max(delay - PAUSE_GRACE_SECONDS, 0.0), LONGEST_PAUSE_SECONDS)
+        if delay:
             self._pipeline.count_throttle()
             ack.retry_delay.FromTimedelta(timedelta(seconds=delay))
         return Response(ack=ack)

@@ -1,8 +1,21 @@
-"""How fast one stream may send before it is asked to pause."""
+"""How much a source may send before it is asked to pause."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+
+class Quota(Protocol):
+    """What somebody may send over all streams together."""
+
+    def take_rows(self, rows: int) -> float:
+        """Takes rows; returns the seconds the source should pause."""
+        ...
+
+    def refuse(self, names: Iterable[str]) -> dict[str, str]:
+        """Of names that are new to the fleet, those that may not join it, and why."""
+        ...
 
 
 class TokenBucket:

@@ -50,7 +50,9 @@ class IngestServicer:
         stream = _Stream(asyncio.current_task())
         self._streams.add(stream)
         try:
-            while not self._draining and (data := await self._receive(stream, requests)) is not None:
+            while not self._draining and (
+                (data := await self._receive(stream, requests, session.pause_seconds)) is not None
+            ):
                 yield session.receive(data).SerializeToString()
             if self._draining:
                 yield _draining()
@@ -58,10 +60,14 @@ class IngestServicer:
             self._streams.discard(stream)
             session.close()
 
-    async def _receive(self, stream: _Stream, requests: AsyncIterator[bytes]) -> bytes | None:
-        """The next message; None when the source has ended its side or the server drains."""
+    async def _receive(
+        self, stream: _Stream, requests: AsyncIterator[bytes], pause_seconds: float
+    ) -> bytes | None:
+        """The next message, after a pause; None when the source has ended its side or the server drains."""
         stream.waiting = True
         try:
+            if pause_seconds:
+                await asyncio.sleep(pause_seconds)
             return await anext(requests, None)
         except asyncio.CancelledError:
             if not self._draining or stream.task is None:
