@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from argus_server.security.key_file import give_to_owner
 from argus_server.security.limits import Meter
 
 AUDIT_FILE: Final = "audit.log"
@@ -124,9 +125,7 @@ def append(path: Path, line: str) -> None:
     """
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        if os.geteuid() == 0:
-            owner = path.parent.stat()
-            os.fchown(descriptor, owner.st_uid, owner.st_gid)
+        give_to_owner(descriptor, path.parent)
         os.write(descriptor, line.encode() + b"\n")
     finally:
         os.close(descriptor)

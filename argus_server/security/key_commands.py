@@ -54,8 +54,8 @@ def create(
         limits = KeyLimits.from_dict(dict(_split_limit(text) for text in limit or ()))
         end = _moment(expires, now) if expires else None
         token = KeyFile(data_dir / KEYS_FILE).create(name, frozenset(scope), now, end, limits)
+        _show(name, token, as_json)
         _audit(data_dir, "key_created", name, token.key_id)
-    _show(name, token, as_json)
 
 
 @app.command("list")
@@ -72,7 +72,10 @@ def list_keys(
     if as_json:
         typer.echo(json.dumps(rows))
         return
-    table = Table("name", "id", "state", "scopes", "expires", "last used", "limits")
+    table = Table("name")
+    table.add_column("id", no_wrap=True)
+    for title in ("state", "scopes", "expires", "last used", "limits"):
+        table.add_column(title)
     for row in rows:
         table.add_row(
             row["name"],
@@ -113,8 +116,8 @@ def rotate(
     """Make a key in place of another, with its name, scopes and limits; both work for a while."""
     with _reporting():
         token = KeyFile(data_dir / KEYS_FILE).rotate(name, utc_now(), _duration(grace))
+        _show(name, token, as_json)
         _audit(data_dir, "key_rotated", name, token.key_id)
-    _show(name, token, as_json)
 
 
 def _show(name: str, token: Token, as_json: bool) -> None:

@@ -244,6 +244,7 @@ class KeyFile:
         lock = self.path.with_name(f"{self.path.name}.lock")
         descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
+            give_to_owner(descriptor, self.path.parent)
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             keys = list(self.read())
             yield keys
@@ -254,10 +255,7 @@ class KeyFile:
 
 
 def write_private(path: Path, data: bytes) -> None:
-    """Replaces a file by another that only its owner may read, at once and durably.
-
-    Root writes for the owner of the directory: the server that reads the file need not be root.
-    """
+    """Replaces a file by another that only its owner may read, at once and durably."""
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:
@@ -265,9 +263,7 @@ def write_private(path: Path, data: bytes) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-            if os.geteuid() == 0:
-                owner = path.parent.stat()
-                os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
+            give_to_owner(file.fileno(), path.parent)
         os.replace(beside, path)
     except BaseException:
         beside.unlink(missing_ok=True)
@@ -277,6 +273,13 @@ def write_private(path: Path, data: bytes) -> None:
         os.fsync(directory)
     finally:
         os.close(directory)
+
+
+def give_to_owner(descriptor: int, directory: Path) -> None:
+    """Makes the owner of a directory the owner of what root writes there: the server need not be root."""
+    if os.geteuid() == 0:
+        owner = directory.stat()
+        os.fchown(descriptor, owner.st_uid, owner.st_gid)
 
 
 def utc_now() -> datetime:

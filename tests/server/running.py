@@ -35,13 +35,17 @@ class Running:
 
 @asynccontextmanager
 async def running(
-    hands: Clock | None = None, channel_options: Sequence[tuple[str, Any]] = (), **settings: Any
+    hands: Clock | None = None,
+    channel_options: Sequence[tuple[str, Any]] = (),
+    credentials: grpc.ChannelCredentials | None = None,
+    **settings: Any,
 ) -> AsyncIterator[Running]:
     """Starts a server on free ports and drains it at the end.
 
     Args:
         hands: A clock for the server to go by.
         channel_options: Options of the channel to it.
+        credentials: TLS of the channel to it; None for one in the clear.
         settings: Settings of the server, over those that suit tests.
     """
     server = ArgusServer(
@@ -60,7 +64,7 @@ async def running(
     )
     addresses = await server.start()
     try:
-        async with grpc.aio.insecure_channel(addresses.grpc, options=list(channel_options)) as channel:
+        async with open_channel(addresses.grpc, credentials, channel_options) as channel:
             yield Running(
                 server,
                 channel,
@@ -71,6 +75,18 @@ async def running(
             )
     finally:
         await server.drain()
+
+
+def open_channel(
+    target: str,
+    credentials: grpc.ChannelCredentials | None = None,
+    options: Sequence[tuple[str, Any]] = (),
+) -> grpc.aio.Channel:
+    """A channel of its own: it shares no connection with another."""
+    options = [("grpc.use_local_subchannel_pool", 1), *options]
+    if credentials is None:
+        return grpc.aio.insecure_channel(target, options)
+    return grpc.aio.secure_channel(target, credentials, options)
 
 
 def rows(
