@@ -227,7 +227,7 @@ class ArgusServer:
     async def _bind(self) -> None:
         limit = ("grpc.max_receive_message_length", self._max_request_bytes)
         self._server = grpc.aio.server(interceptors=(self._access.guard,), options=(*CHANNEL_OPTIONS, limit))
-        self._ingest = IngestServicer(self._open_session)
+        self._ingest = IngestServicer(self.open_session)
         capabilities: list[str] = []
         for service, servicer, raw in (
             (ingest_pb2.DESCRIPTOR.services_by_name["IngestService"], self._ingest, {"StreamMetrics"}),
@@ -287,7 +287,8 @@ class ArgusServer:
 
         return info
 
-    def _open_session(self) -> IngestSession:
+    def open_session(self) -> IngestSession:
+        """A session for a new ingest stream of the current caller."""
         welcome = ingest_pb2.Welcome(
             limits=self._limits.to_proto(),
             step_seconds=self._models.step_seconds,

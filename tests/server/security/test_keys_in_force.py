@@ -1,0 +1,185 @@
+"""What happens to a running server's callers when keys are revoked, rotated, expire, or the file breaks."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+
+from argus.v1 import prediction_pb2
+from argus_server.security.key_file import KEYS_FILE
+from argus_server.security.keyring import USED_FILE
+from argus_server.security.scopes import Scope
+from tests.server.running import Running, hello, history, numbered, running
+from tests.server.security.guarded import Keys, bearer, call, now
+from tests.waiting import eventually
+
+STATUS = "/argus.v1.AdminService/GetStatus"
+OK, UNAUTHENTICATED = grpc.StatusCode.OK, grpc.StatusCode.UNAUTHENTICATED
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> Keys:
+    return Keys(tmp_path)
+
+
+@pytest.fixture
+async def argus(tmp_path: Path, keys: Keys) -> AsyncIterator[Running]:
+    keys.make("operator", Scope.READ)
+    async with running(data_dir=tmp_path) as argus:
+        yield argus
+
+
+async def code(argus: Running, key: str | None) -> grpc.StatusCode:
+    return (await call(argus.channel, STATUS, bearer(key))).code
+
+
+async def follows(argus: Running, key: str, expected: grpc.StatusCode) -> None:
+    async def so() -> bool:
+        return await code(argus, key) is expected
+
+    await eventually(so)
+
+
+async def subscribe(argus: Running, key: str) -> Any:
+    stream = argus.prediction.Subscribe(prediction_pb2.SubscribeRequest(), metadata=bearer(key))
+    assert await stream.read() is not grpc.aio.EOF
+    return stream
+
+
+async def publish(argus: Running, key: str, source: str) -> Any:
+    stream = argus.ingest.StreamMetrics(metadata=bearer(key))
+    await stream.write(hello(source))
+    assert (await stream.read()).WhichOneof("message") == "welcome"
+    return stream
+
+
+async def drained(stream: Any) -> grpc.StatusCode:
+    """Reads a stream to its end."""
+    try:
+        while await stream.read() is not grpc.aio.EOF:
+            pass
+    except grpc.aio.AioRpcError as error:
+        return error.code()
+    return await stream.code()
+
+
+async def test_a_revoked_key_s_streams_end_and_others_stay(argus: Running, keys: Keys) -> None:
+    doomed, kept = keys.make("doomed", Scope.READ, Scope.INGEST), keys.make("kept", Scope.READ, Scope.INGEST)
+    await follows(argus, kept, OK)
+    streams = [await subscribe(argus, doomed), await publish(argus, doomed, "doomed")]
+    others = [await subscribe(argus, kept), await publish(argus, kept, "kept")]
+    # One that is never read: its writer may be waiting for room when the end comes.
+    stalled = argus.prediction.Subscribe(prediction_pb2.SubscribeRequest(), metadata=bearer(doomed))
+
+    keys.file.revoke("doomed", now())
+
+    for stream in (*streams, stalled):
+        assert await drained(stream) is UNAUTHENTICATED
+        assert "'doomed' does not work any more" in await stream.details()
+    assert await code(argus, doomed) is UNAUTHENTICATED
+    assert await others[0].read() is not grpc.aio.EOF
+    await others[1].write(numbered(1, history(["web-1"], 2)))
+    assert (await others[1].read()).ack.accepted_rows == 2
+
+
+async def test_an_expired_key_s_streams_end(argus: Running, keys: Keys) -> None:
+    short = keys.file.create("short", frozenset({Scope.READ}), now(), now() + timedelta(seconds=4)).reveal()
+    await follows(argus, short, OK)
+    stream = await subscribe(argus, short)
+    assert await drained(stream) is UNAUTHENTICATED
+    assert "expired at" in (await call(argus.channel, STATUS, bearer(short))).details
+
+
+async def test_after_a_rotation_both_keys_work_and_then_one(argus: Running, keys: Keys) -> None:
+    former = keys.make("web", Scope.READ)
+    latter = keys.file.rotate("web", now(), timedelta(hours=1)).reveal()
+    await follows(argus, latter, OK)
+    assert await code(argus, former) is OK
+    latest = keys.file.rotate("web", now(), timedelta(0)).reveal()
+    await follows(argus, latest, OK)
+    assert await code(argus, former) is UNAUTHENTICATED
+    assert await code(argus, latter) is UNAUTHENTICATED
+
+
+async def test_the_first_key_closes_the_door_for_everybody_else(tmp_path: Path) -> None:
+    async with running(data_dir=tmp_path) as argus:
+        assert await code(argus, None) is OK
+        stream = argus.prediction.Subscribe(prediction_pb2.SubscribeRequest())
+        assert await stream.read()
+        key = Keys(tmp_path).make("first", Scope.READ)
+        assert await drained(stream) is UNAUTHENTICATED
+        assert await code(argus, None) is UNAUTHENTICATED
+        assert await code(argus, key) is OK
+
+
+@pytest.mark.parametrize("damage", ["rubbish", "empty list", "gone", "writable by others"])
+async def test_a_broken_file_opens_nothing(damage: str, tmp_path: Path, argus: Running, keys: Keys) -> None:
+    key = keys.make("reader", Scope.READ)
+    await follows(argus, key, OK)
+    path = tmp_path / KEYS_FILE
+    if damage == "rubbish":
+        path.write_text("{")
+    elif damage == "empty list":
+        path.write_text(json.dumps({"version": 1, "keys": []}))
+        await follows(argus, key, UNAUTHENTICATED)  # that is a file like another: it has no keys
+        assert await code(argus, None) is UNAUTHENTICATED
+        return
+    elif damage == "gone":
+        path.unlink()
+    else:
+        os.chmod(path, 0o666)
+
+    async def reported() -> bool:
+        status = argus.server.status()
+        return status.degraded and "the former API keys stay in force" in status.degraded_reason
+
+    await eventually(reported)
+    assert await code(argus, key) is OK
+    assert await code(argus, None) is UNAUTHENTICATED
+
+
+async def test_a_server_does_not_start_with_a_broken_file(tmp_path: Path) -> None:
+    (tmp_path / KEYS_FILE).write_text("{")
+    with pytest.raises(ValueError, match=r"keys\.json is damaged"):
+        async with running(data_dir=tmp_path):
+            pass
+
+
+async def test_when_a_key_was_last_used_is_kept(tmp_path: Path) -> None:
+    keys = Keys(tmp_path)
+    used, unused = keys.make("used", Scope.READ), keys.make("unused", Scope.READ)
+    async with running(data_dir=tmp_path) as argus:
+        assert await code(argus, used) is OK
+    stored = json.loads((tmp_path / USED_FILE).read_text())
+    assert set(stored) == {used.split("_")[1]}
+    assert unused.split("_")[1] not in stored
+
+
+async def test_drain_still_ends_streams_well(tmp_path: Path, keys: Keys) -> None:
+    key = keys.make("both", Scope.READ, Scope.INGEST)
+    async with running(data_dir=tmp_path) as argus:
+        reader, source = await subscribe(argus, key), await publish(argus, key, "a")
+        draining = asyncio.create_task(argus.server.drain())
+        assert (await source.read()).WhichOneof("message") == "draining"
+        assert await drained(source) is OK
+        assert await drained(reader) is OK
+        await draining
+
+
+async def test_a_request_that_is_no_message_is_a_plain_error(argus: Running, keys: Keys) -> None:
+    key = keys.make("reader", Scope.READ)
+    await follows(argus, key, OK)
+    invoke = argus.channel.unary_unary("/argus.v1.PredictionService/GetSnapshot", None, None)
+    made = invoke(b"\xff\xff\xff", metadata=bearer(key))
+    assert await made.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert await made.details() == "the request is not the message this method takes"
+    # A stranger's request is not even read.
+    assert await invoke(b"\xff\xff\xff").code() is UNAUTHENTICATED
