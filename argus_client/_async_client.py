@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -52,7 +53,7 @@ class AsyncArgusClient:
         self,
         target: str = DEFAULT_TARGET,
         *,
-        api_key: str | None = None,
+        api_key: str | Path | None = None,
         tls: TLSConfig | None = None,
         timeouts: Timeouts = TIMEOUTS,
         backoff: Backoff = UNARY_BACKOFF,

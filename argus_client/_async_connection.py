@@ -10,10 +10,11 @@ from typing import Any, TypeVar
 import grpc
 import grpc.aio
 
+from argus_client._api_key import Metadata
 from argus_client._calls import UnaryCall
 from argus_client._config import ClientConfig, Timeout
 from argus_client._connection import credentials
-from argus_client._errors import ArgusError, Closed
+from argus_client._errors import ArgusError, Closed, ConnectionLost, Unauthenticated
 from argus_client._retry import RetryBudget
 from argus_client._status import error_from_call
 
@@ -77,6 +78,15 @@ class AsyncConnection:
     def error(self, cause: Exception, path: str) -> ArgusError:
         """The error of the tree for a failed call."""
         return error_from_call(cause, path.rpartition("/")[2], self.config.target)
+
+    def stream_error(self, cause: Exception, path: str, sent: Metadata) -> ArgusError:
+        """The same for a stream, whose key may have been replaced since it was opened with `sent`."""
+        error = self.error(cause, path)
+        if isinstance(error, Unauthenticated) and self.config.call_metadata() != sent:
+            return ConnectionLost(
+                "The API key was replaced; connecting again with the new one.", code=error.code
+            )
+        return error
 
     async def close(self) -> None:
         """Ends all calls. May be called again."""

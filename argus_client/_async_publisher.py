@@ -145,10 +145,11 @@ class AsyncPublisher:
         """Opens a stream and reads it to its end; returns the error it ended with."""
         tasks: list[asyncio.Task[None]] = []
         call: Any = None
+        metadata = self._connection.config.call_metadata()
         try:
             invoke = self._connection.bidirectional(STREAM_METRICS)
             hello = self._machine.opened(time.monotonic())
-            call = self._call = invoke(metadata=self._connection.config.call_metadata())
+            call = self._call = invoke(metadata=metadata)
             tasks += [asyncio.create_task(self._write(call, hello)), asyncio.create_task(self._watch(call))]
             async for data in call:
                 self._machine.receive(parse(ingest_pb2.StreamMetricsResponse, data), time.monotonic())
@@ -157,7 +158,7 @@ class AsyncPublisher:
                 if self._machine.leave is not None:
                     return self._machine.leave
         except grpc.RpcError as cause:
-            error = self._connection.error(cause, STREAM_METRICS)
+            error = self._connection.stream_error(cause, STREAM_METRICS, metadata)
             error.__cause__ = cause
             return error
         except ArgusError as error:

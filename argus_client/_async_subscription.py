@@ -123,10 +123,11 @@ class AsyncSubscription:
     async def _run_stream(self) -> ArgusError | None:
         """Opens a stream and reads it to its end; returns the error it ended with."""
         call: Any = None
+        metadata = self._connection.config.call_metadata()
         try:
             invoke = self._connection.server_stream(SUBSCRIBE)
             request = self._machine.opened(time.monotonic())
-            call = self._call = invoke(request, metadata=self._connection.config.call_metadata())
+            call = self._call = invoke(request, metadata=metadata)
             async for data in call:
                 self._machine.receive(parse(prediction_pb2.SubscribeResponse, data), time.monotonic())
                 self._changed.fire()
@@ -134,7 +135,7 @@ class AsyncSubscription:
                 if self._machine.leave is not None:
                     return self._machine.leave
         except grpc.RpcError as cause:
-            error = self._connection.error(cause, SUBSCRIBE)
+            error = self._connection.stream_error(cause, SUBSCRIBE, metadata)
             error.__cause__ = cause
             return error
         except ArgusError as error:

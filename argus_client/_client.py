@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -53,7 +54,8 @@ class ArgusClient:
 
     Args:
         target: HOST:PORT.
-        api_key: Proves who you are; sent as `authorization: Bearer`.
+        api_key: Proves who you are; sent as `authorization: Bearer`. A path names a file with the key, which is
+            read again for every call, so that a rotated key is taken over.
         tls: Encrypts the connection; None sends everything in the clear.
         timeouts: How long to wait.
         backoff: Waits between attempts of a call that found the server unavailable.
@@ -62,14 +64,15 @@ class ArgusClient:
         insecure: Allows to send the API key to another machine in the clear.
 
     Raises:
-        ValueError: the target is no HOST:PORT, or the API key would be sent in the clear.
+        ValueError: the target is no HOST:PORT, the API key is none, or it would be sent in the clear.
+        OSError: the file with the API key cannot be read.
     """
 
     def __init__(
         self,
         target: str = DEFAULT_TARGET,
         *,
-        api_key: str | None = None,
+        api_key: str | Path | None = None,
         tls: TLSConfig | None = None,
         timeouts: Timeouts = TIMEOUTS,
         backoff: Backoff = UNARY_BACKOFF,

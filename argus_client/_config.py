@@ -10,6 +10,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Final, Literal
 
+from argus_client._api_key import ApiKey, Metadata
+
 DEFAULT_TARGET: Final = "127.0.0.1:50051"
 HEARTBEAT_SECONDS: Final = 15.0
 """The server sends something on a subscription at least this often."""
@@ -207,7 +209,8 @@ class ClientConfig:
 
     Attributes:
         target: HOST:PORT of the server.
-        api_key: Sent as `authorization: Bearer KEY`; never shown.
+        api_key: Sent as `authorization: Bearer KEY`; never shown. A path names a file with the key, which is read
+            again for every call, so that a rotated key is taken over.
         tls: Encrypts the connection; None sends everything in the clear.
         timeouts: How long to wait.
         unary_backoff: Waits between attempts of a call that finds the server away, inside its deadline.
@@ -217,15 +220,17 @@ class ClientConfig:
     """
 
     target: str = DEFAULT_TARGET
-    api_key: str | None = None
+    api_key: str | Path | None = None
     tls: TLSConfig | None = None
     timeouts: Timeouts = TIMEOUTS
     unary_backoff: Backoff = UNARY_BACKOFF
     stream_backoff: Backoff = STREAM_BACKOFF
     keep_alive: KeepAlive = KEEP_ALIVE
     insecure: bool = False
+    _key: ApiKey = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "_key", ApiKey(self.api_key))
         host, _, port = self.target.rpartition(":")
         if not host or not port.isdigit():
             raise ValueError(
@@ -238,8 +243,7 @@ class ClientConfig:
             )
 
     def __repr__(self) -> str:
-        key = None if self.api_key is None else "****"
-        return f"ClientConfig(target={self.target!r}, api_key={key!r}, tls={self.tls!r})"
+        return f"ClientConfig(target={self.target!r}, api_key={self._key!r}, tls={self.tls!r})"
 
     @property
     def is_loopback(self) -> bool:
@@ -252,9 +256,9 @@ class ClientConfig:
         except ValueError:
             return False
 
-    def call_metadata(self) -> tuple[tuple[str, str], ...]:
-        """Metadata of every call."""
-        return (("authorization", f"Bearer {self.api_key}"),) if self.api_key else ()
+    def call_metadata(self) -> Metadata:
+        """Metadata of the next call."""
+        return self._key.metadata()
 
     def channel_options(self) -> list[tuple[str, int | str]]:
         """Options of a gRPC channel."""

@@ -207,6 +207,7 @@ class Publisher:
     def _run_stream(self) -> ArgusError | None:
         """Opens a stream and reads it to its end; returns the error it ended with."""
         stream = _Stream()
+        metadata = self._connection.config.call_metadata()
         try:
             invoke = self._connection.bidirectional(STREAM_METRICS)
             with self._changed:
@@ -214,9 +215,7 @@ class Publisher:
                     return None
                 self._stream = stream
                 hello = self._machine.opened(time.monotonic())
-                call = stream.call = invoke(
-                    self._requests(stream, hello), metadata=self._connection.config.call_metadata()
-                )
+                call = stream.call = invoke(self._requests(stream, hello), metadata=metadata)
             for data in call:
                 response = parse(ingest_pb2.StreamMetricsResponse, data)
                 with self._changed:
@@ -228,7 +227,7 @@ class Publisher:
                     call.cancel()
                     return leave
         except grpc.RpcError as cause:
-            error = self._connection.error(cause, STREAM_METRICS)
+            error = self._connection.stream_error(cause, STREAM_METRICS, metadata)
             error.__cause__ = cause
             return error
         except ArgusError as error:

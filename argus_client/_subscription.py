@@ -142,13 +142,14 @@ class Subscription:
     def _run_stream(self) -> ArgusError | None:
         """Opens a stream and reads it to its end; returns the error it ended with."""
         call: Any = None
+        metadata = self._connection.config.call_metadata()
         try:
             invoke = self._connection.server_stream(SUBSCRIBE)
             with self._changed:
                 if self._machine.closed:
                     return None
                 request = self._machine.opened(time.monotonic())
-                call = self._call = invoke(request, metadata=self._connection.config.call_metadata())
+                call = self._call = invoke(request, metadata=metadata)
             for data in call:
                 response = parse(prediction_pb2.SubscribeResponse, data)
                 with self._changed:
@@ -160,7 +161,7 @@ class Subscription:
                     call.cancel()
                     return leave
         except grpc.RpcError as cause:
-            error = self._connection.error(cause, SUBSCRIBE)
+            error = self._connection.stream_error(cause, SUBSCRIBE, metadata)
             error.__cause__ = cause
             return error
         except ArgusError as error:

@@ -12,7 +12,6 @@ from contextlib import contextmanager, suppress
 from typing import Final
 
 from argus_client import (
-    ArgusClient,
     BufferFull,
     DeadlineExceeded,
     Publisher,
@@ -21,6 +20,7 @@ from argus_client import (
     Samples,
 )
 from argus_client.adapters import Source
+from argus_client.cli.connecting import Connect
 
 # How often a wait for a server that is away looks whether somebody wants to stop.
 _LOOK_SECONDS: Final = 0.5
@@ -35,6 +35,7 @@ def feed(
     *,
     source_id: str,
     timeout: float = 10.0,
+    connect: Connect | None = None,
     on_batch: Callable[[PublisherStats], None] = lambda _: None,
     on_rejection: Callable[[Rejection], None] | None = None,
 ) -> PublisherStats:
@@ -46,6 +47,7 @@ def feed(
         stop: Set it to end early; what was published by then is still answered for, if that can be had soon.
         source_id: Names the source of the sequence numbers.
         timeout: Seconds to wait for the server at the start. Later it may be away for as long as it likes.
+        connect: How to reach it; in the clear if not given, with the key of the environment.
         on_batch: Called after each batch with the counters so far.
         on_rejection: Called for every refused row or batch.
 
@@ -53,7 +55,7 @@ def feed(
         ArgusError: The server cannot be used, or was away when somebody wanted to stop.
         SourceError: The source cannot deliver.
     """
-    with ArgusClient(target) as client:
+    with (connect or Connect()).client(target) as client:
         client.wait_ready(timeout=timeout)
         with client.publisher(source_id, on_rejection=on_rejection) as publisher:
             for samples in source.batches(stop):

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from argus_client import ArgusClient
+from argus_client.cli.connecting import Connect, connecting
 from argus_client.cli.options import DEFAULT_TARGET, AsJson, Target
 from argus_client.cli.plugins import group_of
 
@@ -22,9 +22,10 @@ app = typer.Typer(
 
 
 @app.command("list")
-def list_models(target: Target = DEFAULT_TARGET, as_json: AsJson = False) -> None:
+@connecting
+def list_models(*, connect: Connect, target: Target = DEFAULT_TARGET, as_json: AsJson = False) -> None:
     """List the artifacts the server can load."""
-    with ArgusClient(target) as client:
+    with connect.client(target) as client:
         found = client.list_models(timeout=60)
     if as_json:
         typer.echo(json.dumps([asdict(model) for model in found], allow_nan=False))
@@ -43,34 +44,40 @@ def list_models(target: Target = DEFAULT_TARGET, as_json: AsJson = False) -> Non
 
 
 @app.command()
-def info(target: Target = DEFAULT_TARGET, as_json: AsJson = False) -> None:
+@connecting
+def info(*, connect: Connect, target: Target = DEFAULT_TARGET, as_json: AsJson = False) -> None:
     """Show the running model."""
-    with ArgusClient(target) as client:
+    with connect.client(target) as client:
         _show(client.get_status().model, as_json)
 
 
 @app.command()
+@connecting
 def load(
+    *,
+    connect: Connect,
     name: Annotated[str, typer.Argument(help="Name of the artifact, as listed.")],
     target: Target = DEFAULT_TARGET,
     as_json: AsJson = False,
 ) -> None:
     """Swap to another artifact; when it is damaged the running model stays."""
-    with ArgusClient(target) as client:
+    with connect.client(target) as client:
         _show(client.load_model(name, timeout=120), as_json)
 
 
 @app.command()
-def reload(target: Target = DEFAULT_TARGET, as_json: AsJson = False) -> None:
+@connecting
+def reload(*, connect: Connect, target: Target = DEFAULT_TARGET, as_json: AsJson = False) -> None:
     """Load the running artifact again from disk; when it is damaged the running model stays."""
-    with ArgusClient(target) as client:
+    with connect.client(target) as client:
         _show(client.reload_model(timeout=120), as_json)
 
 
 @app.command("roll-back")
-def roll_back(target: Target = DEFAULT_TARGET, as_json: AsJson = False) -> None:
+@connecting
+def roll_back(*, connect: Connect, target: Target = DEFAULT_TARGET, as_json: AsJson = False) -> None:
     """Swap back to the model that ran before."""
-    with ArgusClient(target) as client:
+    with connect.client(target) as client:
         _show(client.roll_back_model(), as_json)
 
 

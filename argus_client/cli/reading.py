@@ -13,7 +13,8 @@ import typer
 from rich.console import Console
 from rich.live import Live
 
-from argus_client import ArgusClient, ArgusError, ConnectionState, DeadlineExceeded, FleetSnapshot, View
+from argus_client import ArgusError, ConnectionState, DeadlineExceeded, FleetSnapshot, View
+from argus_client.cli.connecting import Connect, connecting
 from argus_client.cli.feeding import interruptible
 from argus_client.cli.fleet_table import fleet_table
 from argus_client.cli.options import DEFAULT_TARGET, AsJson, Target, Timeout
@@ -21,7 +22,10 @@ from argus_client.cli.options import DEFAULT_TARGET, AsJson, Target, Timeout
 _REDRAW_SECONDS: Final = 1.0
 
 
+@connecting
 def snapshot(
+    *,
+    connect: Connect,
     target: Target = DEFAULT_TARGET,
     view: Annotated[
         View, typer.Option(help="How much of each forecast: none, the first hour, or all 8 hours.")
@@ -35,7 +39,7 @@ def snapshot(
     as_json: AsJson = False,
 ) -> None:
     """Print the newest snapshot, riskiest server first."""
-    with ArgusClient(target) as client:
+    with connect.client(target) as client:
         made = client.get_snapshot(
             view=view, servers=server or (), profiles=profile or (), min_risk=min_risk, timeout=timeout
         )
@@ -46,12 +50,15 @@ def snapshot(
         console.print(fleet_table(made, width=console.width))
 
 
-def status(target: Target = DEFAULT_TARGET, timeout: Timeout = 10.0, as_json: AsJson = False) -> None:
+@connecting
+def status(
+    *, connect: Connect, target: Target = DEFAULT_TARGET, timeout: Timeout = 10.0, as_json: AsJson = False
+) -> None:
     """Print how the server does.
 
     Exit code 0: serving; 3: serving but degraded; 4: not serving. With --json always 0: read the fields.
     """
-    with ArgusClient(target) as client:
+    with connect.client(target) as client:
         now = client.get_status(timeout=timeout)
     if as_json:
         typer.echo(json.dumps(asdict(now), allow_nan=False))
@@ -66,7 +73,10 @@ def status(target: Target = DEFAULT_TARGET, timeout: Timeout = 10.0, as_json: As
         raise typer.Exit(3)
 
 
+@connecting
 def watch(
+    *,
+    connect: Connect,
     target: Target = DEFAULT_TARGET,
     min_risk: Annotated[
         float, typer.Option(min=0, max=100, help="Only servers of at least this risk.")
@@ -75,11 +85,17 @@ def watch(
 ) -> None:
     """Show the fleet live until Ctrl-C; it reconnects by itself."""
     with interruptible() as stop:
-        show_live(target, stop=stop, min_risk=min_risk, rows=rows)
+        show_live(target, stop=stop, min_risk=min_risk, rows=rows, connect=connect)
 
 
 def show_live(
-    target: str, *, stop: threading.Event, seconds: float | None = None, min_risk: float = 0.0, rows: int = 30
+    target: str,
+    *,
+    stop: threading.Event,
+    seconds: float | None = None,
+    min_risk: float = 0.0,
+    rows: int = 30,
+    connect: Connect | None = None,
 ) -> None:
     """Draws every snapshot of a server until `stop` is set or the time is over."""
     console = Console()
@@ -90,7 +106,7 @@ def show_live(
         state[0] = now
 
     with (
-        ArgusClient(target) as client,
+        (connect or Connect()).client(target) as client,
         client.subscribe(view=View.SUMMARY, min_risk=min_risk, on_state_change=note) as subscription,
         Live(console=console, auto_refresh=False, vertical_overflow="crop") as live,
     ):

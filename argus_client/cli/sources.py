@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from argus_client import PublisherStats, Rejection
+from argus_client.cli.connecting import Connect, connecting
 from argus_client.cli.feeding import feed, interruptible, unique_source_id
 from argus_client.cli.options import DEFAULT_TARGET, AsJson, ScenarioOption, Target, Timeout
 from argus_client.cli.steering import steering
@@ -36,7 +37,10 @@ class _Rejections:
             self._console.print("further refusals are only counted", style="yellow")
 
 
+@connecting
 def replay(
+    *,
+    connect: Connect,
     file: Annotated[Path, typer.Argument(help="Parquet, Arrow or CSV file in contract columns.")],
     target: Target = DEFAULT_TARGET,
     servers: Annotated[int | None, typer.Option(min=1, help="Only the first N servers by name.")] = None,
@@ -81,13 +85,17 @@ def replay(
             stop,
             source_id=unique_source_id(source.name),
             timeout=timeout,
+            connect=connect,
             on_batch=lambda now: progress.update(task, completed=now.rows_published),
             on_rejection=_Rejections(console),
         )
     _report(stats, as_json)
 
 
+@connecting
 def simulate(
+    *,
+    connect: Connect,
     target: Target = DEFAULT_TARGET,
     servers: Annotated[int, typer.Option(min=1, help="Servers to simulate.")] = 20,
     seed: Annotated[int, typer.Option(help="The same seed gives the same fleet.")] = 0,
@@ -147,13 +155,17 @@ def simulate(
                 stop,
                 source_id=unique_source_id(source.name),
                 timeout=timeout,
+                connect=connect,
                 on_batch=lambda now: status.update(_progress(now)),
                 on_rejection=_Rejections(console),
             )
     _report(stats, as_json)
 
 
+@connecting
 def host(
+    *,
+    connect: Connect,
     target: Target = DEFAULT_TARGET,
     name: Annotated[str | None, typer.Option(help="Name to send under; the host name if not given.")] = None,
     interval: Annotated[float, typer.Option(min=1, help="Seconds between samples.")] = 5.0,
@@ -172,6 +184,7 @@ def host(
             stop,
             source_id=unique_source_id(source.name),
             timeout=timeout,
+            connect=connect,
             on_batch=lambda now: status.update(_progress(now)),
             on_rejection=_Rejections(console),
         )
