@@ -245,7 +245,8 @@ class ArgusServer:
             ),
         ):
             capabilities.append(register(self._server, service, servicer, frozenset(raw)))
-        self._board = HealthBoard(tuple(capabilities))
+        self.capabilities = tuple(capabilities)
+        self._board = HealthBoard(self.capabilities)
         await self._board.set_serving(False)
         await self._board.set_model(False)
         health_pb2_grpc.add_HealthServicer_to_server(self._board.servicer, self._server)

@@ -140,9 +140,32 @@ def events(
     _print(result)
 
 
+@app.command()
+def fuzz(
+    messages: Annotated[int, typer.Option(min=1, help="Messages to sessions in this process.")] = 100_000,
+    wire_messages: Annotated[int, typer.Option(min=1, help="Messages to a real gRPC port.")] = 5_000,
+    seed: Annotated[int, typer.Option(help="The same seed sends the same messages.")] = 0,
+    as_json: _AsJson = False,
+) -> None:
+    """Hostile messages: no crash, no traceback to the client, no other server's state changed."""
+    from argus_server.bench import fuzz as bench
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True, quiet=as_json)) as progress:
+        task = progress.add_task("sending hostile messages", total=messages)
+        try:
+            result = bench.run(
+                messages, wire_messages, seed, lambda done: progress.update(task, completed=done)
+            )
+        except bench.FuzzError as error:
+            typer.echo(f"argus bench fuzz: {error}", err=True)
+            raise typer.Exit(1) from error
+    _print(result)
+
+
 @app.command("all")
 def everything(as_json: _AsJson = False) -> None:
-    """All but `events`, which takes minutes, with their defaults, one JSON object per line."""
+    """All but `events` and `fuzz`, which take minutes, with their defaults, one JSON object per line."""
     ingest(1_000, 1_000, 10.0, as_json)
     forecast(90, 10.0, None, as_json)
     fanout(300, 90, 40, as_json)

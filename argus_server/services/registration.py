@@ -23,6 +23,10 @@ from argus_server.errors import ArgusServerError, InvalidArgument
 _LOG: Final = logging.getLogger(__name__)
 _DETAILS: Final = "grpc-status-details-bin"
 
+_SHOWN_VIOLATIONS: Final = 5
+# Trailers beyond 8 KB may be refused on the way, and this is in them three times, escaped.
+_LONGEST_MESSAGE: Final = 600
+
 Context = grpc.aio.ServicerContext[Any, Any]
 
 
@@ -107,7 +111,11 @@ def check(request: Message) -> None:
         InvalidArgument: It breaks one; the message names every field and rule.
     """
     if broken := violations(request):
-        text = "; ".join(f"{violation.field}: {violation.message}" for violation in broken)
+        text = "; ".join(
+            f"{violation.field}: {violation.message}" for violation in broken[:_SHOWN_VIOLATIONS]
+        )
+        if len(broken) > _SHOWN_VIOLATIONS:
+            text += f"; and {len(broken) - _SHOWN_VIOLATIONS} more"
         raise InvalidArgument(text, field=broken[0].field)
 
 
@@ -119,12 +127,13 @@ async def abort(context: Context, error: Exception) -> None:
         _LOG.exception("a call failed")
         await context.abort(grpc.StatusCode.INTERNAL, "internal error; the server's log has the details")
         return
-    status = status_pb2.Status(code=error.code.value[0], message=error.message)
-    if error.field:
-        violation = error_details_pb2.BadRequest.FieldViolation(field=error.field, description=error.message)
+    message, field = error.message[:_LONGEST_MESSAGE], error.field[:_LONGEST_MESSAGE]
+    status = status_pb2.Status(code=error.code.value[0], message=message)
+    if field:
+        violation = error_details_pb2.BadRequest.FieldViolation(field=field, description=message)
         status.details.add().Pack(error_details_pb2.BadRequest(field_violations=[violation]))
     if error.retry_delay_seconds is not None:
         retry = error_details_pb2.RetryInfo()
         retry.retry_delay.FromTimedelta(timedelta(seconds=error.retry_delay_seconds))
         status.details.add().Pack(retry)
-    await context.abort(error.code, error.message, ((_DETAILS, status.SerializeToString()),))
+    await context.abort(error.code, message, ((_DETAILS, status.SerializeToString()),))
