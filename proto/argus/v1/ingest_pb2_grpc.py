@@ -58,7 +58,8 @@ class IngestServiceServicer(object):
         Nothing a source sends ends the stream but a broken transport, and a message beyond `max_request_bytes` of
         GetServerInfo, which the transport itself refuses: a batch that cannot be used is answered with a BatchRejection, a
         row with a RowRejection. If a newer stream says Hello with the same `source_id`, the older one
-        ends with ABORTED.
+        ends with ABORTED. A stream ends with UNAUTHENTICATED when its API key is revoked or expires; do not open it
+        again with that key.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
