@@ -82,7 +82,6 @@ class ServerSettings(BaseSettings):
         default_factory=dict,
         description="scopes by a name in the client's certificate, instead of an API key",
     )
-    keys_file: Path | None = Field(None, description="file of API keys; DIR/keys.json if not given")
     require_keys: bool = Field(
         False,
         description="refuse callers without an API key, even while there is none; else from the first key on",
@@ -148,14 +147,10 @@ class ServerSettings(BaseSettings):
             )
         if self.tls_identities and self.tls_client_ca is None:
             raise ValueError("tls_identities needs tls_client_ca: without it no client shows a certificate")
-        if self.require_keys and self.effective_keys_file is None and not self.tls_identities:
-            raise ValueError(
-                "require_keys needs data_dir or keys_file: there is nowhere to look for API keys"
-            )
-        if self.metrics_require_key and self.effective_keys_file is None and not self.tls_identities:
-            raise ValueError(
-                "metrics_require_key needs data_dir or keys_file: there is nowhere to look for API keys"
-            )
+        if self.require_keys and self.keys_file is None and not self.tls_identities:
+            raise ValueError("require_keys needs data_dir: there is nowhere to look for API keys")
+        if self.metrics_require_key and self.keys_file is None and not self.tls_identities:
+            raise ValueError("metrics_require_key needs data_dir: there is nowhere to look for API keys")
         return self
 
     @model_validator(mode="after")
@@ -165,7 +160,7 @@ class ServerSettings(BaseSettings):
         missing = []
         if self.tls_cert is None:
             missing.append("nothing is encrypted: give --tls-cert and --tls-key")
-        if self.effective_keys_file is None and not self.tls_identities:
+        if self.keys_file is None and not self.tls_identities:
             missing.append("nobody is authenticated: give --data-dir, and make keys with argus keys create")
         if missing:
             raise ValueError(
@@ -175,9 +170,9 @@ class ServerSettings(BaseSettings):
         return self
 
     @property
-    def effective_keys_file(self) -> Path | None:
+    def keys_file(self) -> Path | None:
         """Where API keys are; None when there can be none."""
-        return self.keys_file or (self.data_dir / KEYS_FILE if self.data_dir else None)
+        return self.data_dir / KEYS_FILE if self.data_dir else None
 
     @property
     def is_reachable(self) -> bool:

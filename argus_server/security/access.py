@@ -52,7 +52,7 @@ class Access:
             self._certificates = Certificates(
                 TlsFiles(settings.tls_cert, settings.tls_key, settings.tls_client_ca)
             )
-        data_dir, keys_file = settings.data_dir, settings.effective_keys_file
+        data_dir, keys_file = settings.data_dir, settings.keys_file
         self._keyring = Keyring(
             KeyFile(keys_file) if keys_file else None, data_dir / USED_FILE if data_dir else None, fleet=fleet
         )
@@ -89,12 +89,16 @@ class Access:
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(REFRESH_SECONDS)
-            # Off the loop: parsing certificates takes milliseconds, and a disk may take seconds.
-            await loop.run_in_executor(None, self._refresh_files)
-            self._keyring.refresh()
-            self.guard.end_streams()
-            if used := self._keyring.due():
-                await loop.run_in_executor(None, self._keyring.save, used)
+            try:
+                # Off the loop: parsing certificates takes milliseconds, and a disk may take seconds.
+                await loop.run_in_executor(None, self._refresh_certificates)
+                self._keyring.refresh()
+                self.guard.end_streams()
+                if used := self._keyring.due():
+                    await loop.run_in_executor(None, self._keyring.save, used)
+            except Exception:
+                # Whatever it is, keys must not stop being revoked because of it.
+                _LOG.exception("keys and certificates could not be followed; trying again")
 
     def close(self) -> None:
         """Writes what is left to write."""
@@ -152,7 +156,7 @@ class Access:
         self._required = self._required or len(self._keyring) > 0
         return self._required
 
-    def _refresh_files(self) -> None:
+    def _refresh_certificates(self) -> None:
         if self._certificates is not None:
             self._certificates.refresh()
 

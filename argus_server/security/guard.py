@@ -25,6 +25,8 @@ from argus_server.security.scopes import METHODS, Scope
 from argus_server.security.token import CredentialError, credential
 from argus_server.services.registration import Context, abort
 
+MAX_OPEN_STREAMS: Final = 1_000
+"""Streams of methods that need no key that may be open at once."""
 _STREAM_RETRY_SECONDS: Final = 10.0
 
 Metadata = Iterable[tuple[str, str | bytes]]
@@ -73,6 +75,7 @@ class Guard(grpc.aio.ServerInterceptor):
         self._refused = refused
         self._methods = methods
         self._streams: set[_Lease] = set()
+        self._open_streams = 0
 
     async def intercept_service(
         self,
@@ -179,13 +182,29 @@ class Guard(grpc.aio.ServerInterceptor):
                     caller,
                 )
             caller.usage.streams += 1
-        if streaming and self._methods[path] is not None:
+        if streaming and self._methods[path] is None:
+            self._enter_open_stream(path)
+        elif streaming:
             self._streams.add(lease)
         serve_for(caller)
         return lease
 
+    def _enter_open_stream(self, path: str) -> None:
+        """Nobody's streams are no key's, so all of them together are limited."""
+        if self._open_streams >= MAX_OPEN_STREAMS:
+            raise Refusal(
+                "too_many_streams",
+                Throttled(
+                    f"{self._open_streams} streams of {path} are open, the most this server allows without a key",
+                    retry_delay_seconds=_STREAM_RETRY_SECONDS,
+                ),
+            )
+        self._open_streams += 1
+
     def _leave(self, lease: _Lease, path: str, context: Context, outcome: str, streaming: bool) -> None:
         self._streams.discard(lease)
+        if streaming and self._methods[path] is None:
+            self._open_streams -= 1
         if streaming and lease.caller.usage is not None:
             lease.caller.usage.streams -= 1
         if self._methods[path] is Scope.ADMIN:

@@ -146,6 +146,24 @@ async def test_a_broken_file_opens_nothing(damage: str, tmp_path: Path, argus: R
     assert await code(argus, None) is UNAUTHENTICATED
 
 
+async def test_nothing_stops_keys_from_being_revoked(
+    argus: Running, keys: Keys, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    key = keys.make("reader", Scope.READ)
+    await follows(argus, key, OK)
+    failures = iter([RecursionError("too deep")])
+
+    def fail_once(path: Path) -> object:
+        for failure in failures:
+            raise failure
+        return os.stat(path)
+
+    monkeypatch.setattr("argus_server.security.keyring.os", type("Os", (), {"stat": staticmethod(fail_once)}))
+    keys.file.revoke("reader", now())
+    await follows(argus, key, UNAUTHENTICATED)
+    assert "keys and certificates could not be followed; trying again" in caplog.text
+
+
 async def test_a_server_does_not_start_with_a_broken_file(tmp_path: Path) -> None:
     (tmp_path / KEYS_FILE).write_text("{")
     with pytest.raises(ValueError, match=r"keys\.json is damaged"):

@@ -136,6 +136,25 @@ async def test_streams_beyond_the_limit_are_refused_until_one_ends(tmp_path: Pat
         await eventually(fits)
 
 
+async def test_streams_that_need_no_key_are_limited_together(
+    tmp_path: Path, keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("argus_server.security.guard.MAX_OPEN_STREAMS", 1)
+    path = "/grpc.health.v1.Health/Watch"
+    async with running(data_dir=tmp_path) as argus:
+        first = argus.channel.unary_stream(path, None, None)(b"")
+        assert await first.read() is not grpc.aio.EOF
+        refused = await call(argus.channel, path, ())
+        assert refused.code is EXHAUSTED
+        assert retry_seconds(refused) == 10
+        first.cancel()
+
+        async def fits() -> bool:
+            return (await call(argus.channel, path, ())).code is OK
+
+        await eventually(fits)
+
+
 async def source(argus: Running, key: str, name: str) -> Any:
     stream = argus.ingest.StreamMetrics(metadata=bearer(key))
     await stream.write(hello(name))

@@ -271,8 +271,8 @@ def test_what_a_server_cannot_start_with_is_named(pki: Pki) -> None:
             {"tls_cert": "a", "tls_key": "b", "tls_identities": {"x": ["read"]}},
             "tls_identities needs tls_client_ca",
         ),
-        ({"require_keys": True}, "require_keys needs data_dir or keys_file"),
-        ({"metrics_require_key": True}, "metrics_require_key needs data_dir or keys_file"),
+        ({"require_keys": True}, "require_keys needs data_dir"),
+        ({"metrics_require_key": True}, "metrics_require_key needs data_dir"),
         (
             {"listen": "0.0.0.0:1"},
             "nothing is encrypted: give --tls-cert and --tls-key; nobody is authenticated",
