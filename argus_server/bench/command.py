@@ -144,11 +144,15 @@ def events(
 def fuzz(
     messages: Annotated[int, typer.Option(min=1, help="Messages to sessions in this process.")] = 100_000,
     wire_messages: Annotated[int, typer.Option(min=1, help="Messages to a real gRPC port.")] = 5_000,
+    guided_runs: Annotated[
+        int, typer.Option(min=0, help="Messages that follow coverage, with atheris; 0 sends none.")
+    ] = 0,
     seed: Annotated[int, typer.Option(help="The same seed sends the same messages.")] = 0,
     as_json: _AsJson = False,
 ) -> None:
     """Hostile messages: no crash, no traceback to the client, no other server's state changed."""
     from argus_server.bench import fuzz as bench
+    from argus_server.bench import guided
 
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True, quiet=as_json)) as progress:
@@ -157,7 +161,9 @@ def fuzz(
             result = bench.run(
                 messages, wire_messages, seed, lambda done: progress.update(task, completed=done)
             )
-        except bench.FuzzError as error:
+            if guided_runs:
+                result |= guided.run(guided_runs, seed)
+        except (bench.FuzzError, guided.GuidedError) as error:
             typer.echo(f"argus bench fuzz: {error}", err=True)
             raise typer.Exit(1) from error
     _print(result)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from argus.v1 import ingest_pb2
-from argus_server.bench import fuzz
+from argus_server.bench import fuzz, guided
 from argus_server.bench.hostile import HostileMessages
 from argus_server.ingest.session import IngestSession
 
@@ -57,6 +57,14 @@ def test_a_changed_server_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fuzz.HostileMessages, "__init__", _aims_at_the_good)
     with pytest.raises(fuzz.FuzzError, match="the state of another server has changed"):
         fuzz.run(messages=2_000, wire_messages=1)
+
+
+@pytest.mark.slow
+def test_fuzzing_that_follows_coverage_finds_nothing() -> None:
+    pytest.importorskip("atheris")
+    figures = guided.run(runs=3_000, seed=0)
+    assert figures["guided_messages"] == 3_000
+    assert figures["guided_new_paths"] > 0  # else nothing was followed
 
 
 def _aims_at_the_good(self: HostileMessages, seed: int, now_ms: int) -> None:
