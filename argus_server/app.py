@@ -17,7 +17,9 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from argus.v1 import admin_pb2, ingest_pb2, prediction_pb2
+from argus.v1 import admin_pb2, alert_pb2, ingest_pb2, prediction_pb2
+from argus_server.alerts.desk import AlertDesk
+from argus_server.alerts.feed import AlertFeed
 from argus_server.clock import Clock, EventClock, WallClock
 from argus_server.contract import CONTRACT_VERSION
 from argus_server.engine import Engine
@@ -28,6 +30,7 @@ from argus_server.ingest.sources import SourceRegistry
 from argus_server.model_control import ModelControl
 from argus_server.risk.table_file import load_tables
 from argus_server.services.admin import AdminServicer
+from argus_server.services.alerts import AlertServicer
 from argus_server.services.health import HealthBoard
 from argus_server.services.ingest import IngestServicer
 from argus_server.services.prediction import PredictionServicer
@@ -132,8 +135,15 @@ class ArgusServer:
             settings.silent_steps or (SILENT_STEPS_IN_EVENT_TIME if self._event_clock else SILENT_STEPS),
             BandCalibration(settings.data_dir / CALIBRATION_FILE if settings.data_dir else None),
         )
+        self.alerts = AlertDesk(
+            self._tables, self._clock, settings.data_dir, retention_days=settings.alert_retention_days
+        )
+        self._feed = AlertFeed(self.alerts.book.active, self._clock.now_ms, settings.heartbeat_seconds)
+        loop = asyncio.get_running_loop()
+        self.alerts.on_change(lambda changes: loop.call_soon_threadsafe(self._feed.publish, changes))
         self.engine = Engine(
             shard=self.shard,
+            alerts=self.alerts,
             builder=SnapshotBuilder(self._tables),
             hub=self._hub,
             clock=self._clock,
@@ -142,6 +152,7 @@ class ArgusServer:
             tick_seconds=settings.tick_seconds,
             published=self._note_health,
         )
+        self.alerts.acted = self.engine.touch
         self._pipeline = IngestPipeline(
             window=self.window,
             clock=self._clock,
@@ -150,7 +161,11 @@ class ArgusServer:
             required_steps=lambda: self._models.required_steps,
             max_batch_rows=self._limits.max_batch_rows,
         )
-        await self._bind()
+        try:
+            await self._bind()
+        except OSError:
+            await self.alerts.close()
+            raise
         await self.engine.tick()
         # Ahead of serving, so that a taken address is an error that needs nothing undone.
         if settings.metrics_listen:
@@ -180,12 +195,14 @@ class ArgusServer:
         """Tells clients that the server stops, lets them leave, and stops."""
         await self._board.drain()
         self._hub.drain("the server is stopping")
+        self._feed.drain("the server is stopping")
         self._ingest.drain()
         for task in self._tasks:
             task.cancel()
         await self._server.stop(self._settings.drain_seconds)
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self.engine.close()
+        await self.alerts.close()
         self.shard.calibration.save()
         if self._exporter is not None:
             await asyncio.get_running_loop().run_in_executor(None, self._exporter.close)
@@ -228,6 +245,11 @@ class ArgusServer:
             (
                 admin_pb2.DESCRIPTOR.services_by_name["AdminService"],
                 AdminServicer(self._info(capabilities), self.status, self._models, self._swapped),
+                set[str](),
+            ),
+            (
+                alert_pb2.DESCRIPTOR.services_by_name["AlertService"],
+                AlertServicer(self.alerts, self._feed, self._settings.max_subscribers),
                 set[str](),
             ),
         ):
@@ -283,7 +305,9 @@ class ArgusServer:
 
     @property
     def _degraded_reason(self) -> str:
-        return "; ".join(filter(None, (self._models.degraded_reason, self.engine.failure)))
+        return "; ".join(
+            filter(None, (self._models.degraded_reason, self.engine.failure, self.alerts.failure))
+        )
 
     async def _note_health(self) -> None:
         await self._board.set_model(not self._models.degraded_reason)

@@ -97,6 +97,9 @@ class ServerSettings(BaseSettings):
     risk_tables: Path | None = Field(
         None, description="TOML file of risk tables; the built-in ones if not given"
     )
+    alert_retention_days: float = Field(
+        90.0, gt=0, description="how long resolved alerts, silences that are over and events are kept"
+    )
     cores: dict[str, int] = Field(
         default_factory=dict, description="CPU cores by server name, to judge load per core"
     )

@@ -6,7 +6,7 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-PHASES: Final = ("prepare", "forward", "enrich", "serialise")
+PHASES: Final = ("prepare", "forward", "enrich", "alert", "serialise")
 
 # Sources beyond this many share one label, so that names from outside cannot fill the registry.
 MAX_SOURCE_LABELS: Final = 100
