@@ -20,6 +20,7 @@ from grpc_reflection.v1alpha import reflection
 from argus.v1 import admin_pb2, alert_pb2, ingest_pb2, prediction_pb2
 from argus_server.alerts.desk import AlertDesk
 from argus_server.alerts.feed import AlertFeed
+from argus_server.alerts.notify.dispatcher import Dispatcher
 from argus_server.clock import Clock, EventClock, WallClock
 from argus_server.contract import CONTRACT_VERSION
 from argus_server.engine import Engine
@@ -39,6 +40,7 @@ from argus_server.settings import ServerSettings, split_address
 from argus_server.shard import SILENT_STEPS, SILENT_STEPS_IN_EVENT_TIME, Shard
 from argus_server.snapshot.builder import Provenance, SnapshotBuilder
 from argus_server.snapshot.hub import Hub
+from argus_server.telemetry.alerts import AlertGauges
 from argus_server.telemetry.collector import FleetGauges
 from argus_server.telemetry.exporter import Exporter
 from argus_server.telemetry.metrics import ServerMetrics
@@ -51,6 +53,7 @@ CALIBRATION_FILE: Final = "calibration.json"
 MAX_MESSAGE_BYTES: Final = 64 << 20
 _LEAST_REQUEST_BYTES: Final = 16 << 20
 _LAG_PROBE_SECONDS: Final = 0.5
+_NOTIFY_GRACE_SECONDS: Final = 1.0
 
 CHANNEL_OPTIONS: Final = (
     ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
@@ -135,9 +138,15 @@ class ArgusServer:
             settings.silent_steps or (SILENT_STEPS_IN_EVENT_TIME if self._event_clock else SILENT_STEPS),
             BandCalibration(settings.data_dir / CALIBRATION_FILE if settings.data_dir else None),
         )
+        self._notifiers = Dispatcher(settings.alert_targets, settings.dashboard_url)
         self.alerts = AlertDesk(
-            self._tables, self._clock, settings.data_dir, retention_days=settings.alert_retention_days
+            self._tables,
+            self._clock,
+            settings.data_dir,
+            self._notifiers.needs(),
+            settings.alert_retention_days,
         )
+        self.alerts.written = self._notifiers.wake
         self._feed = AlertFeed(self.alerts.book.active, self._clock.now_ms, settings.heartbeat_seconds)
         loop = asyncio.get_running_loop()
         self.alerts.on_change(lambda changes: loop.call_soon_threadsafe(self._feed.publish, changes))
@@ -166,12 +175,14 @@ class ArgusServer:
         except OSError:
             await self.alerts.close()
             raise
+        self._notifiers.start(self.alerts, self._metrics)
         await self.engine.tick()
         # Ahead of serving, so that a taken address is an error that needs nothing undone.
         if settings.metrics_listen:
             self._metrics.registry.register(
                 FleetGauges(self._hub, self.status, settings.max_exported_servers)
             )
+            self._metrics.registry.register(AlertGauges(self.alerts))
             self._exporter = Exporter(*split_address(settings.metrics_listen), self._metrics.registry)
         await self._server.start()
         await self._board.set_serving(True)
@@ -202,6 +213,8 @@ class ArgusServer:
         await self._server.stop(self._settings.drain_seconds)
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self.engine.close()
+        # The last tick's notifications get a moment to leave; with a data directory the rest leaves after a restart.
+        await asyncio.to_thread(self._notifiers.close, self.alerts, _NOTIFY_GRACE_SECONDS)
         await self.alerts.close()
         self.shard.calibration.save()
         if self._exporter is not None:

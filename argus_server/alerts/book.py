@@ -204,6 +204,11 @@ class AlertBook:
             ]
         return sorted(found, key=urgency)
 
+    @property
+    def target_names(self) -> tuple[str, ...]:
+        """Who is to be told."""
+        return tuple(target.name for target in self._targets)
+
     def counts(self) -> Counter[tuple[int, int]]:
         """How many active alerts there are, by state and level."""
         with self.lock:

@@ -87,14 +87,18 @@ class AlertDesk:
         """Has somebody told what changes, on whichever thread changed it."""
         self.book.on_change = told
 
-    async def close(self) -> None:
-        """Writes what is left, and closes the store. May be called again."""
+    def shut(self) -> None:
+        """Writes what is left, and closes the store. Blocks; may be called again."""
         if self._closed:
             return
         self._closed = True
-        await self._call(self._flush)
+        self._thread.submit(self._flush).result()
         self._thread.shutdown()
         self.store.close()
+
+    async def close(self) -> None:
+        """The same for an event loop."""
+        await asyncio.to_thread(self.shut)
 
     # What the service asks for.
 

@@ -63,6 +63,11 @@ def level_name(level: int) -> str:
     return snapshot_pb2.AlertLevel.Name(level).removeprefix("ALERT_LEVEL_").lower()
 
 
+def state_name(state: int) -> str:
+    """Name of an `argus.v1.AlertState`, such as "firing"."""
+    return snapshot_pb2.AlertState.Name(state).removeprefix("ALERT_STATE_").lower()
+
+
 def subject_name(subject: int) -> str:
     """Name of an `argus.v1.AlertSubject`, such as "metric"."""
     return snapshot_pb2.AlertSubject.Name(subject).removeprefix("ALERT_SUBJECT_").lower()

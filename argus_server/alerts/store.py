@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -32,7 +33,7 @@ CREATE INDEX alerts_by_state ON alerts (state, resolved_ms);
 CREATE TABLE silences (silence_id TEXT PRIMARY KEY, ends_ms INTEGER NOT NULL, record BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE windows (window_id TEXT PRIMARY KEY, record BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE outbox (
-    number INTEGER PRIMARY KEY AUTOINCREMENT, target TEXT NOT NULL, payload TEXT NOT NULL
+    number INTEGER PRIMARY KEY AUTOINCREMENT, target TEXT NOT NULL, created_at REAL NOT NULL, payload TEXT NOT NULL
 );
 CREATE INDEX outbox_by_target ON outbox (target, number);
 CREATE TABLE events (sequence INTEGER PRIMARY KEY AUTOINCREMENT, at_ms INTEGER NOT NULL, event TEXT NOT NULL);
@@ -63,9 +64,16 @@ class StoredAlert:
 
 @dataclass(frozen=True, slots=True)
 class Queued:
-    """A notification that waits for a target."""
+    """A notification that waits for a target.
+
+    Attributes:
+        number: Its place in the queue.
+        created_at: When it was written, Unix seconds by this machine's clock.
+        payload: What it says.
+    """
 
     number: int
+    created_at: float
     payload: dict[str, Any]
 
 
@@ -186,8 +194,8 @@ class AlertStore:
         )
         many("DELETE FROM windows WHERE window_id = ?", ((key,) for key in change.deleted_windows))
         many(
-            "INSERT INTO outbox (target, payload) VALUES (?, ?)",
-            ((target, json.dumps(payload)) for target, payload in change.notifications),
+            "INSERT INTO outbox (target, created_at, payload) VALUES (?, ?, ?)",
+            ((target, time.time(), json.dumps(payload)) for target, payload in change.notifications),
         )
         many("DELETE FROM outbox WHERE number = ?", ((number,) for number in change.sent))
         many(
@@ -248,9 +256,10 @@ class AlertStore:
     def queued(self, target: str, limit: int) -> list[Queued]:
         """Notifications that wait for a target, oldest first."""
         rows = self._read(
-            "SELECT number, payload FROM outbox WHERE target = ? ORDER BY number LIMIT ?", (target, limit)
+            "SELECT number, created_at, payload FROM outbox WHERE target = ? ORDER BY number LIMIT ?",
+            (target, limit),
         )
-        return [Queued(number, json.loads(payload)) for number, payload in rows]
+        return [Queued(number, created_at, json.loads(payload)) for number, created_at, payload in rows]
 
     def queue_lengths(self) -> dict[str, int]:
         """Notifications that wait, by target."""
@@ -259,10 +268,10 @@ class AlertStore:
     def surplus(self, target: str, kept: int) -> list[Queued]:
         """The oldest notifications of a target beyond those it may have waiting."""
         rows = self._read(
-            "SELECT number, payload FROM outbox WHERE target = ? ORDER BY number DESC LIMIT -1 OFFSET ?",
+            "SELECT number, created_at, payload FROM outbox WHERE target = ? ORDER BY number DESC LIMIT -1 OFFSET ?",
             (target, kept),
         )
-        return [Queued(number, json.loads(payload)) for number, payload in rows]
+        return [Queued(number, created_at, json.loads(payload)) for number, created_at, payload in rows]
 
     def events(self, after: int, limit: int) -> list[AlertEvent]:
         """Events with sequences above `after`, in order."""

@@ -75,6 +75,21 @@ class ServerMetrics:
             "Models refused; the running one was kept.",
             registry=registry,
         )
+        self.notifications = Counter(
+            "argus_notifications_total", "Notifications that a target took.", ("target",), registry=registry
+        )
+        self.notification_failures = Counter(
+            "argus_notifications_failed_total",
+            "Attempts to notify a target that failed; most are tried again.",
+            ("target",),
+            registry=registry,
+        )
+        self.notifications_dropped = Counter(
+            "argus_notifications_dropped_total",
+            "Notifications given up: refused, too old, or too many.",
+            ("target",),
+            registry=registry,
+        )
         for phase in PHASES:
             self.forecast_duration.labels(phase)
         for reason in ("unchanged", "failed"):
