@@ -276,16 +276,14 @@ class AlertBook:
     def remute(self) -> None:
         """Sees which alerts are kept quiet now."""
         if self.mutes.tick(self.now_ms):
-            for entry in self._by_id.values():
+            for entry in self._in_order(self._entries):
                 if entry.record.state != RESOLVED:
                     self._mute(entry)
 
     def settle(self) -> None:
         """Decides who is to be notified, and shows what has changed. The last thing a tick or an action does."""
-        servers = self._entries.keys() if self._first else self._touched
-        for server in servers:
-            for entry in self._entries.get(server, {}).values():
-                self._decide(entry)
+        for entry in self._in_order(self._entries if self._first else self._touched):
+            self._decide(entry)
         if self._first or self._touched:
             self._show()
         self._first, self._touched = False, set()
@@ -305,6 +303,12 @@ class AlertBook:
         )
 
     # Inside.
+
+    def _in_order(self, servers: Iterable[str]) -> list[Entry]:
+        """Entries of some servers, in the same order in every run."""
+        return [
+            entry for server in sorted(servers) for _, entry in sorted(self._entries.get(server, {}).items())
+        ]
 
     def _apply(self, transition: Transition, frame: FleetFrame) -> None:
         entries = self._entries.setdefault(transition.server, {})

@@ -159,7 +159,8 @@ class Lifecycle:
                 strict=True,
             ):
                 array[row, column] = value
-            self._absent[row] = max(cell.absent_ms, int(self._absent[row]))
+            if cell.phase != Phase.INACTIVE:  # that of the others is of long ago
+                self._absent[row] = cell.absent_ms
         self._seen = ()
 
     def step(self, readings: Readings) -> list[Transition]:
@@ -204,7 +205,7 @@ class Lifecycle:
         lower = np.where(falling, np.where(lower == 0, now, lower), 0)
         fallen = falling & (now - lower >= self._fall_ms)
         raised = rising & ~fired
-        level = np.where(rising | fallen | waiting, readings.levels, level)
+        level = np.where(rising | fallen | started | fired, readings.levels, level)
         lower = np.where(fallen, 0, lower)
 
         refreshed = self._refreshed[rows]
@@ -240,7 +241,14 @@ class Lifecycle:
                 if mask[place]
             ]
             found += (
-                Transition(step, readings.names[row], row, column, int(level[place]), bool(reopens[place]))
+                Transition(
+                    step,
+                    readings.names[row],
+                    row,
+                    column,
+                    int(level[place]),
+                    step is Step.STARTED and bool(reopens[place]),
+                )
                 for step in steps or (Step.REFRESHED if stale[place] else Step.TIMED,)
             )
         return found
@@ -250,18 +258,18 @@ class Lifecycle:
         lost = np.ones(len(self._names), dtype=np.bool_)
         lost[self._index] = False
         absent = self._absent[: len(self._names)]
-        absent[~lost] = 0
-        if not lost.any():
+        turned = lost != (absent > 0)
+        if not (lost.any() or turned.any()):
             return []
-        newly = lost & (absent == 0)
-        absent[newly] = now
-        due = lost & (now - absent >= self._absent_hold_ms)
-        gone = np.flatnonzero(due & (self._phase[: len(due)] != Phase.INACTIVE).any(axis=1))
+        absent[turned & ~lost] = 0
+        absent[turned & lost] = now
+        active = (self._phase[: len(lost)] != Phase.INACTIVE).any(axis=1)
         found: list[Transition] = [
             Transition(Step.TIMED, self._names[row], -1, column, int(self._level[row, column]))
-            for row in np.flatnonzero(newly).tolist()
+            for row in np.flatnonzero(turned & active).tolist()
             for column in np.flatnonzero(self._phase[row] != Phase.INACTIVE).tolist()
         ]
+        gone = np.flatnonzero(lost & active & (now - absent >= self._absent_hold_ms))
         for row in gone.tolist():
             for column in np.flatnonzero(self._phase[row] != Phase.INACTIVE).tolist():
                 step = Step.ABSENT if self._phase[row, column] == Phase.FIRING else Step.WITHDRAWN
@@ -269,6 +277,7 @@ class Lifecycle:
                 self._phase[row, column] = Phase.INACTIVE
                 if step is Step.ABSENT:
                     self._resolved[row, column] = now
+        found.sort(key=lambda one: (one.server, one.column))
         return found
 
     def _not_after(self, now: int) -> None:
