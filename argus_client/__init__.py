@@ -15,6 +15,16 @@ with gRPC in the same process works badly, so keep to one.
 """
 
 from argus_client._admin import IngestLimits, ModelArtifact, ScenarioStatus, ServerInfo, ServerStatus
+from argus_client._alert_watch import AlertWatch
+from argus_client._alerts import (
+    AlertMatcher,
+    AlertNote,
+    AlertRecord,
+    AlertsUpdate,
+    MaintenanceWindow,
+    Silence,
+)
+from argus_client._async_alert_watch import AsyncAlertWatch
 from argus_client._async_client import AsyncArgusClient
 from argus_client._async_publisher import AsyncPublisher
 from argus_client._async_subscription import AsyncSubscription
@@ -23,7 +33,10 @@ from argus_client._config import Backoff, KeepAlive, PublisherConfig, Timeouts, 
 from argus_client._enums import (
     AlertLevel,
     AlertPriority,
+    AlertState,
+    AlertSubject,
     CauseKind,
+    DayOfWeek,
     FleetHealth,
     ForecastSource,
     Scenario,
@@ -56,6 +69,7 @@ from argus_client._errors import (
 )
 from argus_client._publisher import Publisher
 from argus_client._server_prediction import (
+    ActiveAlert,
     Alert,
     Cause,
     DisplayMetric,
@@ -79,12 +93,21 @@ from argus_client.samples import METRICS, STATES, Samples
 __all__ = [
     "METRICS",
     "STATES",
+    "ActiveAlert",
     "Alert",
     "AlertLevel",
+    "AlertMatcher",
+    "AlertNote",
     "AlertPriority",
+    "AlertRecord",
+    "AlertState",
+    "AlertSubject",
+    "AlertWatch",
+    "AlertsUpdate",
     "AlreadyExists",
     "ArgusClient",
     "ArgusError",
+    "AsyncAlertWatch",
     "AsyncArgusClient",
     "AsyncPublisher",
     "AsyncSubscription",
@@ -96,6 +119,7 @@ __all__ = [
     "Closed",
     "ConnectionLost",
     "ConnectionState",
+    "DayOfWeek",
     "DeadlineExceeded",
     "DisplayMetric",
     "Environment",
@@ -111,6 +135,7 @@ __all__ = [
     "IngestLimits",
     "InvalidArgument",
     "KeepAlive",
+    "MaintenanceWindow",
     "MessageTooLarge",
     "ModelArtifact",
     "ModelInfo",
@@ -131,6 +156,7 @@ __all__ = [
     "ServerPrediction",
     "ServerStatus",
     "ServingStatus",
+    "Silence",
     "SnapshotHeader",
     "Subscription",
     "Superseded",

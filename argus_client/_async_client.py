@@ -8,8 +8,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from argus_client import _unary
+from argus_client import _alert_calls, _unary
 from argus_client._admin import ModelArtifact, ScenarioStatus, ServerInfo, ServerStatus
+from argus_client._alerts import AlertMatcher, AlertRecord, MaintenanceWindow, Silence
+from argus_client._async_alert_watch import AsyncAlertWatch
 from argus_client._async_connection import AsyncConnection
 from argus_client._async_publisher import AsyncPublisher
 from argus_client._async_subscription import AsyncSubscription
@@ -29,7 +31,7 @@ from argus_client._config import (
     Timeouts,
     TLSConfig,
 )
-from argus_client._enums import Scenario, ServingStatus, View
+from argus_client._enums import AlertLevel, AlertState, Scenario, ServingStatus, View
 from argus_client._errors import ArgusError
 from argus_client._publisher import default_source_id
 from argus_client._readiness import POLL_SECONDS, not_ready, retry_health, seconds_left
@@ -64,7 +66,7 @@ class AsyncArgusClient:
         self._connection = AsyncConnection(
             ClientConfig(target, api_key, tls, timeouts, backoff, stream_backoff, keep_alive, insecure)
         )
-        self._streams: list[AsyncPublisher | AsyncSubscription] = []
+        self._streams: list[AsyncPublisher | AsyncSubscription | AsyncAlertWatch] = []
 
     def __repr__(self) -> str:
         return f"<AsyncArgusClient {self._connection.config!r}>"
@@ -173,6 +175,89 @@ class AsyncArgusClient:
         """See `ArgusClient.roll_back_model`."""
         return await self._connection.unary(_unary.roll_back_model(), timeout)
 
+    # Alerts.
+
+    async def list_alerts(
+        self,
+        *,
+        states: Sequence[AlertState | str] = (),
+        servers: Sequence[str] = (),
+        min_level: AlertLevel | str | None = None,
+        unacknowledged_only: bool = False,
+        unmuted_only: bool = False,
+        max_resolved: int = 0,
+        timeout: Timeout = DEFAULT,
+    ) -> tuple[AlertRecord, ...]:
+        """See `ArgusClient.list_alerts`."""
+        call = _alert_calls.list_alerts(
+            states, servers, min_level, unacknowledged_only, unmuted_only, max_resolved
+        )
+        return await self._connection.unary(call, timeout)
+
+    def watch_alerts(
+        self, *, servers: Sequence[str] = (), on_state_change: StateCallback | None = None
+    ) -> AsyncAlertWatch:
+        """See `ArgusClient.watch_alerts`."""
+        watch = AsyncAlertWatch(self._connection, servers, on_state_change)
+        self._keep(watch)
+        return watch
+
+    async def acknowledge_alert(
+        self, alert_id: str, author: str, *, timeout: Timeout = DEFAULT
+    ) -> AlertRecord:
+        """See `ArgusClient.acknowledge_alert`."""
+        return await self._connection.unary(_alert_calls.acknowledge_alert(alert_id, author), timeout)
+
+    async def add_alert_note(
+        self, alert_id: str, author: str, text: str, *, timeout: Timeout = DEFAULT
+    ) -> AlertRecord:
+        """See `ArgusClient.add_alert_note`."""
+        return await self._connection.unary(_alert_calls.add_alert_note(alert_id, author, text), timeout)
+
+    async def create_silence(
+        self,
+        matcher: AlertMatcher,
+        duration: float,
+        author: str,
+        *,
+        comment: str = "",
+        starts_at_ms: int = 0,
+        timeout: Timeout = DEFAULT,
+    ) -> Silence:
+        """See `ArgusClient.create_silence`."""
+        call = _alert_calls.create_silence(matcher, duration, author, comment, starts_at_ms)
+        return await self._connection.unary(call, timeout)
+
+    async def expire_silence(
+        self, silence_id: str, *, author: str = "", timeout: Timeout = DEFAULT
+    ) -> Silence:
+        """See `ArgusClient.expire_silence`."""
+        return await self._connection.unary(_alert_calls.expire_silence(silence_id, author), timeout)
+
+    async def list_silences(
+        self, *, include_expired: bool = False, timeout: Timeout = DEFAULT
+    ) -> tuple[Silence, ...]:
+        """See `ArgusClient.list_silences`."""
+        return await self._connection.unary(_alert_calls.list_silences(include_expired), timeout)
+
+    async def put_maintenance_window(
+        self, window: MaintenanceWindow, *, timeout: Timeout = DEFAULT
+    ) -> MaintenanceWindow:
+        """See `ArgusClient.put_maintenance_window`."""
+        return await self._connection.unary(_alert_calls.put_maintenance_window(window), timeout)
+
+    async def delete_maintenance_window(
+        self, window_id: str, *, author: str = "", timeout: Timeout = DEFAULT
+    ) -> None:
+        """See `ArgusClient.delete_maintenance_window`."""
+        await self._connection.unary(_alert_calls.delete_maintenance_window(window_id, author), timeout)
+
+    async def list_maintenance_windows(self, *, timeout: Timeout = DEFAULT) -> tuple[MaintenanceWindow, ...]:
+        """See `ArgusClient.list_maintenance_windows`."""
+        return await self._connection.unary(_alert_calls.list_maintenance_windows(), timeout)
+
+    # Simulators, and whether anybody is there.
+
     async def get_scenario(self, *, timeout: Timeout = DEFAULT) -> ScenarioStatus:
         """See `ArgusClient.get_scenario`."""
         return await self._connection.unary(_unary.get_scenario(), timeout)
@@ -201,6 +286,6 @@ class AsyncArgusClient:
             await self._connection.sleep(POLL_SECONDS if remaining is None else min(POLL_SECONDS, remaining))
         raise not_ready(self._connection.config.target, service, timeout, last)
 
-    def _keep(self, stream: AsyncPublisher | AsyncSubscription) -> None:
+    def _keep(self, stream: AsyncPublisher | AsyncSubscription | AsyncAlertWatch) -> None:
         self._streams = [kept for kept in self._streams if kept.state is not ConnectionState.CLOSED]
         self._streams.append(stream)

@@ -9,8 +9,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from argus_client import _unary
+from argus_client import _alert_calls, _unary
 from argus_client._admin import ModelArtifact, ScenarioStatus, ServerInfo, ServerStatus
+from argus_client._alert_watch import AlertWatch
+from argus_client._alerts import AlertMatcher, AlertRecord, MaintenanceWindow, Silence
 from argus_client._config import (
     DEFAULT,
     DEFAULT_TARGET,
@@ -28,7 +30,7 @@ from argus_client._config import (
     TLSConfig,
 )
 from argus_client._connection import Connection
-from argus_client._enums import Scenario, ServingStatus, View
+from argus_client._enums import AlertLevel, AlertState, Scenario, ServingStatus, View
 from argus_client._errors import ArgusError
 from argus_client._publisher import Publisher, default_source_id
 from argus_client._readiness import POLL_SECONDS, not_ready, retry_health, seconds_left
@@ -83,7 +85,7 @@ class ArgusClient:
         self._connection = Connection(
             ClientConfig(target, api_key, tls, timeouts, backoff, stream_backoff, keep_alive, insecure)
         )
-        self._streams: list[Publisher | Subscription] = []
+        self._streams: list[Publisher | Subscription | AlertWatch] = []
         self._lock = threading.Lock()
 
     def __repr__(self) -> str:
@@ -237,6 +239,126 @@ class ArgusClient:
         """
         return self._connection.unary(_unary.roll_back_model(), timeout)
 
+    # Alerts.
+
+    def list_alerts(
+        self,
+        *,
+        states: Sequence[AlertState | str] = (),
+        servers: Sequence[str] = (),
+        min_level: AlertLevel | str | None = None,
+        unacknowledged_only: bool = False,
+        unmuted_only: bool = False,
+        max_resolved: int = 0,
+        timeout: Timeout = DEFAULT,
+    ) -> tuple[AlertRecord, ...]:
+        """Alerts, most urgent first.
+
+        Args:
+            states: Empty means pending and firing.
+            servers: Names; empty means all.
+            min_level: Least level; None means all.
+            unacknowledged_only: Leave out those that somebody is on.
+            unmuted_only: Leave out those that are kept quiet.
+            max_resolved: Most resolved ones, newest first; 0 means 1,000.
+            timeout: Seconds.
+        """
+        call = _alert_calls.list_alerts(
+            states, servers, min_level, unacknowledged_only, unmuted_only, max_resolved
+        )
+        return self._connection.unary(call, timeout)
+
+    def watch_alerts(
+        self, *, servers: Sequence[str] = (), on_state_change: StateCallback | None = None
+    ) -> AlertWatch:
+        """Changes of alerts as they happen, connection losses bridged.
+
+        Args:
+            servers: Names; empty means all.
+            on_state_change: Called when the connection changes.
+        """
+        watch = AlertWatch(self._connection, servers, on_state_change)
+        self._keep(watch)
+        return watch
+
+    def acknowledge_alert(self, alert_id: str, author: str, *, timeout: Timeout = DEFAULT) -> AlertRecord:
+        """Says that `author` is on an alert, until it resolves.
+
+        Raises:
+            NotFound: there is no such alert.
+            FailedPrecondition: it is resolved.
+        """
+        return self._connection.unary(_alert_calls.acknowledge_alert(alert_id, author), timeout)
+
+    def add_alert_note(
+        self, alert_id: str, author: str, text: str, *, timeout: Timeout = DEFAULT
+    ) -> AlertRecord:
+        """Adds a note to an alert, resolved or not.
+
+        Raises:
+            NotFound: there is no such alert.
+        """
+        return self._connection.unary(_alert_calls.add_alert_note(alert_id, author, text), timeout)
+
+    def create_silence(
+        self,
+        matcher: AlertMatcher,
+        duration: float,
+        author: str,
+        *,
+        comment: str = "",
+        starts_at_ms: int = 0,
+        timeout: Timeout = DEFAULT,
+    ) -> Silence:
+        """Keeps alerts quiet for a while.
+
+        Args:
+            matcher: Which alerts.
+            duration: Seconds.
+            author: Who wants it.
+            comment: Why.
+            starts_at_ms: When it begins, Unix milliseconds UTC; 0 means now.
+            timeout: Seconds.
+        """
+        call = _alert_calls.create_silence(matcher, duration, author, comment, starts_at_ms)
+        return self._connection.unary(call, timeout)
+
+    def expire_silence(self, silence_id: str, *, author: str = "", timeout: Timeout = DEFAULT) -> Silence:
+        """Ends a silence early.
+
+        Raises:
+            NotFound: there is no such silence.
+        """
+        return self._connection.unary(_alert_calls.expire_silence(silence_id, author), timeout)
+
+    def list_silences(
+        self, *, include_expired: bool = False, timeout: Timeout = DEFAULT
+    ) -> tuple[Silence, ...]:
+        """Silences, the one that ends first first."""
+        return self._connection.unary(_alert_calls.list_silences(include_expired), timeout)
+
+    def put_maintenance_window(
+        self, window: MaintenanceWindow, *, timeout: Timeout = DEFAULT
+    ) -> MaintenanceWindow:
+        """Makes a maintenance window, or replaces the one with its id."""
+        return self._connection.unary(_alert_calls.put_maintenance_window(window), timeout)
+
+    def delete_maintenance_window(
+        self, window_id: str, *, author: str = "", timeout: Timeout = DEFAULT
+    ) -> None:
+        """Removes a maintenance window.
+
+        Raises:
+            NotFound: there is no such window.
+        """
+        self._connection.unary(_alert_calls.delete_maintenance_window(window_id, author), timeout)
+
+    def list_maintenance_windows(self, *, timeout: Timeout = DEFAULT) -> tuple[MaintenanceWindow, ...]:
+        """Maintenance windows, the one that begins next first."""
+        return self._connection.unary(_alert_calls.list_maintenance_windows(), timeout)
+
+    # Simulators, and whether anybody is there.
+
     def get_scenario(self, *, timeout: Timeout = DEFAULT) -> ScenarioStatus:
         """The scenario of a simulator; only simulators serve it."""
         return self._connection.unary(_unary.get_scenario(), timeout)
@@ -278,7 +400,7 @@ class ArgusClient:
             self._connection.sleep(POLL_SECONDS if remaining is None else min(POLL_SECONDS, remaining))
         raise not_ready(self._connection.config.target, service, timeout, last)
 
-    def _keep(self, stream: Publisher | Subscription) -> None:
+    def _keep(self, stream: Publisher | Subscription | AlertWatch) -> None:
         with self._lock:
             self._streams = [kept for kept in self._streams if kept.state is not ConnectionState.CLOSED]
             self._streams.append(stream)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Any, Final, TypeVar
 
-from argus.v1 import metrics_pb2, scenario_pb2, snapshot_pb2
+from argus.v1 import alert_pb2, metrics_pb2, scenario_pb2, snapshot_pb2
 from argus_client.samples import METRICS, STATES
 
 
@@ -30,6 +30,37 @@ class AlertPriority(StrEnum):
     DANGER = "danger"
     CRITICAL = "critical"
     IMMINENT_FAILURE = "imminent_failure"
+
+
+class AlertState(StrEnum):
+    """Where an alert is in its life."""
+
+    UNSPECIFIED = "unspecified"
+    PENDING = "pending"
+    FIRING = "firing"
+    RESOLVED = "resolved"
+
+
+class AlertSubject(StrEnum):
+    """What an alert is about."""
+
+    UNSPECIFIED = "unspecified"
+    METRIC = "metric"
+    RISK = "risk"
+    SILENCE = "silence"
+
+
+class DayOfWeek(StrEnum):
+    """A day on which a maintenance window begins."""
+
+    UNSPECIFIED = "unspecified"
+    MONDAY = "monday"
+    TUESDAY = "tuesday"
+    WEDNESDAY = "wednesday"
+    THURSDAY = "thursday"
+    FRIDAY = "friday"
+    SATURDAY = "saturday"
+    SUNDAY = "sunday"
 
 
 class ForecastSource(StrEnum):
@@ -101,7 +132,10 @@ E = TypeVar("E", bound=StrEnum)
 _PROTO: Final[dict[type[StrEnum], tuple[Any, str]]] = {
     AlertLevel: (snapshot_pb2.AlertLevel, "ALERT_LEVEL_"),
     AlertPriority: (snapshot_pb2.AlertPriority, "ALERT_PRIORITY_"),
+    AlertState: (snapshot_pb2.AlertState, "ALERT_STATE_"),
+    AlertSubject: (snapshot_pb2.AlertSubject, "ALERT_SUBJECT_"),
     CauseKind: (snapshot_pb2.CauseKind, "CAUSE_KIND_"),
+    DayOfWeek: (alert_pb2.DayOfWeek, "DAY_OF_WEEK_"),
     FleetHealth: (snapshot_pb2.FleetHealth, "FLEET_HEALTH_"),
     ForecastSource: (snapshot_pb2.ForecastSource, "FORECAST_SOURCE_"),
     Scenario: (scenario_pb2.Scenario, "SCENARIO_"),

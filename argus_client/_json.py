@@ -49,6 +49,7 @@ def _server(server: ServerPrediction) -> dict[str, Any]:
             "first_breach": first_breach,
             "breach_probability_30m": server.breach_probability_30m,
             "breach_probability_8h": server.breach_probability_8h,
+            "active_alerts": [asdict(alert) for alert in server.active_alerts],
         }
     )
     values["forecast"] = {

@@ -13,6 +13,8 @@ from argus.v1 import snapshot_pb2
 from argus_client._enums import (
     AlertLevel,
     AlertPriority,
+    AlertState,
+    AlertSubject,
     CauseKind,
     ForecastSource,
     Trend,
@@ -73,6 +75,29 @@ class Alert:
     color: str
     emoji: str
     sla_seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class ActiveAlert:
+    """An alert as snapshots show it; `ArgusClient.list_alerts` has the rest.
+
+    Attributes:
+        alert_id: Identifies it.
+        subject: What it is about.
+        metric: Name of the metric; empty unless the subject is one.
+        state: Pending or firing.
+        level: Its level.
+        acknowledged_by: Who is on it; empty for nobody. Untrusted text: escape it.
+        muted: Whether a silence or a maintenance window keeps it quiet.
+    """
+
+    alert_id: str
+    subject: AlertSubject
+    metric: str
+    state: AlertState
+    level: AlertLevel
+    acknowledged_by: str
+    muted: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +191,7 @@ class ServerPrediction:
         breach_probability_30m: Probability, 0 to 1, of crossing any within 30 minutes.
         breach_probability_8h: The same within 8 hours.
         forecasts: By metric; empty in the summary view. Arrays are made when first asked for.
+        active_alerts: Pending and firing alerts, most urgent first.
     """
 
     server_name: str
@@ -184,6 +210,7 @@ class ServerPrediction:
     breach_probability_30m: float
     breach_probability_8h: float
     forecasts: Mapping[str, Forecast]
+    active_alerts: tuple[ActiveAlert, ...]
 
     @staticmethod
     def from_proto(message: snapshot_pb2.ServerPrediction) -> ServerPrediction:
@@ -214,6 +241,17 @@ class ServerPrediction:
                 else None
             ),
             forecasts=read_forecasts(message.forecasts),
+            active_alerts=tuple(
+                copy_fields(
+                    ActiveAlert,
+                    alert,
+                    subject=from_number(AlertSubject, alert.subject),
+                    metric=metric_name(alert.metric),
+                    state=from_number(AlertState, alert.state),
+                    level=from_number(AlertLevel, alert.level),
+                )
+                for alert in message.active_alerts
+            ),
         )
 
 

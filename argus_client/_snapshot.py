@@ -103,6 +103,9 @@ class FleetSummary:
         average_risk: 0 to 100.
         maximum_risk: 0 to 100.
         top_risks: Names of the riskiest servers, at most 20, riskiest first.
+        firing_alerts: Alerts that are firing.
+        acknowledged_alerts: Of these, those that somebody has acknowledged.
+        muted_alerts: Of the firing ones, those kept quiet.
     """
 
     total_servers: int
@@ -116,6 +119,9 @@ class FleetSummary:
     average_risk: float
     maximum_risk: float
     top_risks: tuple[str, ...]
+    firing_alerts: int
+    acknowledged_alerts: int
+    muted_alerts: int
 
 
 @dataclass(frozen=True, slots=True)

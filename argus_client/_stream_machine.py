@@ -7,10 +7,13 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from argus_client._config import Backoff
-from argus_client._errors import ArgusError, Closed, ConnectionLost
+from argus_client._errors import ArgusError, Closed, ConnectionLost, DeadlineExceeded
 from argus_client._values import ConnectionState, Rejection
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,3 +162,36 @@ class StreamMachine(ABC):
     def _go_draining(self, reconnect_after: float) -> None:
         self._reconnect_after = reconnect_after
         self.enter(ConnectionState.DRAINING, None)
+
+
+class ReadingMachine(StreamMachine, Generic[T]):
+    """A stream machine that only reads: the server always owes it a sign of life."""
+
+    @abstractmethod
+    def opened(self, now: float) -> bytes:
+        """A stream is to be opened; returns the request."""
+
+    @abstractmethod
+    def read(self, data: bytes, now: float) -> None:
+        """Takes an answer. Afterwards `leave` is set when the stream must be given up.
+
+        Raises:
+            Incompatible: it is no such answer.
+        """
+
+    @abstractmethod
+    def take(self) -> T | None:
+        """What has come since the last call; None when nothing has.
+
+        Raises:
+            ArgusError: the stream has failed for good and there is nothing left to take.
+        """
+
+    @abstractmethod
+    def nothing_in_time(self, timeout: float) -> DeadlineExceeded:
+        """The error of a reader that has waited in vain."""
+
+    @property
+    def server_owes(self) -> bool:
+        """The server always owes a sign of life."""
+        return self.is_open

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from argus.v1 import prediction_pb2, snapshot_pb2
+from argus_client._calls import parse
 from argus_client._config import Backoff
 from argus_client._errors import ConnectionLost, DeadlineExceeded, InvalidArgument
 from argus_client._materialiser import Materialiser, OutOfStep, Update
 from argus_client._snapshot import FleetSnapshot
-from argus_client._stream_machine import StreamMachine
+from argus_client._stream_machine import ReadingMachine
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class SubscriptionRequest:
             )
 
 
-class SubscribingMachine(StreamMachine):
+class SubscribingMachine(ReadingMachine[FleetSnapshot]):
     """What a subscription holds and what it must do next. Not thread-safe.
 
     The driver opens a stream with `opened()`, feeds answers to `receive()`, and reports the end of the stream
@@ -75,6 +76,10 @@ class SubscribingMachine(StreamMachine):
             request.min_interval.FromTimedelta(timedelta(seconds=self._request.min_interval_seconds))
         return request.SerializeToString()
 
+    def read(self, data: bytes, now: float) -> None:
+        """Takes an answer as it came."""
+        self.receive(parse(prediction_pb2.SubscribeResponse, data), now)
+
     def receive(self, response: prediction_pb2.SubscribeResponse, now: float) -> None:
         """Takes an answer. Afterwards `leave` is set when the stream must be given up."""
         self._heard_at = now
@@ -108,11 +113,6 @@ class SubscribingMachine(StreamMachine):
                 self.check()
             return None
         return update.read()
-
-    @property
-    def server_owes(self) -> bool:
-        """The server always owes a sign of life."""
-        return self.is_open
 
     def reset_stream(self) -> None:
         """Forgets what held for one stream only. What is held stays: it is what a stream resumes from."""

@@ -17,7 +17,10 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from argus.v1 import admin_pb2, ingest_pb2, prediction_pb2
+from argus.v1 import admin_pb2, alert_pb2, ingest_pb2, prediction_pb2
+from argus_server.alerts.desk import AlertDesk
+from argus_server.alerts.feed import AlertFeed
+from argus_server.alerts.notify.dispatcher import Dispatcher
 from argus_server.clock import Clock, EventClock, WallClock
 from argus_server.contract import CONTRACT_VERSION
 from argus_server.engine import Engine
@@ -30,6 +33,7 @@ from argus_server.risk.table_file import load_tables
 from argus_server.security.access import Access
 from argus_server.security.caller import current_caller
 from argus_server.services.admin import AdminServicer
+from argus_server.services.alerts import AlertServicer
 from argus_server.services.health import HealthBoard
 from argus_server.services.ingest import IngestServicer
 from argus_server.services.prediction import PredictionServicer
@@ -38,6 +42,7 @@ from argus_server.settings import ServerSettings, split_address
 from argus_server.shard import SILENT_STEPS, SILENT_STEPS_IN_EVENT_TIME, Shard
 from argus_server.snapshot.builder import Provenance, SnapshotBuilder
 from argus_server.snapshot.hub import Hub
+from argus_server.telemetry.alerts import AlertGauges
 from argus_server.telemetry.collector import FleetGauges
 from argus_server.telemetry.exporter import Exporter
 from argus_server.telemetry.metrics import ServerMetrics
@@ -50,6 +55,7 @@ CALIBRATION_FILE: Final = "calibration.json"
 MAX_MESSAGE_BYTES: Final = 64 << 20
 _LEAST_REQUEST_BYTES: Final = 16 << 20
 _LAG_PROBE_SECONDS: Final = 0.5
+_NOTIFY_GRACE_SECONDS: Final = 1.0
 
 CHANNEL_OPTIONS: Final = (
     ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
@@ -136,8 +142,21 @@ class ArgusServer:
             settings.silent_steps or (SILENT_STEPS_IN_EVENT_TIME if self._event_clock else SILENT_STEPS),
             BandCalibration(settings.data_dir / CALIBRATION_FILE if settings.data_dir else None),
         )
+        self._notifiers = Dispatcher(settings.alert_targets, settings.dashboard_url)
+        self.alerts = AlertDesk(
+            self._tables,
+            self._clock,
+            settings.data_dir,
+            self._notifiers.needs(),
+            settings.alert_retention_days,
+        )
+        self.alerts.written = self._notifiers.wake
+        self._feed = AlertFeed(self.alerts.book.active, self._clock.now_ms, settings.heartbeat_seconds)
+        loop = asyncio.get_running_loop()
+        self.alerts.on_change(lambda changes: loop.call_soon_threadsafe(self._feed.publish, changes))
         self.engine = Engine(
             shard=self.shard,
+            alerts=self.alerts,
             builder=SnapshotBuilder(self._tables),
             hub=self._hub,
             clock=self._clock,
@@ -146,6 +165,7 @@ class ArgusServer:
             tick_seconds=settings.tick_seconds,
             published=self._note_health,
         )
+        self.alerts.acted = self.engine.touch
         self._pipeline = IngestPipeline(
             window=self.window,
             clock=self._clock,
@@ -154,7 +174,12 @@ class ArgusServer:
             required_steps=lambda: self._models.required_steps,
             max_batch_rows=self._limits.max_batch_rows,
         )
-        await self._bind()
+        try:
+            await self._bind()
+        except OSError:
+            await self.alerts.close()
+            raise
+        self._notifiers.start(self.alerts, self._metrics)
         await self.engine.tick()
         # Ahead of serving, so that a taken address is an error that needs nothing undone.
         if settings.metrics_listen:
@@ -162,6 +187,7 @@ class ArgusServer:
                 FleetGauges(self._hub, self.status, settings.max_exported_servers)
             )
             self._metrics.registry.register(self._access)
+            self._metrics.registry.register(AlertGauges(self.alerts))
             self._exporter = Exporter(
                 *split_address(settings.metrics_listen),
                 self._metrics.registry,
@@ -192,12 +218,16 @@ class ArgusServer:
         """Tells clients that the server stops, lets them leave, and stops."""
         await self._board.drain()
         self._hub.drain("the server is stopping")
+        self._feed.drain("the server is stopping")
         self._ingest.drain()
         for task in self._tasks:
             task.cancel()
         await self._server.stop(self._settings.drain_seconds)
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self.engine.close()
+        # The last tick's notifications get a moment to leave; with a data directory the rest leaves after a restart.
+        await asyncio.to_thread(self._notifiers.close, self.alerts, _NOTIFY_GRACE_SECONDS)
+        await self.alerts.close()
         self.shard.calibration.save()
         self._access.close()
         if self._exporter is not None:
@@ -241,6 +271,11 @@ class ArgusServer:
             (
                 admin_pb2.DESCRIPTOR.services_by_name["AdminService"],
                 AdminServicer(self._info(capabilities), self.status, self._models, self._swapped),
+                set[str](),
+            ),
+            (
+                alert_pb2.DESCRIPTOR.services_by_name["AlertService"],
+                AlertServicer(self.alerts, self._feed, self._settings.max_subscribers),
                 set[str](),
             ),
         ):
@@ -306,7 +341,15 @@ class ArgusServer:
     @property
     def _degraded_reason(self) -> str:
         return "; ".join(
-            filter(None, (self._models.degraded_reason, self.engine.failure, self._access.problem))
+            filter(
+                None,
+                (
+                    self._models.degraded_reason,
+                    self.engine.failure,
+                    self.alerts.failure,
+                    self._access.problem,
+                ),
+            )
         )
 
     async def _note_health(self) -> None:

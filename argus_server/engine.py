@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
+from argus_server.alerts.desk import AlertDesk
 from argus_server.clock import Clock
 from argus_server.shard import Shard
 from argus_server.snapshot.builder import Provenance, SnapshotBuilder
@@ -39,6 +40,7 @@ class Engine:
 
     Args:
         shard: Whose servers to forecast.
+        alerts: Raises and ends alerts.
         builder: Makes snapshots.
         hub: Publishes them.
         clock: What time it is.
@@ -55,6 +57,7 @@ class Engine:
         self,
         *,
         shard: Shard,
+        alerts: AlertDesk,
         builder: SnapshotBuilder,
         hub: Hub,
         clock: Clock,
@@ -64,6 +67,7 @@ class Engine:
         published: Callable[[], Awaitable[None]],
     ) -> None:
         self._shard = shard
+        self._alerts = alerts
         self._builder = builder
         self._hub = hub
         self._clock = clock
@@ -171,14 +175,17 @@ class Engine:
         now_ms = self._clock.now_ms()
         frame = self._shard.tick(now_ms)
         scored = time.perf_counter()
-        snapshot = self._builder.build(frame, self._provenance(), now_ms, scored - started)
+        alerts = self._alerts.observe(frame)
+        observed = time.perf_counter()
+        snapshot = self._builder.build(frame, self._provenance(), now_ms, observed - started, alerts)
         self._hub.prepare(snapshot)
         self._silent = frozenset(
             name for name, silent in zip(frame.server_names, frame.silent.tolist(), strict=True) if silent
         )
         for phase, seconds in frame.phase_seconds.items():
             self._metrics.forecast_duration.labels(phase).observe(seconds)
-        self._metrics.forecast_duration.labels("serialise").observe(time.perf_counter() - scored)
+        self._metrics.forecast_duration.labels("alert").observe(observed - scored)
+        self._metrics.forecast_duration.labels("serialise").observe(time.perf_counter() - observed)
         return snapshot
 
 

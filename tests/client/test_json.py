@@ -63,6 +63,7 @@ def test_the_form_is_the_one_documented() -> None:
         "first_breach",
         "breach_probability_30m",
         "breach_probability_8h",
+        "active_alerts",
         "forecast",
     }
     assert (hot["server_name"], hot["risk_score"], hot["state"], hot["source"]) == (

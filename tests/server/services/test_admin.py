@@ -23,6 +23,7 @@ SERVICES = {
     "argus.v1.IngestService",
     "argus.v1.PredictionService",
     "argus.v1.AdminService",
+    "argus.v1.AlertService",
     "grpc.health.v1.Health",
     "grpc.reflection.v1alpha.ServerReflection",
 }

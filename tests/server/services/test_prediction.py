@@ -11,7 +11,7 @@ import pytest
 from google.protobuf import duration_pb2
 from google.rpc import error_details_pb2, status_pb2
 
-from argus.v1 import alert_pb2, alert_pb2_grpc, metrics_pb2, prediction_pb2, snapshot_pb2
+from argus.v1 import explain_pb2, explain_pb2_grpc, metrics_pb2, prediction_pb2, snapshot_pb2
 from argus_server.metrics import METRICS
 from tests.server.models import untrained
 from tests.server.running import START_MS, STEP_MS, IngestStream, Running, history, rows, running
@@ -238,7 +238,7 @@ async def test_no_more_subscriptions_than_allowed() -> None:
 
 
 async def test_a_service_that_is_not_built_is_not_there(argus: Running) -> None:
-    stub = alert_pb2_grpc.AlertServiceStub(argus.channel)
+    stub = explain_pb2_grpc.ExplainServiceStub(argus.channel)
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await stub.ListAlerts(alert_pb2.ListAlertsRequest())
+        await stub.ExplainServer(explain_pb2.ExplainServerRequest(server_name="web-1"))
     assert caught.value.code() == grpc.StatusCode.UNIMPLEMENTED
