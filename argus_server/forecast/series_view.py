@@ -106,7 +106,8 @@ def look(schema: FeatureSchema, series: FloatArray, floors: FloatArray) -> Serie
     observed = _patch_sums(mask.astype(np.float32), patch)
     total = _patch_sums(np.where(mask, series, np.float32(0.0)), patch)
     patch_mask = (observed > 0).reshape(count, days, -1)
-    means = window.apply((total / np.maximum(observed, 1.0)).reshape(count, -1)).reshape(patch_mask.shape)
+    mean = np.divide(total, np.maximum(observed, 1.0), dtype=np.float32)
+    means = window.apply(mean.reshape(count, -1)).reshape(patch_mask.shape)
     means = np.where(patch_mask, means, np.float32(0.0))  # [series, days, encoder tokens]
     earlier_days = np.concatenate((means[:, :-1], patch_mask[:, :-1]), axis=1, dtype=np.float32)
     earlier_days = earlier_days.transpose(0, 2, 1)
