@@ -162,7 +162,7 @@ def _answer(session: IngestSession, data: bytes) -> bytes:
 
 async def _over_the_wire(channel: grpc.aio.Channel, hostile: HostileMessages, messages: int) -> int:
     """Feeds real streams; counts the answers, of which there must be one for each message."""
-    invoke = channel.stream_stream(_STREAM_METRICS, None, None)
+    invoke: Any = channel.stream_stream(_STREAM_METRICS, None, None)
     answered = 0
     for first in range(0, messages, _MESSAGES_PER_STREAM):
         stream: Any = invoke()
@@ -186,7 +186,7 @@ async def _other_methods(
     channel: grpc.aio.Channel, services: tuple[str, ...], hostile: HostileMessages, requests: int
 ) -> Counter[grpc.StatusCode]:
     """Sends noise to every method that takes one request; returns how the calls ended."""
-    methods = [
+    methods: list[Any] = [
         channel.unary_unary(f"/{method.containing_service.full_name}/{method.name}", None, None)
         for service in services
         for method in descriptor_pool.Default().FindServiceByName(service).methods

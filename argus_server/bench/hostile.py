@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from argus.v1 import ingest_pb2, metrics_pb2
 from argus_server.metrics import METRICS
@@ -112,7 +112,7 @@ class HostileMessages:
         metrics = metrics_pb2.MetricBatch(
             timestamp=[self._now_ms - 1000 * draw.randint(0, 300_000) for _ in range(rows)],
             server_name=[f"{self._prefix}-{draw.randint(0, 5000)}" for _ in range(rows)],
-            state=[draw.randint(0, 8) for _ in range(rows)],
+            state=draw.choices(metrics_pb2.ServerState.values(), k=rows),
         )
         for name in METRICS:
             getattr(metrics, name).extend(draw.random() * 100 for _ in range(rows))
@@ -142,7 +142,8 @@ class HostileMessages:
                 case 2:
                     metrics.server_name[row] = draw.choice(_NAMES)
                 case 3:
-                    metrics.state[row] = draw.choice((9, -1, (1 << 31) - 1, -(1 << 31)))
+                    states: Any = metrics.state  # the stubs know only numbers that have a name
+                    states[row] = draw.choice((9, -1, (1 << 31) - 1, -(1 << 31)))
                 case 4:
                     column = getattr(metrics, draw.choice(METRICS))
                     column[:] = [1.0] * draw.choice((0, rows - 1, rows + 1, 40))

@@ -93,7 +93,7 @@ class Access:
                 # Off the loop: parsing certificates takes milliseconds, and a disk may take seconds.
                 await loop.run_in_executor(None, self._refresh_certificates)
                 self._keyring.refresh()
-                self.guard.end_streams()
+                await self.guard.end_streams()
                 if used := self._keyring.due():
                     await loop.run_in_executor(None, self._keyring.save, used)
             except Exception:

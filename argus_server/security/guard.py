@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -28,6 +29,7 @@ from argus_server.services.registration import Context, abort
 MAX_OPEN_STREAMS: Final = 1_000
 """Streams of methods that need no key that may be open at once."""
 _STREAM_RETRY_SECONDS: Final = 10.0
+_BREAK_OFF_SECONDS: Final = 1.0
 
 Metadata = Iterable[tuple[str, str | bytes]]
 
@@ -38,13 +40,19 @@ class _Lease:
 
     Attributes:
         task: Serves it.
+        context: Of the call.
+        path: Of its method.
         caller: For whom.
         ended: Why it is being ended; None while it is not.
+        told: Whether the caller was told why.
     """
 
     task: asyncio.Task[object] | None
+    context: Context
+    path: str
     caller: Caller
     ended: Refusal | None = None
+    told: bool = False
 
 
 class Guard(grpc.aio.ServerInterceptor):
@@ -90,13 +98,14 @@ class Guard(grpc.aio.ServerInterceptor):
         metadata = tuple(handler_call_details.invocation_metadata or ())
         return self._guarded(handler, path, metadata)
 
-    def end_streams(self) -> None:
+    async def end_streams(self) -> None:
         """Ends the streams of keys that do not work any more, and of nobody once keys are asked for."""
-        for lease in tuple(self._streams):
+        ending = []
+        for lease in self._streams:
             if lease.ended is None and (ended := self._why_ended(lease.caller)) is not None:
                 lease.ended = ended
-                if lease.task is not None:
-                    lease.task.cancel()
+                ending.append(self._break_off(lease, ended))
+        await asyncio.gather(*ending)
 
     def identify(self, metadata: Metadata, names: Iterable[str]) -> Caller:
         """Who calls.
@@ -169,7 +178,7 @@ class Guard(grpc.aio.ServerInterceptor):
 
     def _enter(self, path: str, metadata: Metadata, context: Context, streaming: bool) -> _Lease:
         caller = self._admit(path, metadata, context)
-        lease = _Lease(asyncio.current_task(), caller)
+        lease = _Lease(asyncio.current_task(), context, path, caller)
         if streaming and caller.usage is not None:
             open_now, limit = caller.usage.streams, caller.usage.limits.streams
             if open_now >= limit:
@@ -269,7 +278,7 @@ class Guard(grpc.aio.ServerInterceptor):
                 return await inner(await _parsed(request, parse, context), context)
             except BaseException as error:
                 outcome = _outcome(error, context)
-                await self._end(lease, path, context, error)
+                await self._end(lease, error)
                 raise
             finally:
                 self._leave(lease, path, context, outcome, streaming)
@@ -296,18 +305,33 @@ class Guard(grpc.aio.ServerInterceptor):
                     yield message
             except BaseException as error:
                 outcome = _outcome(error, context)
-                await self._end(lease, path, context, error)
+                await self._end(lease, error)
                 raise
             finally:
                 self._leave(lease, path, context, outcome, streaming)
 
         return serve
 
-    async def _end(self, lease: _Lease, path: str, context: Context, error: BaseException) -> None:
+    async def _end(self, lease: _Lease, error: BaseException) -> None:
         """Ends a stream with its reason, if it was `end_streams` that cancelled it."""
         if isinstance(error, asyncio.CancelledError) and lease.ended is not None and lease.task is not None:
             lease.task.uncancel()
-            await self._refuse(lease.ended, path, context)
+            lease.told = True
+            await self._refuse(lease.ended, lease.path, lease.context)
+
+    async def _break_off(self, lease: _Lease, ended: Refusal) -> None:
+        """Cancels the task of a stream, and ends the call itself when the task cannot.
+
+        A task that waits for its reader to make room for a message is cancelled outside of our handler, and gRPC then
+        ends the task but not the call: the reader would wait for ever.
+        """
+        if lease.task is None:
+            return
+        lease.task.cancel()
+        await asyncio.wait({lease.task}, timeout=_BREAK_OFF_SECONDS)
+        if not lease.told:
+            with suppress(Exception):  # abort always raises; what else may come is of a call that is over
+                await self._refuse(ended, lease.path, lease.context)
 
 
 def check_scope(caller: Caller, needed: Scope, what: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -110,21 +111,24 @@ async def guarded(
     data_dir: Path | None,
     methods: Mapping[str, Any] | None = None,
     fleet: frozenset[str] = frozenset(),
+    handlers: Mapping[str, Any] | None = None,
     **settings: Any,
 ) -> AsyncIterator[Guarded]:
-    """Starts it on a free port, in the clear."""
+    """Starts it on a free port, in the clear. `handlers` replace those that do nothing."""
     access = Access(ServerSettings.load({"data_dir": data_dir, **settings}), lambda: fleet)
     server = grpc.aio.server(interceptors=(access.guard,))
     for path in methods or every_rpc():
         service, _, name = path[1:].partition("/")
-        handler = _handler(path)
+        handler = (handlers or {}).get(path) or _handler(path)
         server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, {name: handler}),))
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
+    following = asyncio.create_task(access.run())
     try:
         async with open_channel(f"127.0.0.1:{port}") as channel:
             yield Guarded(access, channel)
     finally:
+        following.cancel()
         await server.stop(0)
         access.close()
 

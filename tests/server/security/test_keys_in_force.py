@@ -18,7 +18,7 @@ from argus_server.security.key_file import KEYS_FILE
 from argus_server.security.keyring import USED_FILE
 from argus_server.security.scopes import Scope
 from tests.server.running import Running, hello, history, numbered, running
-from tests.server.security.guarded import Keys, bearer, call, now
+from tests.server.security.guarded import Keys, bearer, call, guarded, now
 from tests.waiting import eventually
 
 STATUS = "/argus.v1.AdminService/GetStatus"
@@ -88,6 +88,40 @@ async def test_a_revoked_key_s_streams_end_and_others_stay(argus: Running, keys:
     assert await others[0].read() is not grpc.aio.EOF
     await others[1].write(numbered(1, history(["web-1"], 2)))
     assert (await others[1].read()).ack.accepted_rows == 2
+
+
+async def test_a_revoked_key_s_stream_ends_though_its_reader_stands_still(tmp_path: Path, keys: Keys) -> None:
+    """Its task waits in the transport for room, where no handler of ours is to be reached."""
+    path = "/argus.v1.PredictionService/Subscribe"
+    sent = ended = 0
+
+    async def flood(request: bytes, context: Any) -> AsyncIterator[bytes]:
+        nonlocal sent, ended
+        try:
+            while True:
+                sent += 1
+                yield bytes(1 << 20)
+        finally:
+            ended += 1
+
+    key = keys.make("doomed", Scope.READ)
+    handlers = {path: grpc.unary_stream_rpc_method_handler(flood)}
+    async with guarded(tmp_path, handlers=handlers) as server:
+        stream = server.channel.unary_stream(path, None, None)(b"", metadata=bearer(key))
+        seen = [-1, -2]
+
+        async def stands_still() -> bool:
+            seen.append(sent)
+            return sent > 0 and len(seen) > 10 and len(set(seen[-10:])) == 1
+
+        await eventually(stands_still)
+        keys.file.revoke("doomed", now())
+
+        async def gone() -> bool:
+            return bool(ended)
+
+        await eventually(gone)
+        assert await drained(stream) is UNAUTHENTICATED
 
 
 async def test_an_expired_key_s_streams_end(argus: Running, keys: Keys) -> None:
