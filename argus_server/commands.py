@@ -48,6 +48,9 @@ def server(
     max_rows_per_second: Annotated[
         int | None, typer.Option(help="Rows per second a stream may send unthrottled.")
     ] = None,
+    dashboard_url: Annotated[
+        str | None, typer.Option(help="Address of the dashboard, for links in notifications.")
+    ] = None,
     risk_tables: Annotated[Path | None, typer.Option(help="TOML file of risk tables.")] = None,
     insecure_listen: Annotated[
         bool | None, typer.Option("--insecure-listen", help="Allow binding beyond loopback unencrypted.")
@@ -90,6 +93,7 @@ def server(
         "max_servers": max_servers,
         "max_subscribers": max_subscribers,
         "max_rows_per_second": max_rows_per_second,
+        "dashboard_url": dashboard_url,
         "risk_tables": risk_tables,
         "insecure_listen": insecure_listen,
         "log_level": log_level,
