@@ -48,6 +48,9 @@ def server(
     max_rows_per_second: Annotated[
         int | None, typer.Option(help="Rows per second a stream may send unthrottled.")
     ] = None,
+    dashboard_url: Annotated[
+        str | None, typer.Option(help="Address of the dashboard, for links in notifications.")
+    ] = None,
     risk_tables: Annotated[Path | None, typer.Option(help="TOML file of risk tables.")] = None,
     tls_cert: Annotated[
         Path | None, typer.Option(help="PEM certificate of the server; followed as the file changes.")
@@ -105,6 +108,7 @@ def server(
         "max_servers": max_servers,
         "max_subscribers": max_subscribers,
         "max_rows_per_second": max_rows_per_second,
+        "dashboard_url": dashboard_url,
         "risk_tables": risk_tables,
         "tls_cert": tls_cert,
         "tls_key": tls_key,

@@ -10,8 +10,8 @@ faults are there to be injected: dropped connections, late acknowledgements, thr
 It works for sync and async clients alike (`with` and `async with`).
 """
 
-from argus_client.testing._builders import make_forecasts, make_samples, make_snapshot
+from argus_client.testing._builders import make_alert, make_forecasts, make_samples, make_snapshot
 from argus_client.testing._ingest import Source
 from argus_client.testing._server import FakeServer
 
-__all__ = ["FakeServer", "Source", "make_forecasts", "make_samples", "make_snapshot"]
+__all__ = ["FakeServer", "Source", "make_alert", "make_forecasts", "make_samples", "make_snapshot"]

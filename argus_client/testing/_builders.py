@@ -7,8 +7,15 @@ from typing import Final
 
 import numpy as np
 
-from argus.v1 import snapshot_pb2
-from argus_client._enums import AlertLevel, AlertPriority, metric_number, to_number
+from argus.v1 import alert_pb2, snapshot_pb2
+from argus_client._enums import (
+    AlertLevel,
+    AlertPriority,
+    AlertState,
+    AlertSubject,
+    metric_number,
+    to_number,
+)
 from argus_client.samples import METRICS, Samples
 
 # Least risk, priority, level, label, colour, emoji, seconds to act: the ladder of the contract.
@@ -109,3 +116,37 @@ def make_snapshot(
     summary.top_risks.extend(server.server_name for server in snapshot.servers[:20])
     snapshot.environment.fleet_health = snapshot_pb2.FLEET_HEALTH_HEALTHY
     return snapshot
+
+
+def make_alert(
+    server_name: str = "web-1",
+    *,
+    metric: str = "mem_used_pct",
+    state: AlertState | str = AlertState.FIRING,
+    level: AlertLevel | str = AlertLevel.WARNING,
+    alert_id: str = "",
+) -> alert_pb2.AlertRecord:
+    """An alert on a metric; `FakeServer.put_alerts` shows it.
+
+    The message is the contract's own, so anything in it can be changed before.
+    """
+    now_ms = 1_750_000_000_000
+    state = AlertState(state)
+    return alert_pb2.AlertRecord(
+        alert_id=alert_id or f"{server_name}-{metric}",
+        server_name=server_name,
+        profile="generic",
+        subject=to_number(AlertSubject.METRIC),
+        metric=metric_number(metric),
+        state=to_number(state),
+        level=to_number(AlertLevel(level)),
+        risk_score=65.0,
+        probability=0.9,
+        minutes_to_breach=42.0,
+        cause="memory 90 % -> 98 % in 42 min",
+        started_at_ms=now_ms,
+        fired_at_ms=now_ms + 300_000 if state is not AlertState.PENDING else 0,
+        resolved_at_ms=now_ms + 900_000 if state is AlertState.RESOLVED else 0,
+        updated_at_ms=now_ms + 300_000,
+        fired_count=int(state is not AlertState.PENDING),
+    )

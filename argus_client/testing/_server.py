@@ -14,11 +14,12 @@ from google.protobuf.duration_pb2 import Duration
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_health.v1 import health_pb2
 
-from argus.v1 import admin_pb2, ingest_pb2, prediction_pb2, scenario_pb2, snapshot_pb2
+from argus.v1 import admin_pb2, alert_pb2, ingest_pb2, prediction_pb2, scenario_pb2, snapshot_pb2
 from argus_client._calls import method_path
 from argus_client._config import MAX_MESSAGE_BYTES
 from argus_client._status import DETAILS_KEY
 from argus_client.testing import _ingest
+from argus_client.testing._alerts import FakeAlerts
 from argus_client.testing._ingest import FakeIngest, Source
 from argus_client.testing._prediction import FakePredictions
 
@@ -65,6 +66,7 @@ class FakeServer:
         )
         self._ingest = FakeIngest(limits, step_seconds=300)
         self._predictions = FakePredictions(heartbeat_seconds, servers_per_part)
+        self._alerts = FakeAlerts(heartbeat_seconds)
         self._scenario = scenario_pb2.ScenarioStatus(scenario=scenario_pb2.SCENARIO_HEALTHY, total_servers=20)
         self._models = ["default"]
         self._failures: dict[str, deque[_Failure]] = {}
@@ -167,6 +169,14 @@ class FakeServer:
         """Publishes a snapshot to all subscriptions; returns its revision, one more than the last if not given."""
         return self._predictions.publish(snapshot, revision)
 
+    def put_alerts(self, *alerts: alert_pb2.AlertRecord) -> None:
+        """Alerts that are new or have changed, such as those of `make_alert`."""
+        self._alerts.put(alerts)
+
+    def withdraw_alert(self, alert_id: str) -> None:
+        """Takes a pending alert back, as one whose condition goes away."""
+        self._alerts.withdraw(alert_id)
+
     def send(self, response: prediction_pb2.SubscribeResponse) -> None:
         """Sends every subscription a message, whether it fits the contract or not."""
         self._predictions.script(response)
@@ -177,12 +187,14 @@ class FakeServer:
         """Ends every stream as a lost connection does."""
         self._ingest.command(_ingest.DROP)
         self._predictions.drop()
+        self._alerts.end_streams(goodbye=False)
 
     def drain(self, reconnect_after: float = 0.0) -> None:
         """Ends every stream as a server does that is stopped with grace. New streams are served as ever."""
         self._ingest.reconnect_after = self._predictions.reconnect_after = reconnect_after
         self._ingest.command(_ingest.DRAIN)
         self._predictions.drain()
+        self._alerts.end_streams(goodbye=True)
 
     def hold_acks(self) -> None:
         """Commits batches without answering, until `release_acks`."""
@@ -262,6 +274,11 @@ class FakeServer:
                 prediction_pb2.SubscribeRequest.FromString,
                 lambda response: response.SerializeToString(),
             ),
+            method_path(alert_pb2, "AlertService", "WatchAlerts"): grpc.unary_stream_rpc_method_handler(
+                self._alerts.watch,
+                alert_pb2.WatchAlertsRequest.FromString,
+                lambda response: response.SerializeToString(),
+            ),
         }
         unary: list[tuple[str, Any, Callable[[Any, grpc.ServicerContext], Any]]] = [
             (
@@ -290,6 +307,7 @@ class FakeServer:
                 scenario_pb2.SetScenarioRequest,
                 self._set_scenario,
             ),
+            *self._alerts.methods(),
             ("/grpc.health.v1.Health/Check", health_pb2.HealthCheckRequest, self._check_health),
         ]
         for path, request, answer in unary:
@@ -307,7 +325,7 @@ class FakeServer:
             version="fake",
             contract_version="1",
             instance_id=self._predictions.instance_id,
-            capabilities=["argus.v1.IngestService", "argus.v1.PredictionService", "argus.v1.AdminService"],
+            capabilities=[f"argus.v1.{name}Service" for name in ("Ingest", "Prediction", "Admin", "Alert")],
             limits=self._ingest.limits,
             max_message_bytes=MAX_MESSAGE_BYTES,
             clock="wall",

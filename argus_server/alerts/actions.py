@@ -7,7 +7,8 @@ from datetime import timedelta
 from typing import Final
 
 from argus.v1 import alert_pb2
-from argus_server.alerts.book import AlertBook, Entry, copy_of
+from argus_server.alerts.book import AlertBook
+from argus_server.alerts.entries import Entry, copy_of
 from argus_server.alerts.events import AlertEvent, EventKind
 from argus_server.alerts.muting import standing
 from argus_server.alerts.records import RESOLVED

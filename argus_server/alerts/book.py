@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from argus.v1 import alert_pb2, snapshot_pb2
+from argus_server.alerts.entries import AlertView, Changes, Dirty, Entry, TargetNeeds, copy_of
 from argus_server.alerts.events import AlertEvent, EventKind
-from argus_server.alerts.lifecycle import Cell, Lifecycle, Step, Transition
+from argus_server.alerts.lifecycle import Lifecycle, Step, Transition
 from argus_server.alerts.muting import Mutes
 from argus_server.alerts.readings import Subject, figures_of, readings_of, subjects_of
 from argus_server.alerts.records import (
@@ -34,71 +34,6 @@ from argus_server.risk.tables import RiskTables
 
 _PRUNE_EVERY_MS: Final = 3_600_000
 _MINUTE_MS: Final = 60_000
-
-
-@dataclass(frozen=True, slots=True)
-class TargetNeeds:
-    """What a target of notifications wants to hear.
-
-    Attributes:
-        name: Its name.
-        falls: Whether a level that falls is told, too.
-    """
-
-    name: str
-    falls: bool
-
-
-@dataclass(frozen=True, slots=True)
-class AlertView:
-    """What a snapshot shows of alerts.
-
-    Attributes:
-        by_server: Active alerts of the servers that have any, most urgent first.
-        firing: How many are firing.
-        acknowledged: Of these, how many are acknowledged.
-        muted: Of these, how many are kept quiet.
-    """
-
-    by_server: Mapping[str, tuple[snapshot_pb2.ActiveAlert, ...]]
-    firing: int = 0
-    acknowledged: int = 0
-    muted: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Changes:
-    """What a tick or an action has changed for those who watch."""
-
-    alerts: tuple[alert_pb2.AlertRecord, ...]
-    withdrawn: tuple[str, ...]
-
-
-@dataclass(slots=True)
-class Entry:
-    """An alert that is active, or has resolved and may yet be re-opened.
-
-    Attributes:
-        record: As readers see it.
-        subject: What it is about.
-        column: Of the lifecycle.
-        notified_level: Level that was last notified; 0 for none.
-        cell: Its state machine, for an alert that has none any more.
-    """
-
-    record: alert_pb2.AlertRecord
-    subject: Subject
-    column: int
-    notified_level: int = 0
-    cell: Cell | None = None
-
-
-@dataclass(slots=True)
-class Dirty:
-    """What has changed since the last commit was taken: alerts by id, all else as it will be written."""
-
-    alerts: set[str] = field(default_factory=set)
-    commit: Commit = field(default_factory=Commit)
 
 
 class AlertBook:
@@ -530,10 +465,3 @@ class AlertBook:
         if stored.notified_level:
             told = payload(record, "resolved", record.updated_at_ms, stored.notified_level)
             commit.notifications += ((target.name, told) for target in self._targets)
-
-
-def copy_of(record: alert_pb2.AlertRecord) -> alert_pb2.AlertRecord:
-    """A copy that stays as it is."""
-    copy = alert_pb2.AlertRecord()
-    copy.CopyFrom(record)
-    return copy

@@ -16,7 +16,8 @@ from typing import Any, Final, TypeVar
 
 from argus.v1 import alert_pb2
 from argus_server.alerts.actions import AlertActions
-from argus_server.alerts.book import AlertBook, AlertView, Changes, TargetNeeds
+from argus_server.alerts.book import AlertBook
+from argus_server.alerts.entries import AlertView, Changes, TargetNeeds
 from argus_server.alerts.events import AlertEvent, EventSink
 from argus_server.alerts.records import FIRING, PENDING, RESOLVED, is_muted
 from argus_server.alerts.store import FILE, AlertStore, Commit, StoreError
@@ -83,6 +84,10 @@ class AlertDesk:
         self._thread.submit(self._flush)
         return view
 
+    def settle(self) -> None:
+        """Returns when everything so far is written, or could not be. Blocks."""
+        self._thread.submit(self._flush).result()
+
     def on_change(self, told: Callable[[Changes], object]) -> None:
         """Has somebody told what changes, on whichever thread changed it."""
         self.book.on_change = told
@@ -92,7 +97,7 @@ class AlertDesk:
         if self._closed:
             return
         self._closed = True
-        self._thread.submit(self._flush).result()
+        self.settle()
         self._thread.shutdown()
         self.store.close()
 

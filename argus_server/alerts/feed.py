@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import Final
 
 from argus.v1 import alert_pb2, prediction_pb2
-from argus_server.alerts.book import Changes
+from argus_server.alerts.entries import Changes
 
 MAX_WAITING: Final = 20_000
 """Alerts that may wait for one reader."""

@@ -94,6 +94,20 @@ def training(
 
 
 @app.command()
+def alerts(
+    servers: Annotated[int, typer.Option(min=1)] = 2_000,
+    firing: Annotated[int, typer.Option(min=1, help="Alerts that fire at once.")] = 100,
+    as_json: _AsJson = False,
+) -> None:
+    """What raising and ending alerts costs a tick."""
+    from argus_server.bench import alerts as bench
+
+    with _working("raising alerts", as_json):
+        result = bench.run(servers=servers, firing=firing)
+    _print(result)
+
+
+@app.command()
 def events(
     servers: Annotated[int, typer.Option(min=1, help="Servers of each simulated fleet.")] = 40,
     days: Annotated[float, typer.Option(min=0.5, help="Days of each fleet that are forecast.")] = 7.0,
@@ -177,6 +191,7 @@ def everything(as_json: _AsJson = False) -> None:
     fanout(300, 90, 40, as_json)
     health(2_000, 20.0, as_json)
     training(128, 8.0, 3, 32, as_json)
+    alerts(2_000, 100, as_json)
 
 
 def _working(what: str, as_json: bool) -> Any:

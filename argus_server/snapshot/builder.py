@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from argus.v1 import snapshot_pb2
-from argus_server.alerts.book import AlertView
+from argus_server.alerts.entries import AlertView
 from argus_server.forecast.frame import Source
 from argus_server.frame import FleetFrame
 from argus_server.profiles import PROFILES

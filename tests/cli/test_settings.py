@@ -135,3 +135,65 @@ def test_what_a_server_cannot_start_with_is_one_line(
 ) -> None:
     anywhere = ("--listen", "127.0.0.1:0", "--metrics-listen", "")
     assert fault in argus("server", *anywhere, *flags).error()
+
+
+TARGETS = """
+dashboard_url = "https://argus.example"
+[[alert_targets]]
+kind = "alertmanager"
+name = "am-1"
+url = "http://user:hunter2@alertmanager:9093"
+[[alert_targets]]
+kind = "slack"
+name = "ops"
+url_env = "OPS_SLACK_URL"
+"""
+
+
+def test_alert_targets_come_from_the_file_or_the_environment_and_are_not_shown(
+    argus: Command, tmp_path: Path
+) -> None:
+    shown = config(argus, "--config", toml(tmp_path / "argus.toml", TARGETS))
+    assert [target["name"] for target in shown["alert_targets"]] == ["am-1", "ops"]
+    assert shown["dashboard_url"] == "https://argus.example"
+    assert "hunter2" not in str(shown)
+    given = '[{"kind": "webhook", "name": "w", "url": "https://example.org/T0KEN", "secret_env": "KEY"}]'
+    shown = config(argus, ARGUS_ALERT_TARGETS=given)
+    assert [target["secret_env"] for target in shown["alert_targets"]] == ["KEY"]
+    assert "T0KEN" not in str(shown)
+
+
+@pytest.mark.parametrize(
+    ("target", "fault"),
+    [
+        ('kind = "pigeon"\nname = "a"\nurl = "http://T0KEN"', "kind"),
+        ('kind = "slack"\nname = "a"', "give one of url, url_file and url_env"),
+        ('kind = "slack"\nname = "a b"\nurl = "http://T0KEN"', "name"),
+        ('kind = "slack"\nname = "a"\nurl = "T0KEN"', "its address must be http"),
+        ('kind = "slack"\nname = "a"\nurl = "http://T0KEN"\nsecret_env = "KEY"', "signs nothing"),
+        ('kind = "webhook"\nname = "a"\nurl = "http://T0KEN"\ntimeout_seconds = 0', "timeout_seconds"),
+        ('kind = "webhook"\nname = "a"\nurl = "http://T0KEN"\ncolour = 1', "colour"),
+    ],
+)
+def test_a_wrong_alert_target_is_one_line_that_gives_nothing_away(
+    argus: Command, tmp_path: Path, target: str, fault: str
+) -> None:
+    file = toml(tmp_path / "argus.toml", f"[[alert_targets]]\n{target}\n")
+    error = argus("server", "--config", file, "--print-config").error(code=2)
+    assert fault in error
+    assert "T0KEN" not in error
+
+
+def test_two_alert_targets_of_one_name_are_refused(argus: Command, tmp_path: Path) -> None:
+    one = '[[alert_targets]]\nkind = "slack"\nname = "a"\nurl = "http://example.org"\n'
+    error = argus("server", "--config", toml(tmp_path / "argus.toml", one * 2), "--print-config").error(
+        code=2
+    )
+    assert "there are several a" in error
+
+
+def test_a_server_without_the_secret_it_should_sign_with_does_not_start(argus: Command) -> None:
+    given = '[{"kind": "webhook", "name": "w", "url": "https://example.org", "secret_env": "NOT_SET"}]'
+    anywhere = ("--listen", "127.0.0.1:0", "--metrics-listen", "")
+    error = argus("server", *anywhere, ARGUS_ALERT_TARGETS=given).error()
+    assert "alert target w: its secret in NOT_SET is empty" in error

@@ -108,7 +108,14 @@ def test_the_public_surface_is_this_list() -> None:
     assert argus_client.__all__ == SURFACE
     assert sorted(argus_client.__all__[2:]) == argus_client.__all__[2:]
     assert frames.__all__ == ["servers_to_arrow", "servers_to_pandas", "to_arrow", "to_pandas"]
-    assert testing.__all__ == ["FakeServer", "Source", "make_forecasts", "make_samples", "make_snapshot"]
+    assert testing.__all__ == [
+        "FakeServer",
+        "Source",
+        "make_alert",
+        "make_forecasts",
+        "make_samples",
+        "make_snapshot",
+    ]
 
 
 def test_every_public_name_is_documented() -> None:

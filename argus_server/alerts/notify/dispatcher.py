@@ -11,8 +11,8 @@ from typing import Final
 
 import httpx
 
-from argus_server.alerts.book import TargetNeeds
 from argus_server.alerts.desk import AlertDesk
+from argus_server.alerts.entries import TargetNeeds
 from argus_server.alerts.notify.courier import Courier, backoff
 from argus_server.alerts.notify.formats import Alertmanager, Format, Slack, Webhook
 from argus_server.alerts.notify.target import AlertTarget
