@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from argus_server.clock import Clock
+from argus_server.frame import FleetFrame
 from argus_server.shard import Shard
 from argus_server.snapshot.builder import Provenance, SnapshotBuilder
 from argus_server.snapshot.hub import Hub
@@ -46,6 +47,7 @@ class Engine:
         metrics: Where to count.
         tick_seconds: How often to tick.
         published: Called after each snapshot.
+        record: Called on the tick's thread with each frame and the snapshot made of it; must not wait.
 
     Attributes:
         failure: Why the last tick failed; empty when it did not.
@@ -62,6 +64,7 @@ class Engine:
         metrics: ServerMetrics,
         tick_seconds: float,
         published: Callable[[], Awaitable[None]],
+        record: Callable[[FleetFrame, Snapshot], None] | None = None,
     ) -> None:
         self._shard = shard
         self._builder = builder
@@ -71,6 +74,7 @@ class Engine:
         self._metrics = metrics
         self._tick_seconds = tick_seconds
         self._published = published
+        self._record = record
         self.failure = ""
         self._thread = ThreadPoolExecutor(1, "argus-inference", initializer=_yield_to_others)
         # Writes so far, and how many of them the newest snapshot has seen.
@@ -179,6 +183,8 @@ class Engine:
         for phase, seconds in frame.phase_seconds.items():
             self._metrics.forecast_duration.labels(phase).observe(seconds)
         self._metrics.forecast_duration.labels("serialise").observe(time.perf_counter() - scored)
+        if self._record is not None:
+            self._record(frame, snapshot)
         return snapshot
 
 
