@@ -256,7 +256,7 @@ def _event(row: dict[str, Any]) -> history_pb2.AlertEvent:
     return history_pb2.AlertEvent(
         at_ms=row["timestamp"],
         metric=METRIC_INDEX[row["metric"]] + 1 if row["metric"] in METRICS else 0,  # type: ignore[arg-type]
-        level=_LEVELS.get(row["level"], snapshot_pb2.ALERT_LEVEL_UNSPECIFIED),
+        level=_LEVELS.get(row["level"], 0),  # type: ignore[arg-type]
         **same,
     )
 
