@@ -16,6 +16,7 @@ with gRPC in the same process works badly, so keep to one.
 
 from argus_client._admin import IngestLimits, ModelArtifact, ScenarioStatus, ServerInfo, ServerStatus
 from argus_client._async_client import AsyncArgusClient
+from argus_client._async_history import AsyncHistory
 from argus_client._async_publisher import AsyncPublisher
 from argus_client._async_subscription import AsyncSubscription
 from argus_client._client import ArgusClient
@@ -24,8 +25,10 @@ from argus_client._enums import (
     AlertLevel,
     AlertPriority,
     CauseKind,
+    ExportFormat,
     FleetHealth,
     ForecastSource,
+    HistoryTable,
     Scenario,
     ServingStatus,
     Trend,
@@ -54,6 +57,15 @@ from argus_client._errors import (
     Unauthenticated,
     Unimplemented,
 )
+from argus_client._history import History
+from argus_client._history_values import (
+    AlertEvent,
+    AlertEvents,
+    FleetHistory,
+    HistorySummary,
+    MetricHistory,
+    ServerHistory,
+)
 from argus_client._publisher import Publisher
 from argus_client._server_prediction import (
     Alert,
@@ -80,12 +92,15 @@ __all__ = [
     "METRICS",
     "STATES",
     "Alert",
+    "AlertEvent",
+    "AlertEvents",
     "AlertLevel",
     "AlertPriority",
     "AlreadyExists",
     "ArgusClient",
     "ArgusError",
     "AsyncArgusClient",
+    "AsyncHistory",
     "AsyncPublisher",
     "AsyncSubscription",
     "Backoff",
@@ -99,19 +114,25 @@ __all__ = [
     "DeadlineExceeded",
     "DisplayMetric",
     "Environment",
+    "ExportFormat",
     "FailedPrecondition",
     "FieldViolation",
     "FleetForecast",
     "FleetHealth",
+    "FleetHistory",
     "FleetSnapshot",
     "FleetSummary",
     "Forecast",
     "ForecastSource",
+    "History",
+    "HistorySummary",
+    "HistoryTable",
     "Incompatible",
     "IngestLimits",
     "InvalidArgument",
     "KeepAlive",
     "MessageTooLarge",
+    "MetricHistory",
     "ModelArtifact",
     "ModelInfo",
     "NotFound",
@@ -127,6 +148,7 @@ __all__ = [
     "ScenarioStatus",
     "ServerError",
     "ServerForecast",
+    "ServerHistory",
     "ServerInfo",
     "ServerPrediction",
     "ServerStatus",

@@ -10,6 +10,7 @@ from typing import Self
 from argus_client import _unary
 from argus_client._admin import ModelArtifact, ScenarioStatus, ServerInfo, ServerStatus
 from argus_client._async_connection import AsyncConnection
+from argus_client._async_history import AsyncHistory
 from argus_client._async_publisher import AsyncPublisher
 from argus_client._async_subscription import AsyncSubscription
 from argus_client._config import (
@@ -85,6 +86,11 @@ class AsyncArgusClient:
         for stream in streams:
             await stream.close()
         await self._connection.close()
+
+    @property
+    def history(self) -> AsyncHistory:
+        """What has been, on servers that record it."""
+        return AsyncHistory(self._connection)
 
     def publisher(
         self,

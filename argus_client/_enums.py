@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Any, Final, TypeVar
 
-from argus.v1 import metrics_pb2, scenario_pb2, snapshot_pb2
+from argus.v1 import history_pb2, metrics_pb2, scenario_pb2, snapshot_pb2
 from argus_client.samples import METRICS, STATES
 
 
@@ -87,6 +87,25 @@ class Scenario(StrEnum):
     CASCADE = "cascade"
 
 
+class HistoryTable(StrEnum):
+    """A table of the history store."""
+
+    UNSPECIFIED = "unspecified"
+    METRICS = "metrics"
+    SERVER_RISK = "server_risk"
+    FORECASTS = "forecasts"
+    ALERT_EVENTS = "alert_events"
+    FLEET_RISK = "fleet_risk"
+
+
+class ExportFormat(StrEnum):
+    """Form of an export of history."""
+
+    UNSPECIFIED = "unspecified"
+    ARROW = "arrow"
+    CSV = "csv"
+
+
 class ServingStatus(StrEnum):
     """What a health check says of a service."""
 
@@ -102,8 +121,10 @@ _PROTO: Final[dict[type[StrEnum], tuple[Any, str]]] = {
     AlertLevel: (snapshot_pb2.AlertLevel, "ALERT_LEVEL_"),
     AlertPriority: (snapshot_pb2.AlertPriority, "ALERT_PRIORITY_"),
     CauseKind: (snapshot_pb2.CauseKind, "CAUSE_KIND_"),
+    ExportFormat: (history_pb2.ExportFormat, "EXPORT_FORMAT_"),
     FleetHealth: (snapshot_pb2.FleetHealth, "FLEET_HEALTH_"),
     ForecastSource: (snapshot_pb2.ForecastSource, "FORECAST_SOURCE_"),
+    HistoryTable: (history_pb2.HistoryTable, "HISTORY_TABLE_"),
     Scenario: (scenario_pb2.Scenario, "SCENARIO_"),
     Trend: (snapshot_pb2.Trend, "TREND_"),
     View: (snapshot_pb2.SnapshotView, "SNAPSHOT_VIEW_"),

@@ -14,12 +14,15 @@ SURFACE = [
     "METRICS",
     "STATES",
     "Alert",
+    "AlertEvent",
+    "AlertEvents",
     "AlertLevel",
     "AlertPriority",
     "AlreadyExists",
     "ArgusClient",
     "ArgusError",
     "AsyncArgusClient",
+    "AsyncHistory",
     "AsyncPublisher",
     "AsyncSubscription",
     "Backoff",
@@ -33,19 +36,25 @@ SURFACE = [
     "DeadlineExceeded",
     "DisplayMetric",
     "Environment",
+    "ExportFormat",
     "FailedPrecondition",
     "FieldViolation",
     "FleetForecast",
     "FleetHealth",
+    "FleetHistory",
     "FleetSnapshot",
     "FleetSummary",
     "Forecast",
     "ForecastSource",
+    "History",
+    "HistorySummary",
+    "HistoryTable",
     "Incompatible",
     "IngestLimits",
     "InvalidArgument",
     "KeepAlive",
     "MessageTooLarge",
+    "MetricHistory",
     "ModelArtifact",
     "ModelInfo",
     "NotFound",
@@ -61,6 +70,7 @@ SURFACE = [
     "ScenarioStatus",
     "ServerError",
     "ServerForecast",
+    "ServerHistory",
     "ServerInfo",
     "ServerPrediction",
     "ServerStatus",
@@ -81,6 +91,7 @@ SURFACE = [
 
 TWINS = [
     (argus_client.ArgusClient, argus_client.AsyncArgusClient),
+    (argus_client.History, argus_client.AsyncHistory),
     (argus_client.Publisher, argus_client.AsyncPublisher),
     (argus_client.Subscription, argus_client.AsyncSubscription),
 ]
@@ -95,7 +106,14 @@ def test_the_public_surface_is_this_list() -> None:
     assert argus_client.__all__ == SURFACE
     assert sorted(argus_client.__all__[2:]) == argus_client.__all__[2:]
     assert frames.__all__ == ["servers_to_arrow", "servers_to_pandas", "to_arrow", "to_pandas"]
-    assert testing.__all__ == ["FakeServer", "Source", "make_forecasts", "make_samples", "make_snapshot"]
+    assert testing.__all__ == [
+        "FakeHistory",
+        "FakeServer",
+        "Source",
+        "make_forecasts",
+        "make_samples",
+        "make_snapshot",
+    ]
 
 
 def test_every_public_name_is_documented() -> None:
