@@ -14,14 +14,19 @@ from importlib import metadata
 from typing import Final
 
 import grpc
+from google.protobuf.descriptor import ServiceDescriptor
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from argus.v1 import admin_pb2, ingest_pb2, prediction_pb2
+from argus.v1 import admin_pb2, history_pb2, ingest_pb2, prediction_pb2
 from argus_server.clock import Clock, EventClock, WallClock
 from argus_server.contract import CONTRACT_VERSION
 from argus_server.engine import Engine
 from argus_server.forecast.calibration import BandCalibration
+from argus_server.history.counters import HistoryCounters
+from argus_server.history.recorder import Recorder
+from argus_server.history.store import HistoryStore
+from argus_server.history.summary import Judge
 from argus_server.ingest.pipeline import IngestPipeline
 from argus_server.ingest.session import IngestLimits, IngestSession
 from argus_server.ingest.sources import SourceRegistry
@@ -29,6 +34,7 @@ from argus_server.model_control import ModelControl
 from argus_server.risk.table_file import load_tables
 from argus_server.services.admin import AdminServicer
 from argus_server.services.health import HealthBoard
+from argus_server.services.history import HistoryServicer
 from argus_server.services.ingest import IngestServicer
 from argus_server.services.prediction import PredictionServicer
 from argus_server.services.registration import register
@@ -87,10 +93,14 @@ class ArgusServer:
     Args:
         settings: Everything it can be told.
         clock: What time it is; made from the settings if not given.
+        store: Where history is kept; none is if not given.
     """
 
-    def __init__(self, settings: ServerSettings, clock: Clock | None = None) -> None:
+    def __init__(
+        self, settings: ServerSettings, clock: Clock | None = None, store: HistoryStore | None = None
+    ) -> None:
         self._settings = settings
+        self._store = store
         self._clock = clock or (EventClock() if settings.clock == "event" else WallClock())
         self._event_clock = isinstance(self._clock, EventClock)
         self._instance_id = uuid.uuid4().hex
@@ -114,6 +124,8 @@ class ArgusServer:
         self._sources = SourceRegistry()
         self._tasks: list[asyncio.Task[None]] = []
         self._exporter: Exporter | None = None
+        self._recorder: Recorder | None = None
+        self._history: HistoryServicer | None = None
 
     async def start(self) -> Addresses:
         """Binds, publishes the first snapshot, and serves.
@@ -132,6 +144,8 @@ class ArgusServer:
             settings.silent_steps or (SILENT_STEPS_IN_EVENT_TIME if self._event_clock else SILENT_STEPS),
             BandCalibration(settings.data_dir / CALIBRATION_FILE if settings.data_dir else None),
         )
+        if self._store is not None:
+            self._open_history(self._store)
         self.engine = Engine(
             shard=self.shard,
             builder=SnapshotBuilder(self._tables),
@@ -141,6 +155,7 @@ class ArgusServer:
             metrics=self._metrics,
             tick_seconds=settings.tick_seconds,
             published=self._note_health,
+            record=self._recorder.offer if self._recorder is not None else None,
         )
         self._pipeline = IngestPipeline(
             window=self.window,
@@ -186,6 +201,7 @@ class ArgusServer:
         await self._server.stop(self._settings.drain_seconds)
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self.engine.close()
+        await asyncio.get_running_loop().run_in_executor(None, self._close_history)
         self.shard.calibration.save()
         if self._exporter is not None:
             await asyncio.get_running_loop().run_in_executor(None, self._exporter.close)
@@ -216,7 +232,7 @@ class ArgusServer:
         self._server = grpc.aio.server(options=(*CHANNEL_OPTIONS, limit))
         self._ingest = IngestServicer(self._open_session)
         capabilities: list[str] = []
-        for service, servicer, raw in (
+        services: list[tuple[ServiceDescriptor, object, set[str]]] = [
             (ingest_pb2.DESCRIPTOR.services_by_name["IngestService"], self._ingest, {"StreamMetrics"}),
             (
                 prediction_pb2.DESCRIPTOR.services_by_name["PredictionService"],
@@ -230,7 +246,11 @@ class ArgusServer:
                 AdminServicer(self._info(capabilities), self.status, self._models, self._swapped),
                 set[str](),
             ),
-        ):
+        ]
+        if self._history is not None:
+            service = history_pb2.DESCRIPTOR.services_by_name["HistoryService"]
+            services.append((service, self._history, set[str]()))
+        for service, servicer, raw in services:
             capabilities.append(register(self._server, service, servicer, frozenset(raw)))
         self._board = HealthBoard(tuple(capabilities))
         await self._board.set_serving(False)
@@ -247,6 +267,22 @@ class ArgusServer:
             raise OSError(
                 f"cannot listen on {self._settings.listen}: the address is taken or not this machine's"
             ) from error
+
+    def _open_history(self, store: HistoryStore) -> None:
+        counters = HistoryCounters(self._metrics.registry)
+        self._recorder = Recorder(store, counters)
+        self._history = HistoryServicer(
+            store,
+            lambda: Judge(self._tables, self._settings.cores, self._models.step_seconds),
+            self._clock.now_ms,
+            lambda name: self._hub.current is not None and self._hub.current.place(name) is not None,
+            counters,
+        )
+
+    def _close_history(self) -> None:
+        if self._recorder is not None and self._history is not None:
+            self._recorder.close()
+            self._history.close()
 
     @property
     def _max_request_bytes(self) -> int:

@@ -54,9 +54,10 @@ def span_of(message: history_pb2.TimeRange, now_ms: int, longest_ms: int) -> Spa
             field="range",
         )
     span = _resolved(message, now_ms)
-    if span.length_ms > longest_ms:
+    # A length that reaches back beyond 1970 was cut short, and is no shorter a question for that.
+    if (length_ms := max(span.length_ms, message.length_ms)) > longest_ms:
         raise InvalidArgument(
-            f"the range is {_length(span.length_ms)} long; at most {_length(longest_ms)} are allowed: "
+            f"the range is {_length(length_ms)} long; at most {_length(longest_ms)} are allowed: "
             "ask for a shorter one, or export the rows",
             field="range",
         )
