@@ -176,7 +176,12 @@ def server(
     if as_json:
         typer.echo(json.dumps(made.to_json_dict(), allow_nan=False))
     else:
-        Console().print(_server_table(made))
+        console = Console()
+        console.print(_server_table(made))
+        console.print(
+            f"{_widths(made.bucket_seconds)}; in brackets p10, p50 and p90 of the forecast made "
+            f"{made.horizon_minutes} minutes before"
+        )
 
 
 @app.command()
@@ -258,13 +263,7 @@ def _span(length: str | None, since: str | None, until: str | None) -> dict[str,
 
 
 def _server_table(made: ServerHistory) -> Table:
-    table = Table(
-        title=Text(made.server_name),
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-        caption=f"{_widths(made.bucket_seconds)}; forecasts in brackets: p10 p50 p90, "
-        f"made {made.horizon_minutes} minutes before",
-    )
+    table = Table(title=Text(made.server_name), box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("time (UTC)", no_wrap=True)
     table.add_column("risk", justify="right", no_wrap=True)
     for name in made.metrics:
