@@ -62,9 +62,11 @@ proto-check: $(VENV)-proto/.installed  ## Fail if the committed stubs are not wh
 bench: setup  ## Print every figure the README states
 	$(BIN)/argus bench all
 
-system-packages:  # Prometheus' own tools, for the tests that use the real ones
+system-packages:  # Prometheus and Alertmanager themselves, for the tests that use the real ones
 	@command -v promtool >/dev/null || { command -v apt-get >/dev/null && $(APT_INSTALL) prometheus; } \
 		|| echo "promtool is not here and cannot be installed: the tests that need a real Prometheus are skipped"
+	@command -v prometheus-alertmanager >/dev/null || { command -v apt-get >/dev/null && $(APT_INSTALL) prometheus-alertmanager; } \
+		|| echo "prometheus-alertmanager is not here and cannot be installed: the tests that need a real one are skipped"
 
 $(VENV)-proto/.installed: proto/requirements.txt
 	@$(call MAKE_VENV,$(VENV)-proto)

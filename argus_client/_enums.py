@@ -32,6 +32,15 @@ class AlertPriority(StrEnum):
     IMMINENT_FAILURE = "imminent_failure"
 
 
+class AlertSubject(StrEnum):
+    """What an alert is about."""
+
+    UNSPECIFIED = "unspecified"
+    METRIC = "metric"
+    RISK = "risk"
+    SILENCE = "silence"
+
+
 class ForecastSource(StrEnum):
     """Where a forecast comes from. Show it wherever you show the forecast."""
 
@@ -120,6 +129,7 @@ E = TypeVar("E", bound=StrEnum)
 _PROTO: Final[dict[type[StrEnum], tuple[Any, str]]] = {
     AlertLevel: (snapshot_pb2.AlertLevel, "ALERT_LEVEL_"),
     AlertPriority: (snapshot_pb2.AlertPriority, "ALERT_PRIORITY_"),
+    AlertSubject: (snapshot_pb2.AlertSubject, "ALERT_SUBJECT_"),
     CauseKind: (snapshot_pb2.CauseKind, "CAUSE_KIND_"),
     ExportFormat: (history_pb2.ExportFormat, "EXPORT_FORMAT_"),
     FleetHealth: (snapshot_pb2.FleetHealth, "FLEET_HEALTH_"),

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from argus.v1 import history_pb2
-from argus_client._enums import AlertLevel, from_number, metric_name
+from argus_client._enums import AlertLevel, AlertSubject, from_number, metric_name
 from argus_client._json import numbers
 from argus_client._server_prediction import copy_fields
 
@@ -67,35 +67,31 @@ class HistorySummary:
 
 @dataclass(frozen=True, slots=True)
 class AlertEvent:
-    """Something that happened to an alert.
+    """Something that happened to an alert, a silence or a maintenance window.
 
     Attributes:
         at_ms: When: Unix milliseconds UTC.
         event: What, such as `"fired"` or `"acknowledged"`.
         alert_id: The alert; empty for what happened to a silence or a maintenance window.
-        server_name: Untrusted text: escape it.
-        subject: `"metric"`, `"risk"` or `"silence"`.
-        metric: Name of the metric; empty if the alert is not about one.
-        level: Level at that time.
-        actor: Who did it; empty when the server did.
-        note: What they wrote, or why a notification failed.
-        probability: Of the trouble at that time, 0 to 1; NaN where there is none.
-        minutes_to_breach: Minutes to the threshold at that time; NaN where there are none.
-        cause: A sentence for people.
+        server_name: Its server; empty likewise. Untrusted text: escape it.
+        subject: What the alert is about.
+        metric: Name of the metric; empty if the subject is another.
+        level: Its level after the event.
+        probability: 0 to 1, as the alert states it.
+        author: Who did it; empty when the server did.
+        detail: The cause, note, comment, target or reason.
     """
 
     at_ms: int
     event: str
     alert_id: str
     server_name: str
-    subject: str
+    subject: AlertSubject
     metric: str
     level: AlertLevel
-    actor: str
-    note: str
     probability: float
-    minutes_to_breach: float
-    cause: str
+    author: str
+    detail: str
 
     @staticmethod
     def from_proto(message: history_pb2.AlertEvent) -> AlertEvent:
@@ -103,6 +99,7 @@ class AlertEvent:
         return copy_fields(
             AlertEvent,
             message,
+            subject=from_number(AlertSubject, message.subject),
             metric=metric_name(message.metric),
             level=from_number(AlertLevel, message.level),
         )

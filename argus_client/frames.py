@@ -127,11 +127,11 @@ def _event_columns(source: AlertEvents) -> dict[str, Any]:
     def column(name: str, dtype: Any) -> Any:
         return np.array([getattr(event, name) for event in source], dtype=dtype)
 
-    texts = ("event", "alert_id", "server_name", "subject", "metric", "level", "actor", "note", "cause")
+    texts = ("event", "alert_id", "server_name", "subject", "metric", "level", "author", "detail")
     return {
         "time": column("at_ms", np.int64),
         **{name: np.array([str(text) for text in column(name, object)], dtype=object) for name in texts},
-        **{name: column(name, np.float32) for name in ("probability", "minutes_to_breach")},
+        "probability": column("probability", np.float32),
     }
 
 

@@ -18,11 +18,15 @@ from google.protobuf.descriptor import ServiceDescriptor
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from argus.v1 import admin_pb2, history_pb2, ingest_pb2, prediction_pb2
+from argus.v1 import admin_pb2, alert_pb2, history_pb2, ingest_pb2, prediction_pb2
+from argus_server.alerts.desk import AlertDesk
+from argus_server.alerts.feed import AlertFeed
+from argus_server.alerts.notify.dispatcher import Dispatcher
 from argus_server.clock import Clock, EventClock, WallClock
 from argus_server.contract import CONTRACT_VERSION
 from argus_server.engine import Engine
 from argus_server.forecast.calibration import BandCalibration
+from argus_server.history.alert_history import AlertHistory
 from argus_server.history.counters import HistoryCounters
 from argus_server.history.recorder import Recorder
 from argus_server.history.store import HistoryStore
@@ -33,6 +37,7 @@ from argus_server.ingest.sources import SourceRegistry
 from argus_server.model_control import ModelControl
 from argus_server.risk.table_file import load_tables
 from argus_server.services.admin import AdminServicer
+from argus_server.services.alerts import AlertServicer
 from argus_server.services.health import HealthBoard
 from argus_server.services.history import HistoryServicer
 from argus_server.services.ingest import IngestServicer
@@ -42,6 +47,7 @@ from argus_server.settings import ServerSettings, split_address
 from argus_server.shard import SILENT_STEPS, SILENT_STEPS_IN_EVENT_TIME, Shard
 from argus_server.snapshot.builder import Provenance, SnapshotBuilder
 from argus_server.snapshot.hub import Hub
+from argus_server.telemetry.alerts import AlertGauges
 from argus_server.telemetry.collector import FleetGauges
 from argus_server.telemetry.exporter import Exporter
 from argus_server.telemetry.metrics import ServerMetrics
@@ -54,6 +60,7 @@ CALIBRATION_FILE: Final = "calibration.json"
 MAX_MESSAGE_BYTES: Final = 64 << 20
 _LEAST_REQUEST_BYTES: Final = 16 << 20
 _LAG_PROBE_SECONDS: Final = 0.5
+_NOTIFY_GRACE_SECONDS: Final = 1.0
 
 CHANNEL_OPTIONS: Final = (
     ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
@@ -125,6 +132,7 @@ class ArgusServer:
         self._tasks: list[asyncio.Task[None]] = []
         self._exporter: Exporter | None = None
         self._recorder: Recorder | None = None
+        self._alert_history: AlertHistory | None = None
         self._history: HistoryServicer | None = None
 
     async def start(self) -> Addresses:
@@ -146,8 +154,22 @@ class ArgusServer:
         )
         if self._store is not None:
             self._open_history(self._store)
+        self._notifiers = Dispatcher(settings.alert_targets, settings.dashboard_url)
+        self.alerts = AlertDesk(
+            self._tables,
+            self._clock,
+            settings.data_dir,
+            self._notifiers.needs(),
+            settings.alert_retention_days,
+            self._alert_history,
+        )
+        self.alerts.written = self._notifiers.wake
+        self._feed = AlertFeed(self.alerts.book.active, self._clock.now_ms, settings.heartbeat_seconds)
+        loop = asyncio.get_running_loop()
+        self.alerts.on_change(lambda changes: loop.call_soon_threadsafe(self._feed.publish, changes))
         self.engine = Engine(
             shard=self.shard,
+            alerts=self.alerts,
             builder=SnapshotBuilder(self._tables),
             hub=self._hub,
             clock=self._clock,
@@ -157,6 +179,7 @@ class ArgusServer:
             published=self._note_health,
             record=self._recorder.offer if self._recorder is not None else None,
         )
+        self.alerts.acted = self.engine.touch
         self._pipeline = IngestPipeline(
             window=self.window,
             clock=self._clock,
@@ -165,13 +188,19 @@ class ArgusServer:
             required_steps=lambda: self._models.required_steps,
             max_batch_rows=self._limits.max_batch_rows,
         )
-        await self._bind()
+        try:
+            await self._bind()
+        except OSError:
+            await self.alerts.close()
+            raise
+        self._notifiers.start(self.alerts, self._metrics)
         await self.engine.tick()
         # Ahead of serving, so that a taken address is an error that needs nothing undone.
         if settings.metrics_listen:
             self._metrics.registry.register(
                 FleetGauges(self._hub, self.status, settings.max_exported_servers)
             )
+            self._metrics.registry.register(AlertGauges(self.alerts))
             self._exporter = Exporter(*split_address(settings.metrics_listen), self._metrics.registry)
         await self._server.start()
         await self._board.set_serving(True)
@@ -195,13 +224,17 @@ class ArgusServer:
         """Tells clients that the server stops, lets them leave, and stops."""
         await self._board.drain()
         self._hub.drain("the server is stopping")
+        self._feed.drain("the server is stopping")
         self._ingest.drain()
         for task in self._tasks:
             task.cancel()
         await self._server.stop(self._settings.drain_seconds)
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self.engine.close()
-        await asyncio.get_running_loop().run_in_executor(None, self._close_history)
+        # The last tick's notifications get a moment to leave; with a data directory the rest leaves after a restart.
+        await asyncio.to_thread(self._notifiers.close, self.alerts, _NOTIFY_GRACE_SECONDS)
+        await self.alerts.close()
+        await asyncio.to_thread(self._close_history)
         self.shard.calibration.save()
         if self._exporter is not None:
             await asyncio.get_running_loop().run_in_executor(None, self._exporter.close)
@@ -246,6 +279,11 @@ class ArgusServer:
                 AdminServicer(self._info(capabilities), self.status, self._models, self._swapped),
                 set[str](),
             ),
+            (
+                alert_pb2.DESCRIPTOR.services_by_name["AlertService"],
+                AlertServicer(self.alerts, self._feed, self._settings.max_subscribers),
+                set[str](),
+            ),
         ]
         if self._history is not None:
             service = history_pb2.DESCRIPTOR.services_by_name["HistoryService"]
@@ -271,6 +309,7 @@ class ArgusServer:
     def _open_history(self, store: HistoryStore) -> None:
         counters = HistoryCounters(self._metrics.registry)
         self._recorder = Recorder(store, counters)
+        self._alert_history = AlertHistory(store, counters)
         self._history = HistoryServicer(
             store,
             lambda: Judge(self._tables, self._settings.cores, self._models.step_seconds),
@@ -319,7 +358,9 @@ class ArgusServer:
 
     @property
     def _degraded_reason(self) -> str:
-        return "; ".join(filter(None, (self._models.degraded_reason, self.engine.failure)))
+        return "; ".join(
+            filter(None, (self._models.degraded_reason, self.engine.failure, self.alerts.failure))
+        )
 
     async def _note_health(self) -> None:
         await self._board.set_model(not self._models.degraded_reason)

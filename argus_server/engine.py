@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
+from argus_server.alerts.desk import AlertDesk
 from argus_server.clock import Clock
 from argus_server.frame import FleetFrame
 from argus_server.shard import Shard
@@ -40,6 +41,7 @@ class Engine:
 
     Args:
         shard: Whose servers to forecast.
+        alerts: Raises and ends alerts.
         builder: Makes snapshots.
         hub: Publishes them.
         clock: What time it is.
@@ -57,6 +59,7 @@ class Engine:
         self,
         *,
         shard: Shard,
+        alerts: AlertDesk,
         builder: SnapshotBuilder,
         hub: Hub,
         clock: Clock,
@@ -67,6 +70,7 @@ class Engine:
         record: Callable[[FleetFrame, Snapshot], None] | None = None,
     ) -> None:
         self._shard = shard
+        self._alerts = alerts
         self._builder = builder
         self._hub = hub
         self._clock = clock
@@ -175,14 +179,17 @@ class Engine:
         now_ms = self._clock.now_ms()
         frame = self._shard.tick(now_ms)
         scored = time.perf_counter()
-        snapshot = self._builder.build(frame, self._provenance(), now_ms, scored - started)
+        alerts = self._alerts.observe(frame)
+        observed = time.perf_counter()
+        snapshot = self._builder.build(frame, self._provenance(), now_ms, observed - started, alerts)
         self._hub.prepare(snapshot)
         self._silent = frozenset(
             name for name, silent in zip(frame.server_names, frame.silent.tolist(), strict=True) if silent
         )
         for phase, seconds in frame.phase_seconds.items():
             self._metrics.forecast_duration.labels(phase).observe(seconds)
-        self._metrics.forecast_duration.labels("serialise").observe(time.perf_counter() - scored)
+        self._metrics.forecast_duration.labels("alert").observe(observed - scored)
+        self._metrics.forecast_duration.labels("serialise").observe(time.perf_counter() - observed)
         if self._record is not None:
             self._record(frame, snapshot)
         return snapshot

@@ -18,6 +18,8 @@ from pydantic_settings import (
 )
 from pydantic_settings import SettingsError as UnreadableSetting
 
+from argus_server.alerts.notify.target import AlertTarget
+
 
 class SettingsError(ValueError):
     """Settings that cannot be used. The message names each setting, what was got and what is allowed."""
@@ -97,6 +99,13 @@ class ServerSettings(BaseSettings):
     risk_tables: Path | None = Field(
         None, description="TOML file of risk tables; the built-in ones if not given"
     )
+    alert_retention_days: float = Field(
+        90.0, gt=0, description="how long resolved alerts, silences that are over and events are kept"
+    )
+    alert_targets: tuple[AlertTarget, ...] = Field(
+        (), description="who is told of alerts: Alertmanagers, webhooks, Slack"
+    )
+    dashboard_url: str = Field("", description="address of the dashboard, for links in notifications")
     cores: dict[str, int] = Field(
         default_factory=dict, description="CPU cores by server name, to judge load per core"
     )
@@ -113,6 +122,21 @@ class ServerSettings(BaseSettings):
     @classmethod
     def _metrics_listen_is_address(cls, value: str) -> str:
         return join_address(*split_address(value)) if value else value
+
+    @field_validator("dashboard_url")
+    @classmethod
+    def _dashboard_url_is_address(cls, value: str) -> str:
+        if value and not value.startswith(("http://", "https://")):
+            raise ValueError("must begin with http:// or https://, or be empty")
+        return value
+
+    @field_validator("alert_targets")
+    @classmethod
+    def _alert_targets_have_their_own_names(cls, value: tuple[AlertTarget, ...]) -> tuple[AlertTarget, ...]:
+        names = [target.name for target in value]
+        if doubles := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"every target needs a name of its own, and there are several {doubles[0]}")
+        return value
 
     @model_validator(mode="after")
     def _beyond_loopback_only_if_told(self) -> Self:
@@ -179,4 +203,6 @@ def _spell_out(problem: Any) -> str:
     message = problem["msg"].removeprefix("Value error, ")
     if problem["type"] == "extra_forbidden":
         return f"{name}: there is no such setting"
+    if problem["loc"][:1] == ("alert_targets",):
+        return f"{name}: {message}"  # what was got may be a secret
     return f"{name}: {message} (got {problem['input']!r})" if name else message

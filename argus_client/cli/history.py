@@ -121,17 +121,17 @@ def events(
         typer.echo(json.dumps({"total": found.total, "events": listed}, allow_nan=False))
         return
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for title in ("time (UTC)", "event", "level", "server", "about", "by", "cause or note"):
-        table.add_column(title, no_wrap=title != "cause or note")
+    for title in ("time (UTC)", "event", "level", "server", "about", "by", "detail"):
+        table.add_column(title, no_wrap=title != "detail")
     for event in found:
         table.add_row(
             _time(event.at_ms),
             Text(event.event),
             Text(str(event.level)),
             Text(event.server_name),
-            Text(event.metric or event.subject),
-            Text(event.actor or "-"),
-            Text(event.note or event.cause),
+            Text(event.metric or str(event.subject)),
+            Text(event.author or "-"),
+            Text(event.detail),
         )
     if found.total > len(found):
         table.caption = f"the newest {len(found)} of {found.total}"

@@ -6,20 +6,20 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from argus_server.alerts.events import EventKind
 from argus_server.history import batches
 from argus_server.history.batches import Cancelled, guarded
 from argus_server.history.schemas import ALERT_EVENTS, SCHEMAS
 from argus_server.history.span import DAY_MS, Span
 from argus_server.history.store import RowSource
 
-FIRED: Final = "fired"
-RESOLVED: Final = "resolved"
-ACKNOWLEDGED: Final = "acknowledged"
+_FIRED: Final = (EventKind.FIRED, EventKind.REOPENED)
+_WANTED: Final = frozenset((*_FIRED, EventKind.RESOLVED, EventKind.ACKNOWLEDGED, EventKind.LEVEL_CHANGED))
 
 # An alert that fired longer ago than this before a span is not known to fire in it.
 _LOOK_BACK_MS: Final = 31 * DAY_MS
 
-_COLUMNS: Final = ("timestamp", "alert_id", "server_name", "subject", "metric", "event", "level")
+_COLUMNS: Final = ("timestamp", "sequence", "alert_id", "server_name", "subject", "metric", "event", "level")
 
 
 @dataclass(slots=True)
@@ -28,8 +28,8 @@ class AlertLife:
 
     Attributes:
         server_name: Its server.
-        subject: What it is about.
-        metric: Name of the metric; empty for an alert on the risk score or on silence.
+        subject: What it is about: "metric", "risk" or "silence".
+        metric: Name of the metric; empty for an alert on another subject.
         firing: When it began to fire and, if it did, resolved: more than once if it was opened again.
         acknowledged_ms: When it was first acknowledged.
         critical_ms: When it first was at level critical while firing.
@@ -62,12 +62,12 @@ class AlertLife:
     def note(self, event: str, at_ms: int, level: str) -> None:
         """Takes the next event of its life."""
         is_firing = bool(self.firing) and self.firing[-1][1] is None
-        if event == FIRED and not is_firing:
+        if event in _FIRED and not is_firing:
             self.firing.append((at_ms, None))
             is_firing = True
-        elif event == RESOLVED and is_firing:
+        elif event == EventKind.RESOLVED and is_firing:
             self.firing[-1] = (self.firing[-1][0], at_ms)
-        elif event == ACKNOWLEDGED and self.acknowledged_ms is None:
+        elif event == EventKind.ACKNOWLEDGED and self.acknowledged_ms is None:
             self.acknowledged_ms = at_ms
         if is_firing and level == "critical" and self.critical_ms is None:
             self.critical_ms = at_ms
@@ -79,7 +79,6 @@ def alert_lives(store: RowSource, span: Span, cancelled: Cancelled) -> list[Aler
     Raises:
         QueryCancelled: It was called off.
     """
-    wanted = {FIRED, RESOLVED, ACKNOWLEDGED, "level_changed"}
     rows: list[tuple[Any, ...]] = []
     found = store.read(
         ALERT_EVENTS, max(span.start_ms - _LOOK_BACK_MS, 0), span.end_ms, columns=list(_COLUMNS)
@@ -87,11 +86,10 @@ def alert_lives(store: RowSource, span: Span, cancelled: Cancelled) -> list[Aler
     for batch in guarded(found, cancelled):
         columns = [batch.column(name).to_pylist() for name in _COLUMNS[1:]]
         rows += [
-            row for row in zip(batches.times_ms(batch).tolist(), *columns, strict=True) if row[5] in wanted
+            row for row in zip(batches.times_ms(batch).tolist(), *columns, strict=True) if row[6] in _WANTED
         ]
     lives: dict[str, AlertLife] = {}
-    # A stable order: an alert may be fired and changed within one tick.
-    for at_ms, alert_id, server, subject, metric, event, level in sorted(rows, key=lambda row: row[0]):
+    for at_ms, _, alert_id, server, subject, metric, event, level in sorted(rows, key=lambda row: row[:2]):
         lives.setdefault(alert_id, AlertLife(server, subject, metric)).note(event, at_ms, level)
     return [life for life in lives.values() if life.firing]
 
@@ -138,4 +136,4 @@ def alert_events(
 
 
 def _newest(rows: deque[dict[str, Any]], limit: int) -> deque[dict[str, Any]]:
-    return deque(sorted(rows, key=lambda row: int(row["timestamp"])), maxlen=limit)
+    return deque(sorted(rows, key=lambda row: (int(row["timestamp"]), int(row["sequence"]))), maxlen=limit)

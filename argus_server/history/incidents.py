@@ -27,6 +27,8 @@ _ROWS: Final = 100_000
 
 LOOK_BACK_MS: Final = int(60_000 * (EVENT_MINUTES + MERGE_MINUTES))
 """How long before a span to look, to know what had begun before it."""
+LOOK_AHEAD_MS: Final = int(60_000 * EVENT_MINUTES)
+"""How long after a span to look, to know whether what began at its end lasted."""
 
 
 @dataclass(frozen=True, slots=True)

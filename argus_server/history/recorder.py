@@ -19,7 +19,7 @@ from argus_server.frame import FleetFrame
 from argus_server.history import rows
 from argus_server.history.counters import HistoryCounters
 from argus_server.history.policy import POLICY, RecordingPolicy, RiskChanges
-from argus_server.history.schemas import ALERT_EVENTS, FLEET_RISK, FORECASTS, SERVER_RISK
+from argus_server.history.schemas import FLEET_RISK, FORECASTS, SERVER_RISK
 from argus_server.history.store import HistoryStore
 from argus_server.snapshot.snapshot import Snapshot
 
@@ -40,7 +40,7 @@ class _Tick:
 
 
 class Recorder:
-    """Writes risk, fleet, forecasts and alert events to the history store.
+    """Writes risk, fleet and forecasts to the history store.
 
     `offer` is called by the tick and never waits: when the thread is behind, the tick is dropped and counted. What has
     been recorded last is read back from the store at the first tick, so that a restart records nothing twice.
@@ -74,10 +74,6 @@ class Recorder:
             self._ticks.put_nowait(tick)
         except queue.Full:
             self._counters.dropped_ticks.inc()
-
-    def append_events(self, batch: pa.RecordBatch) -> None:
-        """Records rows of the table of alert events."""
-        self._append(ALERT_EVENTS, batch)
 
     def close(self) -> None:
         """Records what is waiting and ends the thread. May be called again."""

@@ -79,13 +79,16 @@ SCHEMAS: Final[dict[str, pa.Schema]] = {
             *_columns(pa.float32(), *(f"{metric}_{name}" for metric in METRICS for name in PERCENTILES)),
         ]
     ),
+    # The sequence numbers events in the order in which they happened; the server's name is empty for what happened to a
+    # silence or a maintenance window.
     ALERT_EVENTS: pa.schema(
         [
             _TIME,
             _SERVER,
-            *_columns(pa.string(), "alert_id", "subject", "metric", "event", "level", "actor", "note"),
-            *_columns(pa.float32(), "probability", "minutes_to_breach"),
-            *_columns(pa.string(), "cause"),
+            *_columns(pa.int64(), "sequence"),
+            *_columns(pa.string(), "alert_id", "subject", "metric", "event", "level"),
+            *_columns(pa.float32(), "probability"),
+            *_columns(pa.string(), "author", "detail"),
         ]
     ),
 }

@@ -7,9 +7,11 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from argus_server.history.alert_lives import AlertLife, alert_lives
 from argus_server.history.batches import Cancelled
-from argus_server.history.incidents import LOOK_BACK_MS, Incident, IncidentFinder
+from argus_server.history.incidents import LOOK_AHEAD_MS, LOOK_BACK_MS, Incident, IncidentFinder
 from argus_server.history.span import Span
 from argus_server.history.steps import step_means
 from argus_server.history.store import RowSource
@@ -90,11 +92,13 @@ def incidents_of(
     """Incidents that began within a span, and how many servers measured anything in it."""
     finder = IncidentFinder(judge.tables, judge.cores, step_ms := 1000 * judge.step_seconds)
     servers: set[str] = set()
-    before = Span(max(span.start_ms - LOOK_BACK_MS, 0), span.end_ms)
-    for means in step_means(store, before, step_ms, METRICS, cancelled):
+    wider = Span(max(span.start_ms - LOOK_BACK_MS, 0), span.end_ms + LOOK_AHEAD_MS)
+    for means in step_means(store, wider, step_ms, METRICS, cancelled):
         finder.add(means)
-        if (means.first_step + means.values.shape[1]) * step_ms > span.start_ms:
-            servers.update(means.server_names)
+        starts_ms = step_ms * (means.first_step + np.arange(means.values.shape[1]))
+        inside = (starts_ms > span.start_ms - step_ms) & (starts_ms < span.end_ms)
+        measured = ~np.isnan(means.values[:, inside]).all(axis=(1, 2))
+        servers.update(means.server_names[place] for place in np.flatnonzero(measured).tolist())
     return [one for one in finder.incidents() if span.start_ms <= one.start_ms < span.end_ms], len(servers)
 
 

@@ -118,7 +118,7 @@ def name_causes(parts: CauseParts, minimum_points: float) -> Causes:
     texts: list[tuple[str, ...]] = [()] * servers
     for row in np.flatnonzero(found.kinds[:, 0]).tolist():
         if parts.silent[row]:
-            texts[row] = (f"no data for {_duration(float(parts.silent_minutes[row]))}",)
+            texts[row] = (f"no data for {duration_text(float(parts.silent_minutes[row]))}",)
         else:
             used = int(np.count_nonzero(found.kinds[row]))
             texts[row] = tuple(
@@ -130,30 +130,59 @@ def name_causes(parts: CauseParts, minimum_points: float) -> Causes:
     return Causes(found.metrics, found.kinds, found.points, tuple(texts))
 
 
+def threshold_phrase(
+    signal: Signal,
+    *,
+    current: float,
+    critical: float,
+    minutes: float,
+    probability: float,
+    per_core: bool,
+    horizon_minutes: float,
+) -> str:
+    """What is the matter with one signal that is beyond its critical threshold, or expected to be.
+
+    Args:
+        signal: The signal.
+        current: Its present value; NaN where not measured.
+        critical: Its critical threshold.
+        minutes: Until that is crossed; NaN when no crossing is expected.
+        probability: Of crossing it within the horizon.
+        per_core: Whether both are per core.
+        horizon_minutes: Length of the horizon.
+    """
+    unit = _unit(signal, per_core)
+    if current >= critical:
+        return f"{signal.label} {_number(current)}{unit} now, critical from {_number(critical)}{unit}"
+    likely = "" if probability >= _NEAR_CERTAIN else f", {max(1, round(probability * 100))} % likely"
+    if math.isnan(minutes):
+        return f"{signal.label} -> {_number(critical)}{unit} within {duration_text(horizon_minutes)}{likely}"
+    start = "" if math.isnan(current) else f"{_below(current, critical)}{unit} "
+    return f"{signal.label} {start}-> {_number(critical)}{unit} in {duration_text(minutes)}{likely}"
+
+
+def _unit(signal: Signal, per_core: bool) -> str:
+    return (f" {signal.unit}" if signal.unit else "") + (" per core" if per_core else "")
+
+
 def _phrase(parts: CauseParts, row: int, column: int, kind: CauseKind) -> str:
     signal = parts.signals[column]
-    unit = f" {signal.unit}" if signal.unit else ""
-    if parts.per_core[row, column]:
-        unit += " per core"
+    per_core = bool(parts.per_core[row, column])
+    unit = _unit(signal, per_core)
     if kind is CauseKind.CURRENT_VALUE:
         return f"{signal.label} {_number(float(parts.current[row, column]))}{unit} now"
     if kind is CauseKind.FORECAST:
         value = _number(float(parts.predicted[row, column]))
-        return f"{signal.label} up to {value}{unit} within {_duration(parts.near_minutes)}"
-    return _breach_phrase(parts, row, column, unit)
-
-
-def _breach_phrase(parts: CauseParts, row: int, column: int, unit: str) -> str:
-    label = parts.signals[column].label
-    current = float(parts.current[row, column])
-    critical = float(parts.critical[row, column])
-    minutes = float(parts.minutes[row, column])
-    probability = float(parts.probability[row, column])
-    likely = "" if probability >= _NEAR_CERTAIN else f", {max(1, round(probability * 100))} % likely"
-    if math.isnan(minutes):
-        return f"{label} -> {_number(critical)}{unit} within {_duration(parts.horizon_minutes)}{likely}"
-    start = "" if math.isnan(current) else f"{_below(current, critical)}{unit} "
-    return f"{label} {start}-> {_number(critical)}{unit} in {_duration(minutes)}{likely}"
+        return f"{signal.label} up to {value}{unit} within {duration_text(parts.near_minutes)}"
+    return threshold_phrase(
+        signal,
+        current=float(parts.current[row, column]),
+        critical=float(parts.critical[row, column]),
+        minutes=float(parts.minutes[row, column]),
+        probability=float(parts.probability[row, column]),
+        per_core=per_core,
+        horizon_minutes=parts.horizon_minutes,
+    )
 
 
 def _number(value: float) -> str:
@@ -167,7 +196,7 @@ def _below(value: float, threshold: float) -> str:
     return text if text != _number(threshold) else f"{min(round(value, 1), threshold - 0.1):.1f}"
 
 
-def _duration(minutes: float) -> str:
+def duration_text(minutes: float) -> str:
     """Minutes for people: "17 min", "3 h 20 min", "2 d 3 h"."""
     whole = max(1, round(minutes))
     hours, rest = divmod(whole, 60)

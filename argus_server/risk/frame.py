@@ -61,6 +61,14 @@ class RiskFrame:
         probability_30m: Of crossing any critical threshold within 30 minutes, float32 [servers]; 1 for silent
             servers, which have crossed that of silence.
         probability_8h: The same within the horizon, float32 [servers].
+        signal_scores: Score that each signal would make were it alone, float32 [servers, signals], in the order
+            of the tables, like those that follow.
+        signal_probabilities: Of crossing the signal's critical threshold within the horizon, or having crossed it.
+        signal_probabilities_30m: The same within 30 minutes.
+        signal_minutes: Until the threshold is crossed; 0 when it is, NaN when no crossing is expected.
+        signal_current: Present values of the signals, high being bad; NaN where not measured.
+        signal_critical: Their critical thresholds; NaN where none holds.
+        signal_per_core: Whether both are per core, bool.
         environment: The fleet as a whole.
     """
 
@@ -80,4 +88,11 @@ class RiskFrame:
     breach_probabilities: npt.NDArray[np.float32]
     probability_30m: npt.NDArray[np.float32]
     probability_8h: npt.NDArray[np.float32]
+    signal_scores: npt.NDArray[np.float32]
+    signal_probabilities: npt.NDArray[np.float32]
+    signal_probabilities_30m: npt.NDArray[np.float32]
+    signal_minutes: npt.NDArray[np.float32]
+    signal_current: npt.NDArray[np.float32]
+    signal_critical: npt.NDArray[np.float32]
+    signal_per_core: npt.NDArray[np.bool_]
     environment: Environment

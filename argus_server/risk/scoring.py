@@ -31,7 +31,7 @@ from argus_server.risk.crossings import crossings
 from argus_server.risk.display import display_values
 from argus_server.risk.environment import environment
 from argus_server.risk.frame import RiskFrame
-from argus_server.risk.tables import RiskTables
+from argus_server.risk.tables import RiskTables, Weights
 from argus_server.risk.thresholds import UrgencyWeights
 
 Floats = npt.NDArray[np.float32]
@@ -142,6 +142,13 @@ def score(inputs: RiskInputs, tables: RiskTables) -> RiskFrame:
         breach_probabilities=breach.probabilities,
         probability_30m=near,
         probability_8h=horizon,
+        signal_scores=signals.own_scores(weights),
+        signal_probabilities=signals.signal_probability,
+        signal_probabilities_30m=signals.signal_probability_near,
+        signal_minutes=signals.minutes,
+        signal_current=signals.current,
+        signal_critical=signals.critical,
+        signal_per_core=signals.per_core,
         environment=environment(near, horizon, signals.judged | inputs.silent, tables.environment),
     )
 
@@ -171,6 +178,7 @@ class _Signals:
     minutes: Floats
     by_median: npt.NDArray[np.bool_]
     signal_probability: Floats  # of crossing within the horizon
+    signal_probability_near: Floats
     signal_urgency: Floats
     urgency: Floats  # [servers]
     probability_near: Floats  # [servers]
@@ -197,6 +205,7 @@ class _Signals:
             for values, crossed in zip(found.values, found.crossed, strict=True)
         ]
         crossing_by_step = found.probability
+        near = min(near_steps, horizon) - 1
         current = np.stack([values.current for values, _, _ in columns], axis=1)
         predicted = np.stack([values.predicted for values, _, _ in columns], axis=1)
         judged: npt.NDArray[np.bool_] = np.any(~(np.isnan(current) & np.isnan(predicted)), axis=1)
@@ -212,12 +221,22 @@ class _Signals:
             minutes=np.stack([crossed.minutes for _, crossed, _ in columns], axis=1),
             by_median=np.stack([crossed.by_median for _, crossed, _ in columns], axis=1),
             signal_probability=np.stack([crossed.probability[:, -1] for _, crossed, _ in columns], axis=1),
+            signal_probability_near=np.stack(
+                [crossed.probability[:, near] for _, crossed, _ in columns], axis=1
+            ),
             signal_urgency=np.stack([urgency for _, _, urgency in columns], axis=1),
             urgency=urgency_weights.points(crossing_by_step),
-            probability_near=crossing_by_step[:, min(near_steps, horizon) - 1],
+            probability_near=crossing_by_step[:, near],
             probability_horizon=crossing_by_step[:, -1],
             judged=judged,
         )
+
+    def own_scores(self, weights: Weights) -> Floats:
+        """The score each signal would make were it the only one."""
+        base = weights.current_weight * np.minimum(self.current_points, 100.0)
+        base += weights.predicted_weight * np.minimum(self.predicted_points, 100.0)
+        scores: Floats = (base + (100.0 - base) * self.signal_urgency / 100.0).astype(np.float32)
+        return scores
 
     def first_breach(self, silent: npt.NDArray[np.bool_]) -> _Breach:
         """The earliest crossing of a median; where no median crosses, the earliest of a pessimistic quantile.

@@ -6,7 +6,7 @@ import math
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from importlib import resources
 from itertools import pairwise
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Any, Final, TypeVar
 from argus.v1 import snapshot_pb2
 from argus_server.metrics import METRIC_INDEX
 from argus_server.profiles import PROFILE_INDEX
+from argus_server.risk.alert_rules import AlertRule, AlertRules
 from argus_server.risk.frame import DISPLAY_METRICS
 from argus_server.risk.ladder import Ladder, Rung
 from argus_server.risk.tables import (
@@ -84,6 +85,7 @@ def parse_tables(document: Mapping[str, Any]) -> RiskTables:
         displays=_displays(top.section("display"), signals),
         environment=_numbers(EnvironmentLimits, top.section("environment")),
         states=_numbers(StateLimits, top.section("states")),
+        alerts=_alerts(top.section("alerts"), signals),
     )
     top.finish()
     _check_weights(tables)
@@ -336,6 +338,69 @@ def _displays(section: _Section, signals: tuple[Signal, ...]) -> tuple[Display, 
         displays.append(display)
     section.finish()
     return tuple(displays)
+
+
+def _alerts(section: _Section, signals: tuple[Signal, ...]) -> AlertRules:
+    metric = section.section("metric")
+    own = dict(metric.sections("signals"))
+    if unknown := set(own) - {signal.name for signal in signals}:
+        raise TableError(f"{metric.place}.signals: there is no signal {min(unknown)!r}")
+    common = _alert_rule(metric, "probability", AlertRule(0, 0), 1.0)
+    rules = AlertRules(
+        signals=tuple(
+            _alert_rule(own[signal.name], "probability", common, 1.0, inherits=True)
+            if signal.name in own
+            else common
+            for signal in signals
+        ),
+        risk=_alert_rule(section.section("risk"), "score", AlertRule(0, 0), 100.0),
+        silence=_alert_rule(section.section("silence"), "", AlertRule(0.5, 0.5), 1.0),
+        **{
+            name: section.number(name)
+            for name in ("reopen_minutes", "level_fall_minutes", "absent_minutes", "refresh_minutes")
+        },
+    )
+    section.finish()
+    if (
+        min(
+            rules.reopen_minutes, rules.level_fall_minutes, rules.absent_minutes, rules.refresh_minutes - 1e-9
+        )
+        < 0
+    ):
+        raise TableError(
+            f"{section.place}: minutes must not be negative, and refresh_minutes must be above 0"
+        )
+    return rules
+
+
+def _alert_rule(
+    section: _Section, unit: str, default: AlertRule, top: float, *, inherits: bool = False
+) -> AlertRule:
+    def number(key: str, fallback: float) -> float:
+        return section.number(key, fallback) if inherits else section.number(key)
+
+    levels = {}
+    for name in {"probability": ("fire", "clear", "near_fire", "near_clear"), "score": ("fire", "clear")}.get(
+        unit, ()
+    ):
+        levels[name] = number(f"{name}_{unit}", getattr(default, name))
+    rule = replace(
+        default,
+        **levels,
+        hold_minutes=number("hold_minutes", default.hold_minutes),
+        clear_hold_minutes=number("clear_hold_minutes", default.clear_hold_minutes),
+    )
+    section.finish()
+    if not 0 < rule.clear <= rule.fire <= top or (
+        unit == "probability" and not 0 < rule.near_clear <= rule.near_fire
+    ):
+        raise TableError(
+            f"{section.place}: clear must lie above 0 and not above fire, fire not above {top:g};"
+            f" got {', '.join(f'{name} {value:g}' for name, value in levels.items())}"
+        )
+    if rule.hold_minutes < 0 or rule.clear_hold_minutes < 0:
+        raise TableError(f"{section.place}: minutes must not be negative")
+    return rule
 
 
 def _check_weights(tables: RiskTables) -> None:

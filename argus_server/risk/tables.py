@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from argus_server.risk.alert_rules import AlertRules
 from argus_server.risk.ladder import Ladder
 
 
@@ -188,6 +189,7 @@ class RiskTables:
         displays: In the order of `DISPLAY_METRICS`.
         environment: Where fleet health turns.
         states: Where derived states turn.
+        alerts: When alerts are raised and when they end.
     """
 
     weights: Weights
@@ -198,3 +200,4 @@ class RiskTables:
     displays: tuple[Display, ...]
     environment: EnvironmentLimits
     states: StateLimits
+    alerts: AlertRules

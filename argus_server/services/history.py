@@ -14,9 +14,9 @@ from typing import Any, Final, TypeVar
 
 import pyarrow as pa
 
-from argus.v1 import history_pb2, metrics_pb2, snapshot_pb2
+from argus.v1 import history_pb2, metrics_pb2
 from argus_server.errors import InvalidArgument, NotFound, Unavailable
-from argus_server.history import export
+from argus_server.history import alert_history, export
 from argus_server.history.alert_lives import alert_events
 from argus_server.history.batches import Cancelled, guarded
 from argus_server.history.counters import HistoryCounters
@@ -33,7 +33,6 @@ from argus_server.history.span import (
 )
 from argus_server.history.store import RowSource
 from argus_server.history.summary import Judge, summarise
-from argus_server.metrics import METRIC_INDEX, METRICS
 
 _TABLES: Final = {
     history_pb2.HISTORY_TABLE_METRICS: METRICS_TABLE,
@@ -41,10 +40,6 @@ _TABLES: Final = {
     history_pb2.HISTORY_TABLE_FLEET_RISK: FLEET_RISK,
     history_pb2.HISTORY_TABLE_FORECASTS: FORECASTS,
     history_pb2.HISTORY_TABLE_ALERT_EVENTS: ALERT_EVENTS,
-}
-
-_LEVELS: Final = {
-    name.removeprefix("ALERT_LEVEL_").lower(): number for name, number in snapshot_pb2.AlertLevel.items()
 }
 
 DEFAULT_EVENTS: Final = 1000
@@ -246,18 +241,13 @@ class HistoryServicer:
 
 
 def _event(row: dict[str, Any]) -> history_pb2.AlertEvent:
-    same = {
-        name: row[name]
-        for name in (
-            *("alert_id", "server_name", "event", "subject", "actor", "note"),
-            *("probability", "minutes_to_breach", "cause"),
-        )
-    }
+    same = ("event", "alert_id", "server_name", "probability", "author", "detail")
     return history_pb2.AlertEvent(
         at_ms=row["timestamp"],
-        metric=METRIC_INDEX[row["metric"]] + 1 if row["metric"] in METRICS else 0,  # type: ignore[arg-type]
-        level=_LEVELS.get(row["level"], 0),  # type: ignore[arg-type]
-        **same,
+        subject=alert_history.SUBJECTS.index(row["subject"]),  # type: ignore[arg-type]
+        metric=alert_history.METRIC_NAMES.index(row["metric"]),  # type: ignore[arg-type]
+        level=alert_history.LEVELS.index(row["level"]),  # type: ignore[arg-type]
+        **{name: row[name] for name in same},
     )
 
 

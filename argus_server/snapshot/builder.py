@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from argus.v1 import snapshot_pb2
+from argus_server.alerts.book import AlertView
 from argus_server.forecast.frame import Source
 from argus_server.frame import FleetFrame
 from argus_server.profiles import PROFILES
@@ -18,6 +19,7 @@ from argus_server.risk.tables import RiskTables
 from argus_server.snapshot.snapshot import Snapshot, SnapshotColumns, SnapshotIndex
 
 TOP_RISKS: Final = 20
+_NO_ALERTS: Final = AlertView({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,12 @@ class SnapshotBuilder:
         self._revision = 0
 
     def build(
-        self, frame: FleetFrame, provenance: Provenance, published_at_ms: int, elapsed: float
+        self,
+        frame: FleetFrame,
+        provenance: Provenance,
+        published_at_ms: int,
+        elapsed: float,
+        alerts: AlertView = _NO_ALERTS,
     ) -> Snapshot:
         """Makes the next snapshot.
 
@@ -54,11 +61,12 @@ class SnapshotBuilder:
             provenance: What made it.
             published_at_ms: Unix milliseconds UTC, by the clock the tick went by.
             elapsed: Seconds the tick has taken so far.
+            alerts: The alerts there are after this tick.
         """
         self._revision += 1
         order = np.lexsort((np.array(frame.server_names, dtype=object), -frame.risk.scores))
         quantiles = frame.forecast.quantiles[order]
-        bases = [self._base(frame, row) for row in order.tolist()]
+        bases = [self._base(frame, row, alerts) for row in order.tolist()]
         names = tuple(frame.server_names[row] for row in order.tolist())
         previous = self._previous
         if previous is not None and names == previous.index.names:
@@ -72,7 +80,7 @@ class SnapshotBuilder:
                 changed_at=self._changes(names, bases, quantiles),
             ),
             header=self._header(frame, provenance, published_at_ms, elapsed),
-            summary=_summary(frame, names),
+            summary=_summary(frame, names, alerts),
             environment=_environment(frame),
             bases=bases,
             data_age_seconds=(
@@ -128,7 +136,7 @@ class SnapshotBuilder:
             instance_id=provenance.instance_id,
         )
 
-    def _base(self, frame: FleetFrame, row: int) -> bytes:
+    def _base(self, frame: FleetFrame, row: int, alerts: AlertView) -> bytes:
         """One server without its age and series: what changes only when there is something new to say."""
         risk = frame.risk
         rung = self._ladder.rung(int(risk.priorities[row]))
@@ -160,6 +168,7 @@ class SnapshotBuilder:
             ],
             breach_probability_30m=risk.probability_30m[row],
             breach_probability_8h=risk.probability_8h[row],
+            active_alerts=alerts.by_server.get(frame.server_names[row], ()),
         )
         if risk.breach_metrics[row]:
             message.first_breach.metric = int(risk.breach_metrics[row])  # type: ignore[assignment]
@@ -183,7 +192,7 @@ class SnapshotBuilder:
                 metric.delta = metric.predicted - now
 
 
-def _summary(frame: FleetFrame, names: tuple[str, ...]) -> snapshot_pb2.FleetSummary:
+def _summary(frame: FleetFrame, names: tuple[str, ...], alerts: AlertView) -> snapshot_pb2.FleetSummary:
     counts = np.bincount(frame.risk.levels, minlength=snapshot_pb2.ALERT_LEVEL_CRITICAL + 1)
     return snapshot_pb2.FleetSummary(
         total_servers=len(names),
@@ -197,6 +206,9 @@ def _summary(frame: FleetFrame, names: tuple[str, ...]) -> snapshot_pb2.FleetSum
         average_risk=float(frame.risk.scores.mean()) if names else 0.0,
         maximum_risk=float(frame.risk.scores.max()) if names else 0.0,
         top_risks=names[:TOP_RISKS],
+        firing_alerts=alerts.firing,
+        acknowledged_alerts=alerts.acknowledged,
+        muted_alerts=alerts.muted,
     )
 
 

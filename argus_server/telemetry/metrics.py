@@ -6,7 +6,7 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-PHASES: Final = ("prepare", "forward", "enrich", "serialise")
+PHASES: Final = ("prepare", "forward", "enrich", "alert", "serialise")
 
 # Sources beyond this many share one label, so that names from outside cannot fill the registry.
 MAX_SOURCE_LABELS: Final = 100
@@ -73,6 +73,21 @@ class ServerMetrics:
         self.model_reload_failures = Counter(
             "argus_model_reload_failures_total",
             "Models refused; the running one was kept.",
+            registry=registry,
+        )
+        self.notifications = Counter(
+            "argus_notifications_total", "Notifications that a target took.", ("target",), registry=registry
+        )
+        self.notification_failures = Counter(
+            "argus_notifications_failed_total",
+            "Attempts to notify a target that failed; most are tried again.",
+            ("target",),
+            registry=registry,
+        )
+        self.notifications_dropped = Counter(
+            "argus_notifications_dropped_total",
+            "Notifications given up: refused, too old, or too many.",
+            ("target",),
             registry=registry,
         )
         for phase in PHASES:

@@ -78,8 +78,11 @@ def test_the_past_of_the_fleet(argus: Command, recorded: str) -> None:
 
 def test_alert_events(argus: Command, recorded: str) -> None:
     made = argus("history", "events", "--range", "1M", "--target", recorded, "--json").json()
-    assert made == {"total": 0, "events": []}
-    assert "No alert events" in argus("history", "events", "--target", recorded).out
+    assert made["total"] == len(made["events"]) > 0
+    assert {event["server_name"] for event in made["events"]} == {"postgres-1"}
+    shown = argus("history", "events", "--target", recorded, "--limit", 1)
+    assert (shown.code, "the newest 1 of" in shown.out) == (0, True)
+    assert "No alert events" in argus("history", "events", "--server", "web-1", "--target", recorded).out
 
 
 def test_an_export(argus: Command, recorded: str, tmp_path: Path) -> None:

@@ -40,10 +40,9 @@ def server(server: FakeServer) -> FakeServer:
                 at_ms=BUCKETS[0],
                 event="fired",
                 level=4,
-                subject="metric",
+                subject=1,
                 probability=0.9,
-                minutes_to_breach=NAN,
-                cause="disk fills up",
+                detail="disk fills up",
             )
         ],
     )
@@ -106,6 +105,7 @@ async def test_alert_events_are_read(twin: Twin, server: FakeServer) -> None:
     assert (len(found), found.total) == (1, 9)
     [event] = found
     assert (event.event, event.metric, event.level) == ("fired", "disk_usage_pct", AlertLevel.CRITICAL)
+    assert (event.subject, event.detail) == ("metric", "disk fills up")
     request = server.history.requests[-1]
     assert request.range.start_ms == int(since.timestamp() * 1000)
     assert (list(request.servers), request.limit) == (["db-1"], 7)

@@ -18,6 +18,7 @@ SURFACE = [
     "AlertEvents",
     "AlertLevel",
     "AlertPriority",
+    "AlertSubject",
     "AlreadyExists",
     "ArgusClient",
     "ArgusError",

@@ -26,7 +26,8 @@ if _version_not_supported:
 
 
 class AlertServiceStub(object):
-    """Follows alerts and acts on them.
+    """Follows alerts and acts on them. Everything a call has answered with OK survives a restart of a server that has a
+    data directory. Every call may be repeated: what carries a `request_id` is done once.
     """
 
     def __init__(self, channel):
@@ -50,6 +51,11 @@ class AlertServiceStub(object):
                 request_serializer=argus_dot_v1_dot_alert__pb2.AcknowledgeAlertRequest.SerializeToString,
                 response_deserializer=argus_dot_v1_dot_alert__pb2.AcknowledgeAlertResponse.FromString,
                 _registered_method=True)
+        self.AddAlertNote = channel.unary_unary(
+                '/argus.v1.AlertService/AddAlertNote',
+                request_serializer=argus_dot_v1_dot_alert__pb2.AddAlertNoteRequest.SerializeToString,
+                response_deserializer=argus_dot_v1_dot_alert__pb2.AddAlertNoteResponse.FromString,
+                _registered_method=True)
         self.CreateSilence = channel.unary_unary(
                 '/argus.v1.AlertService/CreateSilence',
                 request_serializer=argus_dot_v1_dot_alert__pb2.CreateSilenceRequest.SerializeToString,
@@ -60,47 +66,51 @@ class AlertServiceStub(object):
                 request_serializer=argus_dot_v1_dot_alert__pb2.ExpireSilenceRequest.SerializeToString,
                 response_deserializer=argus_dot_v1_dot_alert__pb2.ExpireSilenceResponse.FromString,
                 _registered_method=True)
-        self.AddAlertNote = channel.unary_unary(
-                '/argus.v1.AlertService/AddAlertNote',
-                request_serializer=argus_dot_v1_dot_alert__pb2.AddAlertNoteRequest.SerializeToString,
-                response_deserializer=argus_dot_v1_dot_alert__pb2.AddAlertNoteResponse.FromString,
+        self.ListSilences = channel.unary_unary(
+                '/argus.v1.AlertService/ListSilences',
+                request_serializer=argus_dot_v1_dot_alert__pb2.ListSilencesRequest.SerializeToString,
+                response_deserializer=argus_dot_v1_dot_alert__pb2.ListSilencesResponse.FromString,
+                _registered_method=True)
+        self.PutMaintenanceWindow = channel.unary_unary(
+                '/argus.v1.AlertService/PutMaintenanceWindow',
+                request_serializer=argus_dot_v1_dot_alert__pb2.PutMaintenanceWindowRequest.SerializeToString,
+                response_deserializer=argus_dot_v1_dot_alert__pb2.PutMaintenanceWindowResponse.FromString,
+                _registered_method=True)
+        self.DeleteMaintenanceWindow = channel.unary_unary(
+                '/argus.v1.AlertService/DeleteMaintenanceWindow',
+                request_serializer=argus_dot_v1_dot_alert__pb2.DeleteMaintenanceWindowRequest.SerializeToString,
+                response_deserializer=argus_dot_v1_dot_alert__pb2.DeleteMaintenanceWindowResponse.FromString,
+                _registered_method=True)
+        self.ListMaintenanceWindows = channel.unary_unary(
+                '/argus.v1.AlertService/ListMaintenanceWindows',
+                request_serializer=argus_dot_v1_dot_alert__pb2.ListMaintenanceWindowsRequest.SerializeToString,
+                response_deserializer=argus_dot_v1_dot_alert__pb2.ListMaintenanceWindowsResponse.FromString,
                 _registered_method=True)
 
 
 class AlertServiceServicer(object):
-    """Follows alerts and acts on them.
+    """Follows alerts and acts on them. Everything a call has answered with OK survives a restart of a server that has a
+    data directory. Every call may be repeated: what carries a `request_id` is done once.
     """
 
     def ListAlerts(self, request, context):
-        """Lists alerts.
+        """Lists alerts, most urgent first.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def WatchAlerts(self, request, context):
-        """Streams the active alerts, then every change.
+        """Streams the active alerts, then every change, with a heartbeat at least every 15 s. A reader that falls behind
+        gets the newest state of each alert; the states between are skipped.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def AcknowledgeAlert(self, request, context):
-        """Says that somebody is on it. The acknowledgement ends when the alert resolves.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
-    def CreateSilence(self, request, context):
-        """Keeps matching alerts quiet for a while.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
-    def ExpireSilence(self, request, context):
-        """Ends a silence early.
+        """Says that somebody is on it. The acknowledgement ends when the alert resolves. NOT_FOUND for an id the server does
+        not know, FAILED_PRECONDITION for an alert that is resolved.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -108,6 +118,48 @@ class AlertServiceServicer(object):
 
     def AddAlertNote(self, request, context):
         """Adds a note to an alert, resolved or not.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CreateSilence(self, request, context):
+        """Keeps matching alerts quiet for a while. They live on, and are shown, but nobody is notified.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ExpireSilence(self, request, context):
+        """Ends a silence early; one that has ended already stays as it is. Alerts that still fire are notified then.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListSilences(self, request, context):
+        """Lists silences.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PutMaintenanceWindow(self, request, context):
+        """Makes a recurring maintenance window, or replaces one.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteMaintenanceWindow(self, request, context):
+        """Removes a maintenance window; NOT_FOUND for an id the server does not know.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListMaintenanceWindows(self, request, context):
+        """Lists maintenance windows.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -131,6 +183,11 @@ def add_AlertServiceServicer_to_server(servicer, server):
                     request_deserializer=argus_dot_v1_dot_alert__pb2.AcknowledgeAlertRequest.FromString,
                     response_serializer=argus_dot_v1_dot_alert__pb2.AcknowledgeAlertResponse.SerializeToString,
             ),
+            'AddAlertNote': grpc.unary_unary_rpc_method_handler(
+                    servicer.AddAlertNote,
+                    request_deserializer=argus_dot_v1_dot_alert__pb2.AddAlertNoteRequest.FromString,
+                    response_serializer=argus_dot_v1_dot_alert__pb2.AddAlertNoteResponse.SerializeToString,
+            ),
             'CreateSilence': grpc.unary_unary_rpc_method_handler(
                     servicer.CreateSilence,
                     request_deserializer=argus_dot_v1_dot_alert__pb2.CreateSilenceRequest.FromString,
@@ -141,10 +198,25 @@ def add_AlertServiceServicer_to_server(servicer, server):
                     request_deserializer=argus_dot_v1_dot_alert__pb2.ExpireSilenceRequest.FromString,
                     response_serializer=argus_dot_v1_dot_alert__pb2.ExpireSilenceResponse.SerializeToString,
             ),
-            'AddAlertNote': grpc.unary_unary_rpc_method_handler(
-                    servicer.AddAlertNote,
-                    request_deserializer=argus_dot_v1_dot_alert__pb2.AddAlertNoteRequest.FromString,
-                    response_serializer=argus_dot_v1_dot_alert__pb2.AddAlertNoteResponse.SerializeToString,
+            'ListSilences': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListSilences,
+                    request_deserializer=argus_dot_v1_dot_alert__pb2.ListSilencesRequest.FromString,
+                    response_serializer=argus_dot_v1_dot_alert__pb2.ListSilencesResponse.SerializeToString,
+            ),
+            'PutMaintenanceWindow': grpc.unary_unary_rpc_method_handler(
+                    servicer.PutMaintenanceWindow,
+                    request_deserializer=argus_dot_v1_dot_alert__pb2.PutMaintenanceWindowRequest.FromString,
+                    response_serializer=argus_dot_v1_dot_alert__pb2.PutMaintenanceWindowResponse.SerializeToString,
+            ),
+            'DeleteMaintenanceWindow': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteMaintenanceWindow,
+                    request_deserializer=argus_dot_v1_dot_alert__pb2.DeleteMaintenanceWindowRequest.FromString,
+                    response_serializer=argus_dot_v1_dot_alert__pb2.DeleteMaintenanceWindowResponse.SerializeToString,
+            ),
+            'ListMaintenanceWindows': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListMaintenanceWindows,
+                    request_deserializer=argus_dot_v1_dot_alert__pb2.ListMaintenanceWindowsRequest.FromString,
+                    response_serializer=argus_dot_v1_dot_alert__pb2.ListMaintenanceWindowsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -155,7 +227,8 @@ def add_AlertServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class AlertService(object):
-    """Follows alerts and acts on them.
+    """Follows alerts and acts on them. Everything a call has answered with OK survives a restart of a server that has a
+    data directory. Every call may be repeated: what carries a `request_id` is done once.
     """
 
     @staticmethod
@@ -240,6 +313,33 @@ class AlertService(object):
             _registered_method=True)
 
     @staticmethod
+    def AddAlertNote(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/argus.v1.AlertService/AddAlertNote',
+            argus_dot_v1_dot_alert__pb2.AddAlertNoteRequest.SerializeToString,
+            argus_dot_v1_dot_alert__pb2.AddAlertNoteResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def CreateSilence(request,
             target,
             options=(),
@@ -294,7 +394,7 @@ class AlertService(object):
             _registered_method=True)
 
     @staticmethod
-    def AddAlertNote(request,
+    def ListSilences(request,
             target,
             options=(),
             channel_credentials=None,
@@ -307,9 +407,90 @@ class AlertService(object):
         return grpc.experimental.unary_unary(
             request,
             target,
-            '/argus.v1.AlertService/AddAlertNote',
-            argus_dot_v1_dot_alert__pb2.AddAlertNoteRequest.SerializeToString,
-            argus_dot_v1_dot_alert__pb2.AddAlertNoteResponse.FromString,
+            '/argus.v1.AlertService/ListSilences',
+            argus_dot_v1_dot_alert__pb2.ListSilencesRequest.SerializeToString,
+            argus_dot_v1_dot_alert__pb2.ListSilencesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PutMaintenanceWindow(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/argus.v1.AlertService/PutMaintenanceWindow',
+            argus_dot_v1_dot_alert__pb2.PutMaintenanceWindowRequest.SerializeToString,
+            argus_dot_v1_dot_alert__pb2.PutMaintenanceWindowResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteMaintenanceWindow(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/argus.v1.AlertService/DeleteMaintenanceWindow',
+            argus_dot_v1_dot_alert__pb2.DeleteMaintenanceWindowRequest.SerializeToString,
+            argus_dot_v1_dot_alert__pb2.DeleteMaintenanceWindowResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListMaintenanceWindows(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/argus.v1.AlertService/ListMaintenanceWindows',
+            argus_dot_v1_dot_alert__pb2.ListMaintenanceWindowsRequest.SerializeToString,
+            argus_dot_v1_dot_alert__pb2.ListMaintenanceWindowsResponse.FromString,
             options,
             channel_credentials,
             insecure,

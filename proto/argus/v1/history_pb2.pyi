@@ -102,32 +102,28 @@ class ListAlertEventsResponse(_message.Message):
     def __init__(self, events: _Optional[_Iterable[_Union[AlertEvent, _Mapping]]] = ..., total: _Optional[int] = ...) -> None: ...
 
 class AlertEvent(_message.Message):
-    __slots__ = ("alert_id", "server_name", "metric", "at_ms", "event", "level", "subject", "actor", "note", "probability", "minutes_to_breach", "cause")
-    ALERT_ID_FIELD_NUMBER: _ClassVar[int]
-    SERVER_NAME_FIELD_NUMBER: _ClassVar[int]
-    METRIC_FIELD_NUMBER: _ClassVar[int]
+    __slots__ = ("at_ms", "event", "alert_id", "server_name", "subject", "metric", "level", "probability", "author", "detail")
     AT_MS_FIELD_NUMBER: _ClassVar[int]
     EVENT_FIELD_NUMBER: _ClassVar[int]
-    LEVEL_FIELD_NUMBER: _ClassVar[int]
+    ALERT_ID_FIELD_NUMBER: _ClassVar[int]
+    SERVER_NAME_FIELD_NUMBER: _ClassVar[int]
     SUBJECT_FIELD_NUMBER: _ClassVar[int]
-    ACTOR_FIELD_NUMBER: _ClassVar[int]
-    NOTE_FIELD_NUMBER: _ClassVar[int]
+    METRIC_FIELD_NUMBER: _ClassVar[int]
+    LEVEL_FIELD_NUMBER: _ClassVar[int]
     PROBABILITY_FIELD_NUMBER: _ClassVar[int]
-    MINUTES_TO_BREACH_FIELD_NUMBER: _ClassVar[int]
-    CAUSE_FIELD_NUMBER: _ClassVar[int]
-    alert_id: str
-    server_name: str
-    metric: _metrics_pb2.Metric
+    AUTHOR_FIELD_NUMBER: _ClassVar[int]
+    DETAIL_FIELD_NUMBER: _ClassVar[int]
     at_ms: int
     event: str
+    alert_id: str
+    server_name: str
+    subject: _snapshot_pb2.AlertSubject
+    metric: _metrics_pb2.Metric
     level: _snapshot_pb2.AlertLevel
-    subject: str
-    actor: str
-    note: str
     probability: float
-    minutes_to_breach: float
-    cause: str
-    def __init__(self, alert_id: _Optional[str] = ..., server_name: _Optional[str] = ..., metric: _Optional[_Union[_metrics_pb2.Metric, str]] = ..., at_ms: _Optional[int] = ..., event: _Optional[str] = ..., level: _Optional[_Union[_snapshot_pb2.AlertLevel, str]] = ..., subject: _Optional[str] = ..., actor: _Optional[str] = ..., note: _Optional[str] = ..., probability: _Optional[float] = ..., minutes_to_breach: _Optional[float] = ..., cause: _Optional[str] = ...) -> None: ...
+    author: str
+    detail: str
+    def __init__(self, at_ms: _Optional[int] = ..., event: _Optional[str] = ..., alert_id: _Optional[str] = ..., server_name: _Optional[str] = ..., subject: _Optional[_Union[_snapshot_pb2.AlertSubject, str]] = ..., metric: _Optional[_Union[_metrics_pb2.Metric, str]] = ..., level: _Optional[_Union[_snapshot_pb2.AlertLevel, str]] = ..., probability: _Optional[float] = ..., author: _Optional[str] = ..., detail: _Optional[str] = ...) -> None: ...
 
 class GetServerHistoryRequest(_message.Message):
     __slots__ = ("server_name", "range", "metrics", "horizon_minutes", "max_points")

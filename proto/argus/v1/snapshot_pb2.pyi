@@ -34,6 +34,20 @@ class AlertPriority(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ALERT_PRIORITY_CRITICAL: _ClassVar[AlertPriority]
     ALERT_PRIORITY_IMMINENT_FAILURE: _ClassVar[AlertPriority]
 
+class AlertSubject(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    ALERT_SUBJECT_UNSPECIFIED: _ClassVar[AlertSubject]
+    ALERT_SUBJECT_METRIC: _ClassVar[AlertSubject]
+    ALERT_SUBJECT_RISK: _ClassVar[AlertSubject]
+    ALERT_SUBJECT_SILENCE: _ClassVar[AlertSubject]
+
+class AlertState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    ALERT_STATE_UNSPECIFIED: _ClassVar[AlertState]
+    ALERT_STATE_PENDING: _ClassVar[AlertState]
+    ALERT_STATE_FIRING: _ClassVar[AlertState]
+    ALERT_STATE_RESOLVED: _ClassVar[AlertState]
+
 class Trend(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     TREND_UNSPECIFIED: _ClassVar[Trend]
@@ -79,6 +93,14 @@ ALERT_PRIORITY_WARNING: AlertPriority
 ALERT_PRIORITY_DANGER: AlertPriority
 ALERT_PRIORITY_CRITICAL: AlertPriority
 ALERT_PRIORITY_IMMINENT_FAILURE: AlertPriority
+ALERT_SUBJECT_UNSPECIFIED: AlertSubject
+ALERT_SUBJECT_METRIC: AlertSubject
+ALERT_SUBJECT_RISK: AlertSubject
+ALERT_SUBJECT_SILENCE: AlertSubject
+ALERT_STATE_UNSPECIFIED: AlertState
+ALERT_STATE_PENDING: AlertState
+ALERT_STATE_FIRING: AlertState
+ALERT_STATE_RESOLVED: AlertState
 TREND_UNSPECIFIED: Trend
 TREND_STABLE: Trend
 TREND_INCREASING: Trend
@@ -162,7 +184,7 @@ class ModelInfo(_message.Message):
     def __init__(self, name: _Optional[str] = ..., revision: _Optional[str] = ..., kind: _Optional[str] = ..., device: _Optional[str] = ..., loaded_at_ms: _Optional[int] = ...) -> None: ...
 
 class FleetSummary(_message.Message):
-    __slots__ = ("total_servers", "critical_count", "warning_count", "degrading_count", "healthy_count", "silent_count", "warm_servers", "tft_servers", "average_risk", "maximum_risk", "top_risks")
+    __slots__ = ("total_servers", "critical_count", "warning_count", "degrading_count", "healthy_count", "silent_count", "warm_servers", "tft_servers", "average_risk", "maximum_risk", "top_risks", "firing_alerts", "acknowledged_alerts", "muted_alerts")
     TOTAL_SERVERS_FIELD_NUMBER: _ClassVar[int]
     CRITICAL_COUNT_FIELD_NUMBER: _ClassVar[int]
     WARNING_COUNT_FIELD_NUMBER: _ClassVar[int]
@@ -174,6 +196,9 @@ class FleetSummary(_message.Message):
     AVERAGE_RISK_FIELD_NUMBER: _ClassVar[int]
     MAXIMUM_RISK_FIELD_NUMBER: _ClassVar[int]
     TOP_RISKS_FIELD_NUMBER: _ClassVar[int]
+    FIRING_ALERTS_FIELD_NUMBER: _ClassVar[int]
+    ACKNOWLEDGED_ALERTS_FIELD_NUMBER: _ClassVar[int]
+    MUTED_ALERTS_FIELD_NUMBER: _ClassVar[int]
     total_servers: int
     critical_count: int
     warning_count: int
@@ -185,7 +210,10 @@ class FleetSummary(_message.Message):
     average_risk: float
     maximum_risk: float
     top_risks: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, total_servers: _Optional[int] = ..., critical_count: _Optional[int] = ..., warning_count: _Optional[int] = ..., degrading_count: _Optional[int] = ..., healthy_count: _Optional[int] = ..., silent_count: _Optional[int] = ..., warm_servers: _Optional[int] = ..., tft_servers: _Optional[int] = ..., average_risk: _Optional[float] = ..., maximum_risk: _Optional[float] = ..., top_risks: _Optional[_Iterable[str]] = ...) -> None: ...
+    firing_alerts: int
+    acknowledged_alerts: int
+    muted_alerts: int
+    def __init__(self, total_servers: _Optional[int] = ..., critical_count: _Optional[int] = ..., warning_count: _Optional[int] = ..., degrading_count: _Optional[int] = ..., healthy_count: _Optional[int] = ..., silent_count: _Optional[int] = ..., warm_servers: _Optional[int] = ..., tft_servers: _Optional[int] = ..., average_risk: _Optional[float] = ..., maximum_risk: _Optional[float] = ..., top_risks: _Optional[_Iterable[str]] = ..., firing_alerts: _Optional[int] = ..., acknowledged_alerts: _Optional[int] = ..., muted_alerts: _Optional[int] = ...) -> None: ...
 
 class Environment(_message.Message):
     __slots__ = ("incident_probability_30m", "incident_probability_8h", "high_risk_servers", "fleet_health", "expected_incidents_30m", "expected_incidents_8h")
@@ -204,7 +232,7 @@ class Environment(_message.Message):
     def __init__(self, incident_probability_30m: _Optional[float] = ..., incident_probability_8h: _Optional[float] = ..., high_risk_servers: _Optional[int] = ..., fleet_health: _Optional[_Union[FleetHealth, str]] = ..., expected_incidents_30m: _Optional[float] = ..., expected_incidents_8h: _Optional[float] = ...) -> None: ...
 
 class ServerPrediction(_message.Message):
-    __slots__ = ("server_name", "risk_score", "alert", "profile", "state", "state_derived", "source", "last_sample_ms", "data_age_seconds", "observed_steps", "display_metrics", "causes", "first_breach", "breach_probability_30m", "breach_probability_8h", "forecasts")
+    __slots__ = ("server_name", "risk_score", "alert", "profile", "state", "state_derived", "source", "last_sample_ms", "data_age_seconds", "observed_steps", "display_metrics", "causes", "first_breach", "breach_probability_30m", "breach_probability_8h", "forecasts", "active_alerts")
     SERVER_NAME_FIELD_NUMBER: _ClassVar[int]
     RISK_SCORE_FIELD_NUMBER: _ClassVar[int]
     ALERT_FIELD_NUMBER: _ClassVar[int]
@@ -221,6 +249,7 @@ class ServerPrediction(_message.Message):
     BREACH_PROBABILITY_30M_FIELD_NUMBER: _ClassVar[int]
     BREACH_PROBABILITY_8H_FIELD_NUMBER: _ClassVar[int]
     FORECASTS_FIELD_NUMBER: _ClassVar[int]
+    ACTIVE_ALERTS_FIELD_NUMBER: _ClassVar[int]
     server_name: str
     risk_score: float
     alert: Alert
@@ -237,7 +266,26 @@ class ServerPrediction(_message.Message):
     breach_probability_30m: float
     breach_probability_8h: float
     forecasts: _containers.RepeatedCompositeFieldContainer[MetricForecast]
-    def __init__(self, server_name: _Optional[str] = ..., risk_score: _Optional[float] = ..., alert: _Optional[_Union[Alert, _Mapping]] = ..., profile: _Optional[str] = ..., state: _Optional[_Union[_metrics_pb2.ServerState, str]] = ..., state_derived: bool = ..., source: _Optional[_Union[ForecastSource, str]] = ..., last_sample_ms: _Optional[int] = ..., data_age_seconds: _Optional[float] = ..., observed_steps: _Optional[int] = ..., display_metrics: _Optional[_Union[DisplayMetrics, _Mapping]] = ..., causes: _Optional[_Iterable[_Union[Cause, _Mapping]]] = ..., first_breach: _Optional[_Union[ThresholdBreach, _Mapping]] = ..., breach_probability_30m: _Optional[float] = ..., breach_probability_8h: _Optional[float] = ..., forecasts: _Optional[_Iterable[_Union[MetricForecast, _Mapping]]] = ...) -> None: ...
+    active_alerts: _containers.RepeatedCompositeFieldContainer[ActiveAlert]
+    def __init__(self, server_name: _Optional[str] = ..., risk_score: _Optional[float] = ..., alert: _Optional[_Union[Alert, _Mapping]] = ..., profile: _Optional[str] = ..., state: _Optional[_Union[_metrics_pb2.ServerState, str]] = ..., state_derived: bool = ..., source: _Optional[_Union[ForecastSource, str]] = ..., last_sample_ms: _Optional[int] = ..., data_age_seconds: _Optional[float] = ..., observed_steps: _Optional[int] = ..., display_metrics: _Optional[_Union[DisplayMetrics, _Mapping]] = ..., causes: _Optional[_Iterable[_Union[Cause, _Mapping]]] = ..., first_breach: _Optional[_Union[ThresholdBreach, _Mapping]] = ..., breach_probability_30m: _Optional[float] = ..., breach_probability_8h: _Optional[float] = ..., forecasts: _Optional[_Iterable[_Union[MetricForecast, _Mapping]]] = ..., active_alerts: _Optional[_Iterable[_Union[ActiveAlert, _Mapping]]] = ...) -> None: ...
+
+class ActiveAlert(_message.Message):
+    __slots__ = ("alert_id", "subject", "metric", "state", "level", "acknowledged_by", "muted")
+    ALERT_ID_FIELD_NUMBER: _ClassVar[int]
+    SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    METRIC_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    LEVEL_FIELD_NUMBER: _ClassVar[int]
+    ACKNOWLEDGED_BY_FIELD_NUMBER: _ClassVar[int]
+    MUTED_FIELD_NUMBER: _ClassVar[int]
+    alert_id: str
+    subject: AlertSubject
+    metric: _metrics_pb2.Metric
+    state: AlertState
+    level: AlertLevel
+    acknowledged_by: str
+    muted: bool
+    def __init__(self, alert_id: _Optional[str] = ..., subject: _Optional[_Union[AlertSubject, str]] = ..., metric: _Optional[_Union[_metrics_pb2.Metric, str]] = ..., state: _Optional[_Union[AlertState, str]] = ..., level: _Optional[_Union[AlertLevel, str]] = ..., acknowledged_by: _Optional[str] = ..., muted: bool = ...) -> None: ...
 
 class Alert(_message.Message):
     __slots__ = ("level", "priority", "label", "color", "emoji", "sla_seconds")

@@ -11,15 +11,16 @@ from tests.server.history.memory_store import MemoryStore
 
 START_MS = 1_700_000_000_000
 SCHEMA = SCHEMAS[ALERT_EVENTS]
-DEFAULTS = {field.name: 0.0 if pa.types.is_floating(field.type) else "" for field in SCHEMA}
+DEFAULTS = {field.name: "" if pa.types.is_string(field.type) else 0 for field in SCHEMA}
 
 
 def store(*events: tuple[int, str, str, str]) -> MemoryStore:
     """Events as (seconds, alert, event, level)."""
     store = MemoryStore()
-    for second, alert_id, event, level in events:
+    for sequence, (second, alert_id, event, level) in enumerate(events, 1):
         row = {
             **DEFAULTS,
+            "sequence": sequence,
             "timestamp": START_MS + 1000 * second,
             "server_name": f"of-{alert_id}",
             "alert_id": alert_id,
@@ -63,13 +64,18 @@ def test_an_alert_from_its_firing_to_its_end() -> None:
 def test_one_that_was_opened_again_resolves_for_good_at_its_last_end() -> None:
     events = store(
         *((5, "a", "fired", "warning"), (10, "a", "resolved", "warning")),
-        *((20, "a", "fired", "critical"), (40, "a", "resolved", "critical")),
+        *((20, "a", "reopened", "critical"), (40, "a", "resolved", "critical")),
     )
     assert lives(events) == {"of-a": ([(at(5), at(10)), (at(20), at(40))], None, at(20))}
     [life] = alert_lives(events, Span(START_MS, at(1000)), lambda: False)
     assert (life.fired_ms, life.resolved_ms) == (at(5), at(40))
     since = [life.firing_since(at(second)) for second in (5, 6, 10, 11, 20, 21, 40, 41)]
     assert since == [None, at(5), at(5), None, None, at(20), at(20), None]
+
+
+def test_what_happens_in_one_moment_happens_in_the_order_of_its_sequence() -> None:
+    events = store((5, "a", "fired", "critical"), (5, "a", "resolved", ""), (5, "a", "reopened", "warning"))
+    assert lives(events) == {"of-a": ([(at(5), at(5)), (at(5), None)], None, at(5))}
 
 
 def test_what_never_fired_has_no_life_and_what_still_fires_no_end() -> None:

@@ -1,0 +1,535 @@
+"""Every alert there is: what the lifecycles say of it, what people did to it, and who is to be told.
+
+The book is written by ticks (`observe`, on the inference thread) and by people (through `AlertActions`, on any
+thread), one at a time. What has changed collects in one `Commit`, which whoever owns the store takes out and writes.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from argus.v1 import alert_pb2, snapshot_pb2
+from argus_server.alerts.events import AlertEvent, EventKind
+from argus_server.alerts.lifecycle import Cell, Lifecycle, Step, Transition
+from argus_server.alerts.muting import Mutes
+from argus_server.alerts.readings import Subject, figures_of, readings_of, subjects_of
+from argus_server.alerts.records import (
+    FIRING,
+    PENDING,
+    RESOLVED,
+    active_alert,
+    alert_id,
+    is_muted,
+    payload,
+    urgency,
+    write_figures,
+)
+from argus_server.alerts.store import AlertStore, Commit, StoredAlert
+from argus_server.frame import FleetFrame
+from argus_server.risk.tables import RiskTables
+
+_PRUNE_EVERY_MS: Final = 3_600_000
+_MINUTE_MS: Final = 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class TargetNeeds:
+    """What a target of notifications wants to hear.
+
+    Attributes:
+        name: Its name.
+        falls: Whether a level that falls is told, too.
+    """
+
+    name: str
+    falls: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AlertView:
+    """What a snapshot shows of alerts.
+
+    Attributes:
+        by_server: Active alerts of the servers that have any, most urgent first.
+        firing: How many are firing.
+        acknowledged: Of these, how many are acknowledged.
+        muted: Of these, how many are kept quiet.
+    """
+
+    by_server: Mapping[str, tuple[snapshot_pb2.ActiveAlert, ...]]
+    firing: int = 0
+    acknowledged: int = 0
+    muted: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What a tick or an action has changed for those who watch."""
+
+    alerts: tuple[alert_pb2.AlertRecord, ...]
+    withdrawn: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Entry:
+    """An alert that is active, or has resolved and may yet be re-opened.
+
+    Attributes:
+        record: As readers see it.
+        subject: What it is about.
+        column: Of the lifecycle.
+        notified_level: Level that was last notified; 0 for none.
+        cell: Its state machine, for an alert that has none any more.
+    """
+
+    record: alert_pb2.AlertRecord
+    subject: Subject
+    column: int
+    notified_level: int = 0
+    cell: Cell | None = None
+
+
+@dataclass(slots=True)
+class Dirty:
+    """What has changed since the last commit was taken: alerts by id, all else as it will be written."""
+
+    alerts: set[str] = field(default_factory=set)
+    commit: Commit = field(default_factory=Commit)
+
+
+class AlertBook:
+    """The book.
+
+    Args:
+        tables: Rules, ladder and signals.
+        store: Where alerts, silences and windows of former runs are; read once.
+        targets: Who is to be told; the caller delivers.
+        retention_ms: How long what is over is kept.
+
+    Attributes:
+        view: What snapshots show.
+        now_ms: The clock of the last tick or action, Unix milliseconds UTC.
+        on_change: Told what has changed, on whichever thread changed it; set once, before the first tick.
+        lock: Held by whoever reads or writes what follows.
+        mutes: Silences and maintenance windows.
+        dirty: What has changed since the last commit was taken.
+    """
+
+    def __init__(
+        self, tables: RiskTables, store: AlertStore, targets: Iterable[TargetNeeds], retention_ms: int
+    ) -> None:
+        self._tables = tables
+        self._store = store
+        self._targets = tuple(targets)
+        self._retention_ms = retention_ms
+        self._subjects = subjects_of(tables)
+        self._lifecycle = Lifecycle(tables.alerts)
+        self.mutes = Mutes()
+        self._entries: dict[str, dict[int, Entry]] = {}
+        self._by_id: dict[str, Entry] = {}
+        self.dirty = Dirty()
+        self._touched: set[str] = set()
+        self._told: dict[str, alert_pb2.AlertRecord] = {}
+        self._withdrawn: list[str] = []
+        self.lock = threading.RLock()
+        self.now_ms = 0
+        self._pruned_ms = 0
+        self._first = True
+        self.view = AlertView({})
+        self.on_change: Callable[[Changes], object] = lambda changes: None
+        self._restore()
+
+    # Ticks.
+
+    def observe(self, frame: FleetFrame) -> AlertView:
+        """Moves all alerts on by one tick."""
+        readings = readings_of(frame, self._tables)
+        with self.lock:
+            if frame.clock_ms <= 0:
+                return self.view
+            self.now_ms = frame.clock_ms
+            for transition in self._lifecycle.step(readings):
+                self._apply(transition, frame)
+            self.remute()
+            if self.now_ms - self._pruned_ms >= _PRUNE_EVERY_MS:
+                self._prune()
+            self.settle()
+            return self.view
+
+    def take(self) -> Commit:
+        """Everything that has changed since the last call, for the store."""
+        with self.lock:
+            dirty, self.dirty = self.dirty, Dirty()
+            commit = dirty.commit
+            for identity in dirty.alerts:
+                if (entry := self._by_id.get(identity)) is not None:
+                    commit.alerts[identity] = self.stored(entry)
+            return commit
+
+    def give_back(self, commit: Commit) -> None:
+        """Takes back changes that could not be written: they come first in the next ones."""
+        with self.lock:
+            newer, commit_ids = self.dirty, set(commit.alerts)
+            merged = newer.commit
+            merged.alerts = {**commit.alerts, **merged.alerts}
+            newer.alerts |= commit_ids
+            merged.dropped |= commit.dropped
+            merged.silences = {**commit.silences, **merged.silences}
+            merged.windows = {
+                key: window
+                for key, window in {**commit.windows, **merged.windows}.items()
+                if key not in merged.deleted_windows
+            }
+            merged.deleted_windows |= commit.deleted_windows - set(merged.windows)
+            merged.notifications = commit.notifications + merged.notifications
+            merged.events = commit.events + merged.events
+            merged.prune_before_ms = max(commit.prune_before_ms, merged.prune_before_ms)
+
+    # Reading.
+
+    def active(self, servers: Iterable[str] = ()) -> list[alert_pb2.AlertRecord]:
+        """Copies of all pending and firing alerts, of some servers or of all, most urgent first."""
+        wanted = frozenset(servers)
+        with self.lock:
+            found = [
+                copy_of(entry.record)
+                for server, entries in self._entries.items()
+                if not wanted or server in wanted
+                for entry in entries.values()
+                if entry.record.state != RESOLVED
+            ]
+        return sorted(found, key=urgency)
+
+    @property
+    def target_names(self) -> tuple[str, ...]:
+        """Who is to be told."""
+        return tuple(target.name for target in self._targets)
+
+    def counts(self) -> Counter[tuple[int, int]]:
+        """How many active alerts there are, by state and level."""
+        with self.lock:
+            return Counter(
+                (entry.record.state, entry.record.level)
+                for entry in self._by_id.values()
+                if entry.record.state != RESOLVED
+            )
+
+    def standing(self) -> list[dict[str, Any]]:
+        """Notifications of all alerts that fire, were notified and are not kept quiet, as of now."""
+        with self.lock:
+            return [
+                payload(entry.record, "firing", entry.record.updated_at_ms)
+                for entry in self._by_id.values()
+                if entry.record.state == FIRING and entry.notified_level and not is_muted(entry.record)
+            ]
+
+    def silences(self, now_ms: int, *, include_expired: bool) -> list[alert_pb2.Silence]:
+        """Silences as they stand."""
+        with self.lock:
+            return self.mutes.silences(now_ms, include_expired=include_expired)
+
+    def windows(self, now_ms: int) -> list[alert_pb2.MaintenanceWindow]:
+        """Maintenance windows as they stand."""
+        with self.lock:
+            return self.mutes.windows(now_ms)
+
+    # For those who act on the book, with the lock held.
+
+    def find(self, identity: str) -> Entry | None:
+        """An alert that is active or may yet be re-opened."""
+        return self._by_id.get(identity)
+
+    def shelved(self, stored: StoredAlert) -> Entry:
+        """An alert that the book has let go of, to be changed once more: it is written, and not kept."""
+        subject = Subject(stored.subject, stored.record.subject, stored.record.metric)
+        return Entry(stored.record, subject, -1, stored.notified_level, stored.cell)
+
+    def touch(self, entry: Entry, kind: EventKind, at_ms: int, *, author: str = "", detail: str = "") -> None:
+        """Notes that something happened to an alert: it is stored, told to watchers, and an event."""
+        self._change(entry, at_ms)
+        record = entry.record
+        if entry.cell is not None:
+            self.dirty.commit.alerts[record.alert_id] = self.stored(entry)
+        self.note(
+            AlertEvent(
+                kind,
+                at_ms,
+                alert_id=record.alert_id,
+                server_name=record.server_name,
+                subject=record.subject,
+                metric=record.metric,
+                level=record.level,
+                probability=record.probability,
+                author=author,
+                detail=detail,
+            )
+        )
+
+    def note(self, event: AlertEvent) -> None:
+        """Notes an event."""
+        self.dirty.commit.events.append(event)
+
+    def remute(self) -> None:
+        """Sees which alerts are kept quiet now."""
+        if self.mutes.tick(self.now_ms):
+            for entry in self._by_id.values():
+                if entry.record.state != RESOLVED:
+                    self._mute(entry)
+
+    def settle(self) -> None:
+        """Decides who is to be notified, and shows what has changed. The last thing a tick or an action does."""
+        servers = self._entries.keys() if self._first else self._touched
+        for server in servers:
+            for entry in self._entries.get(server, {}).values():
+                self._decide(entry)
+        if self._first or self._touched:
+            self._show()
+        self._first, self._touched = False, set()
+        if self._told or self._withdrawn:
+            changes = Changes(tuple(map(copy_of, self._told.values())), tuple(self._withdrawn))
+            self._told, self._withdrawn = {}, []
+            self.on_change(changes)
+
+    def stored(self, entry: Entry) -> StoredAlert:
+        """An alert as the store keeps it."""
+        record = entry.record
+        return StoredAlert(
+            copy_of(record),
+            entry.subject.key,
+            entry.notified_level,
+            entry.cell or self._lifecycle.cell(record.server_name, entry.column),
+        )
+
+    # Inside.
+
+    def _apply(self, transition: Transition, frame: FleetFrame) -> None:
+        entries = self._entries.setdefault(transition.server, {})
+        entry = entries.get(transition.column)
+        if transition.step is Step.STARTED:
+            entry = self._start(entries, entry, transition)
+        if entry is None:
+            return
+        record, now = entry.record, self.now_ms
+        if transition.row >= 0 and transition.step is not Step.TIMED:
+            write_figures(record, figures_of(frame, self._tables, transition.row, transition.column))
+            record.updated_at_ms = now
+        match transition.step:
+            case Step.STARTED:
+                record.state, record.level = PENDING, transition.level  # type: ignore[assignment]
+                self._mute(entry)
+                self.touch(entry, EventKind.PENDING, now, detail=record.cause)
+            case Step.WITHDRAWN:
+                self._withdraw(entry)
+            case Step.FIRED:
+                record.state, record.level = FIRING, transition.level  # type: ignore[assignment]
+                record.fired_at_ms, record.resolved_at_ms, record.resolution = now, 0, ""
+                record.fired_count += 1
+                again = record.fired_count > 1
+                self.touch(entry, EventKind.REOPENED if again else EventKind.FIRED, now, detail=record.cause)
+            case Step.LEVEL:
+                record.level = transition.level  # type: ignore[assignment]
+                self.touch(entry, EventKind.LEVEL_CHANGED, now, detail=record.cause)
+            case Step.RESOLVED:
+                self._resolve(entry, "the condition is over")
+            case Step.ABSENT:
+                self._resolve(entry, "the server has left the fleet")
+            case Step.REFRESHED:
+                self._change(entry, now)
+            case Step.TIMED:
+                self.dirty.alerts.add(record.alert_id)
+
+    def _start(self, entries: dict[int, Entry], last: Entry | None, transition: Transition) -> Entry:
+        if last is not None and transition.reopens:
+            return last
+        if last is not None:
+            self._shelve(last)
+        subject = self._subjects[transition.column]
+        identity = alert_id(transition.server, subject.key, self.now_ms)
+        entry = Entry(
+            alert_pb2.AlertRecord(
+                alert_id=identity,
+                server_name=transition.server,
+                subject=subject.kind,  # type: ignore[arg-type]
+                metric=subject.metric,  # type: ignore[arg-type]
+                started_at_ms=self.now_ms,
+            ),
+            subject,
+            transition.column,
+        )
+        entries[transition.column] = self._by_id[identity] = entry
+        return entry
+
+    def _withdraw(self, entry: Entry) -> None:
+        record = entry.record
+        self.touch(entry, EventKind.WITHDRAWN, self.now_ms)
+        if record.fired_count:
+            record.state = RESOLVED
+            self._drop_mutes(entry)
+            return
+        self._forget(entry)
+        self._told.pop(record.alert_id, None)
+        self._withdrawn.append(record.alert_id)
+        self.dirty.alerts.discard(record.alert_id)
+        self.dirty.commit.dropped.add(record.alert_id)
+
+    def _resolve(self, entry: Entry, resolution: str) -> None:
+        record = entry.record
+        record.state, record.resolved_at_ms, record.resolution = RESOLVED, self.now_ms, resolution
+        record.updated_at_ms = self.now_ms
+        record.acknowledged_by, record.acknowledged_at_ms = "", 0
+        self.touch(entry, EventKind.RESOLVED, self.now_ms, detail=resolution)
+        self._drop_mutes(entry)
+
+    def _drop_mutes(self, entry: Entry) -> None:
+        entry.record.silence_id = entry.record.maintenance_window_id = ""
+
+    def _shelve(self, entry: Entry) -> None:
+        """Lets go of a resolved alert that will not be re-opened; the store has it."""
+        if entry.record.alert_id in self.dirty.alerts:
+            self.dirty.commit.alerts[entry.record.alert_id] = self.stored(entry)
+        self._forget(entry)
+
+    def _forget(self, entry: Entry) -> None:
+        record = entry.record
+        self._by_id.pop(record.alert_id, None)
+        entries = self._entries.get(record.server_name, {})
+        if entries.get(entry.column) is entry:
+            del entries[entry.column]
+
+    def _change(self, entry: Entry, at_ms: int) -> None:
+        entry.record.updated_at_ms = max(entry.record.updated_at_ms, at_ms)
+        self.dirty.alerts.add(entry.record.alert_id)
+        self._touched.add(entry.record.server_name)
+        self._told[entry.record.alert_id] = entry.record
+
+    def _mute(self, entry: Entry) -> None:
+        record = entry.record
+        muted = self.mutes.of(record.server_name, record.subject, record.metric)
+        if muted == (record.silence_id, record.maintenance_window_id):
+            return
+        was = is_muted(record)
+        record.silence_id, record.maintenance_window_id = muted
+        if was != is_muted(record):
+            kind = EventKind.UNMUTED if was else EventKind.MUTED
+            self.touch(entry, kind, self.now_ms, detail=muted[0] or muted[1])
+        else:
+            self._change(entry, self.now_ms)
+
+    def _decide(self, entry: Entry) -> None:
+        """Notifies of an alert, if there is something that was not told and may be told now."""
+        record, before = entry.record, entry.notified_level
+        if not self._targets:
+            return
+        if record.state == RESOLVED and before:
+            # What was told to be wrong is told to be over, silence or not: nothing stays open elsewhere.
+            self._notify(entry, "resolved", 0)
+        elif record.state == FIRING and record.level != before and not self._kept_quiet(entry):
+            self._notify(entry, "level_changed" if before else "firing", record.level)
+
+    def _kept_quiet(self, entry: Entry) -> bool:
+        """Whether an alert is muted; the risk score also is while a metric of the server has an alert of its own."""
+        if is_muted(entry.record):
+            return True
+        return entry.record.subject == snapshot_pb2.ALERT_SUBJECT_RISK and any(
+            other.record.state == FIRING and other.record.subject == snapshot_pb2.ALERT_SUBJECT_METRIC
+            for other in self._entries[entry.record.server_name].values()
+        )
+
+    def _notify(self, entry: Entry, event: str, level: int) -> None:
+        before, entry.notified_level = entry.notified_level, level
+        told = payload(entry.record, event, self.now_ms, before)
+        falls = event == "level_changed" and level < before
+        self.dirty.commit.notifications += (
+            (target.name, told) for target in self._targets if target.falls or not falls
+        )
+        self.dirty.alerts.add(entry.record.alert_id)
+
+    def _show(self) -> None:
+        by_server = dict(self.view.by_server)
+        for server in self._entries.keys() if self._first else self._touched:
+            shown = sorted(
+                (e.record for e in self._entries.get(server, {}).values() if e.record.state != RESOLVED),
+                key=urgency,
+            )
+            if shown:
+                by_server[server] = tuple(map(active_alert, shown))
+            else:
+                by_server.pop(server, None)
+        firing = [entry.record for entry in self._by_id.values() if entry.record.state == FIRING]
+        self.view = AlertView(
+            by_server,
+            len(firing),
+            sum(bool(record.acknowledged_by) for record in firing),
+            sum(map(is_muted, firing)),
+        )
+        for server in self._touched:
+            if not self._entries.get(server, True):
+                del self._entries[server]
+
+    def _prune(self) -> None:
+        """Forgets what is over for too long: in memory the flap window, in the store the retention."""
+        self._pruned_ms = self.now_ms
+        reopen_ms = round(self._tables.alerts.reopen_minutes * _MINUTE_MS)
+        for entry in list(self._by_id.values()):
+            if entry.record.state == RESOLVED and self.now_ms - entry.record.resolved_at_ms > reopen_ms:
+                self._touched.add(entry.record.server_name)
+                self._shelve(entry)
+        self.mutes.forget_before(self.now_ms - self._retention_ms)
+        self.dirty.commit.prune_before_ms = max(self.now_ms - self._retention_ms, 0)
+
+    def _restore(self) -> None:
+        for silence in self._store.silences():
+            self.mutes.put_silence(silence)
+        for window in self._store.windows():
+            self.mutes.put_window(window)
+        columns = {subject.key: column for column, subject in enumerate(self._subjects)}
+        cells = []
+        for stored in self._store.unresolved(round(self._tables.alerts.reopen_minutes * _MINUTE_MS)):
+            record = stored.record
+            column = columns.get(stored.subject)
+            if column is None:
+                self._resolve_unwatched(stored)
+                continue
+            entry = Entry(record, self._subjects[column], column, stored.notified_level)
+            before = self._entries.setdefault(record.server_name, {}).get(column)
+            if before is not None:
+                del self._by_id[before.record.alert_id]
+            self._entries[record.server_name][column] = self._by_id[record.alert_id] = entry
+            cells.append((record.server_name, column, stored.cell))
+        self._lifecycle.restore(cells)
+
+    def _resolve_unwatched(self, stored: StoredAlert) -> None:
+        """Ends an alert on a signal that the tables no longer have."""
+        record = stored.record
+        if record.state == RESOLVED:
+            return
+        record.state, record.resolved_at_ms = RESOLVED, record.updated_at_ms
+        record.resolution = "its signal is no longer in the risk tables"
+        commit = self.dirty.commit
+        commit.alerts[record.alert_id] = StoredAlert(record, stored.subject, 0, stored.cell)
+        commit.events.append(
+            AlertEvent(
+                EventKind.RESOLVED,
+                record.updated_at_ms,
+                alert_id=record.alert_id,
+                server_name=record.server_name,
+                subject=record.subject,
+                metric=record.metric,
+                level=record.level,
+                detail=record.resolution,
+            )
+        )
+        if stored.notified_level:
+            told = payload(record, "resolved", record.updated_at_ms, stored.notified_level)
+            commit.notifications += ((target.name, told) for target in self._targets)
+
+
+def copy_of(record: alert_pb2.AlertRecord) -> alert_pb2.AlertRecord:
+    """A copy that stays as it is."""
+    copy = alert_pb2.AlertRecord()
+    copy.CopyFrom(record)
+    return copy

@@ -1,0 +1,65 @@
+"""When alerts are raised and when they end, as values."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+_MINUTE_MS = 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class AlertRule:
+    """Of one subject. A condition that is met stays met until its value falls below the clear value.
+
+    Attributes:
+        fire: Value from which the condition is met.
+        clear: Value below which it is over; at most `fire`.
+        near_fire: The same for the near value, which is a second way to meet the condition; infinite for none.
+        near_clear: Near value below which that is over; infinite for none.
+        hold_minutes: How long it must be met for the alert to fire.
+        clear_hold_minutes: How long it must be over for the alert to resolve.
+    """
+
+    fire: float
+    clear: float
+    near_fire: float = math.inf
+    near_clear: float = math.inf
+    hold_minutes: float = 0.0
+    clear_hold_minutes: float = 0.0
+
+    @property
+    def hold_ms(self) -> int:
+        return round(self.hold_minutes * _MINUTE_MS)
+
+    @property
+    def clear_hold_ms(self) -> int:
+        return round(self.clear_hold_minutes * _MINUTE_MS)
+
+
+@dataclass(frozen=True, slots=True)
+class AlertRules:
+    """Of all subjects.
+
+    Attributes:
+        signals: On the probability of crossing the threshold of each signal, in table order.
+        risk: On the risk score.
+        silence: On 1 for a server that stopped sending and 0 for one that sends.
+        reopen_minutes: A condition that comes back this soon after its alert resolved re-opens it.
+        level_fall_minutes: How long the level of a firing alert must have been lower to fall.
+        absent_minutes: Alerts of a server that the fleet has lost resolve after this long.
+        refresh_minutes: How often figures and cause of an alert are written anew.
+    """
+
+    signals: tuple[AlertRule, ...]
+    risk: AlertRule
+    silence: AlertRule
+    reopen_minutes: float
+    level_fall_minutes: float
+    absent_minutes: float
+    refresh_minutes: float
+
+    @property
+    def by_subject(self) -> tuple[AlertRule, ...]:
+        """One per column of a lifecycle: the signals, risk, silence."""
+        return (*self.signals, self.risk, self.silence)
