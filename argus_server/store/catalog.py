@@ -27,11 +27,10 @@ from pathlib import Path
 from typing import Final
 
 from argus_server.store.segment import Segment, inspect, segment_paths, sync_directory
-from argus_server.store.tables import Table
+from argus_server.store.tables import DAY_MS, Table
 
 _LOG: Final = logging.getLogger(__name__)
 
-DAY_MS: Final = 86_400_000
 ROLLED_FILE: Final = "rolled"
 UNFINISHED: Final = ".tmp"
 
@@ -242,7 +241,7 @@ class Catalog:
                     and segment.max_ms >= start_ms
                 ),
             )
-            paths = [file.path for file in (*seen.parts, *seen.segments)]
+            paths = [part.path for part in seen.parts] + [segment.path for segment in seen.segments]
             self._pins.update(paths)
         try:
             yield seen
@@ -325,9 +324,7 @@ def _part(path: Path) -> Part | None:
     partition, name = _PARTITION.fullmatch(path.parent.name), _PART.fullmatch(path.name)
     if partition is None or name is None:
         return None
-    return Part(
-        path, date.fromisoformat(partition[1]), int(name[1]), int(name[2]), path.stat().st_size
-    )
+    return Part(path, date.fromisoformat(partition[1]), int(name[1]), int(name[2]), path.stat().st_size)
 
 
 def _is_ours(path: Path) -> bool:

@@ -1,10 +1,10 @@
 """What can go wrong with a data directory.
 
-    StoreError
-    ├── DirectoryLocked     another process writes to it
-    ├── StoreUnavailable    it cannot take rows now, and will again by itself: disk full, read-only, failing, too slow
-    ├── UnknownTable        no table of that name
-    └── DamagedFile         a file is not what it should be
+StoreError
+├── DirectoryLocked     another process writes to it
+├── StoreUnavailable    it cannot take rows now, and will again by itself: disk full, read-only, failing, too slow
+├── UnknownTable        no table of that name
+└── DamagedFile         a file is not what it should be
 """
 
 from __future__ import annotations

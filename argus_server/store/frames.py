@@ -5,8 +5,8 @@
     frame   = magic, crc32, length of marks, rows, length of the batch, sequence, least and greatest timestamp;
               marks (JSON object of source to sequence); record batch (Arrow IPC message)
 
-The checksum of a frame covers all of it but magic and checksum themselves. Because frames begin on multiples of 8 with a
-magic of their own, reading can go on behind a damaged one: `scan` finds the next place where magic and checksum agree.
+The checksum of a frame covers all of it but magic and checksum themselves. Because frames begin on multiples of 8 with
+a magic of their own, reading can go on behind a damaged one: `scan` finds the next place where both are right.
 """
 
 from __future__ import annotations

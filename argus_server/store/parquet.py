@@ -38,6 +38,7 @@ def parquet_writer(path: Path, table: Table) -> Iterator[pq.ParquetWriter]:
             use_byte_stream_split=floats,
             column_encoding={TIMESTAMP: "DELTA_BINARY_PACKED"},
             write_page_index=True,
+            write_page_checksum=True,
         ) as writer:
             yield writer
         with unfinished.open("rb") as file:
@@ -74,7 +75,7 @@ def roll(catalog: Catalog, segment: Segment) -> int:
             writer.write_table(_sorted(of_day, table), row_group_size=ROW_GROUP_ROWS)
         paths.append(path)
     catalog.commit_roll(segment, paths)
-    return rows.num_rows
+    return int(rows.num_rows)
 
 
 def merge(catalog: Catalog, parts: Iterable[Part]) -> int:
@@ -136,10 +137,10 @@ def _server_ranges(files: list[pq.ParquetFile], table: Table) -> list[tuple[str,
 
 def _rows_of(file: pq.ParquetFile, table: Table, names: tuple[str, str] | None) -> pa.Table:
     """The file's rows of a run of servers, from the row groups that may have some."""
-    groups = range(file.metadata.num_row_groups)
+    groups = list(range(file.metadata.num_row_groups))
     if names is not None:
         groups = [group for group in groups if _may_hold(file, group, names)]
-    rows = file.read_row_groups(list(groups), use_threads=False)
+    rows = file.read_row_groups(groups, use_threads=False)
     if names is not None:
         column: Any = rows[SERVER_NAME]
         rows = rows.filter(pc.and_(pc.greater_equal(column, names[0]), pc.less_equal(column, names[1])))

@@ -42,7 +42,9 @@ def read(
     table = catalog.table
     wanted = list(columns) if columns is not None else table.schema.names
     if unknown := [name for name in wanted if name not in table.schema.names]:
-        raise StoreError(f"table {table.name} has no column {unknown[0]!r}; it has {', '.join(table.schema.names)}")
+        raise StoreError(
+            f"table {table.name} has no column {unknown[0]!r}; it has {', '.join(table.schema.names)}"
+        )
     if servers is not None and SERVER_NAME not in table.schema.names:
         raise StoreError(f"table {table.name} has no servers to choose from; leave them out")
     named = None if servers is None else pa.array(sorted(servers), pa.string())
@@ -69,7 +71,9 @@ def _rows(
                 )
                 yield from (batch for batch in scanner.to_batches() if batch.num_rows)
         except pa.ArrowInvalid as error:
-            raise StoreError(f"{part.path} is damaged ({error}); restore it, or remove it to go on") from error
+            raise StoreError(
+                f"{part.path} is damaged ({error}); restore it, or remove it to go on"
+            ) from error
         for segment in view.segments:
             for frame, schema in frames_of(segment, table.schema):
                 if frame.rows and frame.min_ms < end_ms and frame.max_ms >= start_ms:

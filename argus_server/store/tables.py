@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -17,6 +18,7 @@ from argus_server.metrics import METRICS
 
 TIMESTAMP: Final = "timestamp"
 SERVER_NAME: Final = "server_name"
+DAY_MS: Final = 86_400_000
 TIME_TYPE: Final = pa.timestamp("ms", tz="UTC")
 
 METRICS_TABLE: Final = "metrics"
@@ -79,9 +81,10 @@ def bounds_ms(batch: pa.RecordBatch) -> tuple[int, int]:
     return int(times.min()), int(times.max())
 
 
-def days_of(batch: pa.RecordBatch) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+def days_of(rows: pa.Table) -> npt.NDArray[np.int64]:
     """Day of each row, counted from 1970-01-01 UTC, int64 [rows]."""
-    return batch.column(TIMESTAMP).cast(pa.int64()).to_numpy() // 86_400_000
+    times: npt.NDArray[np.int64] = rows.column(TIMESTAMP).cast(pa.int64()).to_numpy()
+    return times // DAY_MS
 
 
 def within(start_ms: int, end_ms: int, servers: pa.Array | None) -> pc.Expression:

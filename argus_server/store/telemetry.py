@@ -51,7 +51,10 @@ class StoreMetrics:
             "argus_store_compactions_total", "Times Parquet files were merged.", ("table",), registry=registry
         )
         self.expired_files = Counter(
-            "argus_store_expired_files_total", "Parquet files removed by retention.", ("table",), registry=registry
+            "argus_store_expired_files_total",
+            "Parquet files removed by retention.",
+            ("table",),
+            registry=registry,
         )
         self.upkeep_failures = Counter(
             "argus_store_upkeep_failures_total",

@@ -8,11 +8,11 @@ import os
 import tempfile
 import threading
 import time
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeAlias
 
 import pyarrow as pa
 
@@ -27,7 +27,10 @@ from argus_server.store.telemetry import StoreMetrics
 
 _LOG: Final = logging.getLogger(__name__)
 
-Rows = pa.RecordBatch | SampleRows
+Rows: TypeAlias = "pa.RecordBatch | SampleRows"
+
+MAX_SOURCES: Final = 100_000
+"""Sources whose sequences are remembered, those that committed last."""
 
 STALLED_SECONDS: Final = 10.0
 """A write that takes longer than this means that the disk does not answer."""
@@ -41,7 +44,7 @@ class _Append:
     """Rows on their way."""
 
     table: str
-    rows: Rows
+    rows: Rows | None
     size: int
     marks: Mapping[str, int]
     keep: bool
@@ -71,6 +74,7 @@ class LogWriter:
         self._changed = threading.Condition()
         self._queue: deque[_Append] = deque()
         self._rotations: list[tuple[float, Future[None]]] = []
+        self._marks: OrderedDict[str, int] = OrderedDict()
         self._bytes = 0
         self._writing_since = 0.0
         self._failure = ""
@@ -123,6 +127,35 @@ class LogWriter:
                 self._queue.append(entry)
                 self._changed.notify()
         return entry.done
+
+    def flush(self) -> Future[None]:
+        """Done when everything appended before is durable; fails with StoreUnavailable when that cannot be now."""
+        entry = _Append(next(iter(self._catalogs)), None, 0, {}, False, time.monotonic())
+        entry.done.set_running_or_notify_cancel()
+        with self._changed:
+            if refusal := self._failure or ("the store is closed" if self._closing else ""):
+                entry.done.set_exception(StoreUnavailable(refusal))
+            else:
+                self._queue.append(entry)
+                self._changed.notify()
+        return entry.done
+
+    def standing(self, table: str) -> tuple[int, dict[str, int]]:
+        """Number of the next frame of a table, and the sequences committed with the frames before it."""
+        with self._changed:
+            return self._catalogs[table].next_sequence, dict(self._marks)
+
+    def remember(self, marks: Mapping[str, int]) -> None:
+        """Takes over sequences that were committed before this writer began."""
+        with self._changed:
+            self._note(marks)
+
+    def _note(self, marks: Mapping[str, int]) -> None:
+        for source, sequence in marks.items():
+            self._marks[source] = sequence
+            self._marks.move_to_end(source)
+        while len(self._marks) > MAX_SOURCES:
+            self._marks.popitem(last=False)
 
     def rotate(self, older_than_seconds: float = 0.0) -> Future[None]:
         """Closes segments of at least that age, so that they can become Parquet; the future is done when they are."""
@@ -206,8 +239,11 @@ class LogWriter:
 
     def _write_frame(self, table: str, run: Sequence[_Append]) -> None:
         catalog = self._catalogs[table]
-        batch = _combined(run)
+        rows = [entry.rows for entry in run if entry.rows is not None]
         marks = {source: sequence for entry in run for source, sequence in entry.marks.items()}
+        if not rows:
+            return
+        batch = _combined(rows)
         file = self._files.get(table)
         if file is not None and (file.spoiled or file.size >= self._options.segment_bytes):
             self._close_segment(table)
@@ -219,7 +255,9 @@ class LogWriter:
             self._files[table], self._began[table] = file, time.monotonic()
         bounds = bounds_ms(batch)
         file.append(encode_frame(sequence, batch, bounds, marks), self._sync)
-        catalog.grow(file.size, sequence, batch.num_rows, bounds)
+        with self._changed:
+            catalog.grow(file.size, sequence, batch.num_rows, bounds)
+            self._note(marks)
         self._metrics.appended_rows.labels(table).inc(batch.num_rows)
 
     def _settle(self, run: Sequence[_Append]) -> None:
@@ -284,12 +322,11 @@ def _runs(entries: Sequence[_Append], frame_bytes: int) -> list[list[_Append]]:
     return runs
 
 
-def _combined(run: Sequence[_Append]) -> pa.RecordBatch:
-    samples = [entry.rows for entry in run if isinstance(entry.rows, SampleRows)]
+def _combined(rows: Sequence[Rows]) -> pa.RecordBatch:
+    samples = [part for part in rows if isinstance(part, SampleRows)]
     if samples:
         return SampleRows.combined(samples)
-    batches = [entry.rows for entry in run]
-    return batches[0] if len(batches) == 1 else pa.concat_batches(batches)
+    return rows[0] if len(rows) == 1 else pa.concat_batches(rows)
 
 
 def _explain(error: Exception) -> str:

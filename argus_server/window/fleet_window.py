@@ -358,6 +358,14 @@ class FleetWindow:
             self._add(list(image.names))
             self._rings.insert(slice(before, len(self)), image.arrays)
 
+    def clear(self) -> None:
+        """Forgets every server."""
+        with self._lock:
+            self._rings.used = 0
+            self._rows.clear()
+            self._names.clear()
+            self._layout += 1
+
     def servers(self) -> ServerTable:
         """What is known about each server now; may be called from any thread."""
         with self._lock:

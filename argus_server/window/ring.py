@@ -261,7 +261,9 @@ class Rings:
             given = arrays[name]
             shape = (rows.stop - rows.start, *((len(slots),) if name in _SLOT_ARRAYS else ()))
             if given.dtype != array.dtype or given.shape != (*shape, *array.shape[len(shape) :]):
-                raise ValueError(f"{name} is {given.dtype} {given.shape}, which is not what a window of this size has")
+                raise ValueError(
+                    f"{name} is {given.dtype} {given.shape}, which is not what a window of this size has"
+                )
             if name in _SLOT_ARRAYS:
                 array[rows, kept] = given
             else:
