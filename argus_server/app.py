@@ -29,8 +29,8 @@ from argus_server.forecast.calibration import BandCalibration
 from argus_server.history.alert_history import AlertHistory
 from argus_server.history.counters import HistoryCounters
 from argus_server.history.recorder import Recorder
-from argus_server.history.store import HistoryStore
 from argus_server.history.summary import Judge
+from argus_server.ingest.log import SampleLog
 from argus_server.ingest.pipeline import IngestPipeline
 from argus_server.ingest.session import IngestLimits, IngestSession
 from argus_server.ingest.sources import SourceRegistry
@@ -47,6 +47,9 @@ from argus_server.settings import ServerSettings, split_address
 from argus_server.shard import SILENT_STEPS, SILENT_STEPS_IN_EVENT_TIME, Shard
 from argus_server.snapshot.builder import Provenance, SnapshotBuilder
 from argus_server.snapshot.hub import Hub
+from argus_server.store.options import StoreOptions
+from argus_server.store.store import Store
+from argus_server.store.telemetry import StoreMetrics
 from argus_server.telemetry.alerts import AlertGauges
 from argus_server.telemetry.collector import FleetGauges
 from argus_server.telemetry.exporter import Exporter
@@ -56,11 +59,11 @@ from argus_server.window.fleet_window import FleetWindow
 _LOG: Final = logging.getLogger(__name__)
 
 DISTRIBUTION: Final = "argus-forecast"
-CALIBRATION_FILE: Final = "calibration.json"
 MAX_MESSAGE_BYTES: Final = 64 << 20
 _LEAST_REQUEST_BYTES: Final = 16 << 20
 _LAG_PROBE_SECONDS: Final = 0.5
 _NOTIFY_GRACE_SECONDS: Final = 1.0
+_STORE_PROBE_SECONDS: Final = 0.5
 
 CHANNEL_OPTIONS: Final = (
     ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
@@ -100,14 +103,10 @@ class ArgusServer:
     Args:
         settings: Everything it can be told.
         clock: What time it is; made from the settings if not given.
-        store: Where history is kept; none is if not given.
     """
 
-    def __init__(
-        self, settings: ServerSettings, clock: Clock | None = None, store: HistoryStore | None = None
-    ) -> None:
+    def __init__(self, settings: ServerSettings, clock: Clock | None = None) -> None:
         self._settings = settings
-        self._store = store
         self._clock = clock or (EventClock() if settings.clock == "event" else WallClock())
         self._event_clock = isinstance(self._clock, EventClock)
         self._instance_id = uuid.uuid4().hex
@@ -128,6 +127,8 @@ class ArgusServer:
             step_seconds=self._models.step_seconds,
             max_servers=limits.max_servers,
         )
+        # Taken before anything is bound: a second server on the directory must not get further than this.
+        self._store = _open_store(settings, self._metrics)
         self._sources = SourceRegistry()
         self._tasks: list[asyncio.Task[None]] = []
         self._exporter: Exporter | None = None
@@ -150,8 +151,9 @@ class ArgusServer:
             settings.cores,
             3600 * settings.retention_hours,
             settings.silent_steps or (SILENT_STEPS_IN_EVENT_TIME if self._event_clock else SILENT_STEPS),
-            BandCalibration(settings.data_dir / CALIBRATION_FILE if settings.data_dir else None),
+            BandCalibration(),
         )
+        await self._recover()
         if self._store is not None:
             self._open_history(self._store)
         self._notifiers = Dispatcher(settings.alert_targets, settings.dashboard_url)
@@ -182,6 +184,7 @@ class ArgusServer:
         self.alerts.acted = self.engine.touch
         self._pipeline = IngestPipeline(
             window=self.window,
+            log=SampleLog(self._store),
             clock=self._clock,
             metrics=self._metrics,
             written=self.engine.touch,
@@ -209,6 +212,9 @@ class ArgusServer:
             asyncio.create_task(self._hub.pulse()),
             asyncio.create_task(self._watch_loop_lag()),
         ]
+        if self._store is not None:
+            self._store.start()
+            self._tasks.append(asyncio.create_task(self._watch_store(self._store)))
         return self.addresses
 
     @property
@@ -235,7 +241,8 @@ class ArgusServer:
         await asyncio.to_thread(self._notifiers.close, self.alerts, _NOTIFY_GRACE_SECONDS)
         await self.alerts.close()
         await asyncio.to_thread(self._close_history)
-        self.shard.calibration.save()
+        if self._store is not None:
+            await asyncio.get_running_loop().run_in_executor(None, self._store.close)
         if self._exporter is not None:
             await asyncio.get_running_loop().run_in_executor(None, self._exporter.close)
 
@@ -306,7 +313,7 @@ class ArgusServer:
                 f"cannot listen on {self._settings.listen}: the address is taken or not this machine's"
             ) from error
 
-    def _open_history(self, store: HistoryStore) -> None:
+    def _open_history(self, store: Store) -> None:
         counters = HistoryCounters(self._metrics.registry)
         self._recorder = Recorder(store, counters)
         self._alert_history = AlertHistory(store, counters)
@@ -344,23 +351,61 @@ class ArgusServer:
 
         return info
 
-    def _open_session(self) -> IngestSession:
+    def _open_session(self, ready: Callable[[], None]) -> IngestSession:
         welcome = ingest_pb2.Welcome(
             limits=self._limits.to_proto(),
             step_seconds=self._models.step_seconds,
             server_version=metadata.version(DISTRIBUTION),
         )
         welcome.tick_interval.FromTimedelta(timedelta(seconds=self._settings.tick_seconds))
-        return IngestSession(self._pipeline, self._sources, self._limits, welcome)
+        return IngestSession(self._pipeline, self._sources, self._limits, welcome, ready)
 
     def _provenance(self) -> Provenance:
-        return Provenance(self._instance_id, self._models.info(), self._models.degraded_reason)
+        reasons = (self._models.degraded_reason, self._store_failure)
+        return Provenance(self._instance_id, self._models.info(), "; ".join(filter(None, reasons)))
+
+    @property
+    def _store_failure(self) -> str:
+        return self._store.failure if self._store is not None else ""
 
     @property
     def _degraded_reason(self) -> str:
-        return "; ".join(
-            filter(None, (self._models.degraded_reason, self.engine.failure, self.alerts.failure))
+        reasons = (
+            *(self._models.degraded_reason, self._store_failure, self.engine.failure),
+            self.alerts.failure,
         )
+        return "; ".join(filter(None, reasons))
+
+    async def _recover(self) -> None:
+        """Brings back what was there when the last server on the data directory ended."""
+        store = self._store
+        if store is None:
+            _LOG.warning("no --data-dir: nothing survives a restart")
+            return
+        retention_ms = int(3_600_000 * self._settings.retention_hours)
+        recovery = await asyncio.get_running_loop().run_in_executor(
+            None, store.recover, self.window, self._clock, retention_ms, [self.shard.calibration]
+        )
+        self._sources = SourceRegistry(recovery.marks)
+        _LOG.info(
+            "%s: %d servers and %d sources are back after %.2f s, %d rows of them from the log",
+            *(
+                self._settings.data_dir,
+                recovery.servers,
+                len(recovery.marks),
+                recovery.seconds,
+                recovery.rows,
+            ),
+        )
+
+    async def _watch_store(self, store: Store) -> None:
+        """Keeps health and snapshots true to what the store can do, also while no rows come in."""
+        working: bool | None = None
+        while True:
+            if working is not (working := not store.failure):
+                await self._board.set_store(working)
+                self.engine.touch()
+            await asyncio.sleep(_STORE_PROBE_SECONDS)
 
     async def _note_health(self) -> None:
         await self._board.set_model(not self._models.degraded_reason)
@@ -375,3 +420,17 @@ class ArgusServer:
             due = loop.time() + _LAG_PROBE_SECONDS
             await asyncio.sleep(_LAG_PROBE_SECONDS)
             self._metrics.event_loop_lag.set(max(loop.time() - due, 0.0))
+
+
+def _open_store(settings: ServerSettings, metrics: ServerMetrics) -> Store | None:
+    if settings.data_dir is None:
+        return None
+    options = StoreOptions(
+        durability=settings.durability,
+        segment_bytes=settings.segment_bytes,
+        segment_seconds=60 * settings.segment_minutes,
+        checkpoint_seconds=60 * settings.checkpoint_minutes,
+        keep_days=settings.history_days,
+        keep_bytes=settings.history_max_bytes,
+    )
+    return Store(settings.data_dir, options, StoreMetrics(metrics.registry))

@@ -12,7 +12,6 @@ import pyarrow as pa
 
 from argus_server.metrics import METRICS
 
-METRICS_TABLE: Final = "metrics"
 SERVER_RISK: Final = "server_risk"
 FLEET_RISK: Final = "fleet_risk"
 FORECASTS: Final = "forecasts"

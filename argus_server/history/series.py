@@ -12,10 +12,11 @@ import numpy.typing as npt
 from argus_server.history import batches
 from argus_server.history.batches import Cancelled, guarded
 from argus_server.history.policy import POLICY
-from argus_server.history.schemas import FLEET_RISK, FORECASTS, METRICS_TABLE, PERCENTILES, SERVER_RISK
+from argus_server.history.schemas import FLEET_RISK, FORECASTS, PERCENTILES, SERVER_RISK
 from argus_server.history.span import Buckets, BucketStatistics, Span
 from argus_server.history.store import RowSource
 from argus_server.metrics import METRICS
+from argus_server.store.tables import METRICS_TABLE
 
 Floats = npt.NDArray[np.float32]
 

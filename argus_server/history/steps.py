@@ -11,9 +11,9 @@ import numpy.typing as npt
 
 from argus_server.history import batches
 from argus_server.history.batches import Cancelled, guarded
-from argus_server.history.schemas import METRICS_TABLE
 from argus_server.history.span import DAY_MS, Span
 from argus_server.history.store import RowSource
+from argus_server.store.tables import METRICS_TABLE
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Takes the rows of a batch into the window: decode, validate, write, count."""
+"""Takes the rows of a batch into the window and the log: decode, validate, write, count."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from typing import Final
 from argus.v1 import ingest_pb2, metrics_pb2
 from argus_server.clock import Clock, EventClock, WallClock
 from argus_server.ingest.columns import decode
+from argus_server.ingest.log import SampleLog, Settled
 from argus_server.ingest.rejections import Rejections
 from argus_server.ingest.validation import MAX_EVENT_LEAD_MS, TimeLimit, validate
+from argus_server.store.samples import SampleRows
 from argus_server.telemetry.metrics import ServerMetrics
 from argus_server.window.fleet_window import FleetWindow, WriteResult
 
@@ -26,11 +28,25 @@ class RowTotals:
     rejected: int = 0
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Accepted:
+    """A batch whose rows are in the window.
+
+    Attributes:
+        ack: What became of them, without a sequence.
+        fresh: Those that were taken in.
+    """
+
+    ack: ingest_pb2.Ack
+    fresh: SampleRows
+
+
 class IngestPipeline:
     """What every ingest session writes through.
 
     Args:
         window: Where rows go.
+        log: What makes them durable.
         clock: What time it is; an event clock is moved on by the rows.
         metrics: Where to count.
         written: Called after rows were accepted.
@@ -42,6 +58,7 @@ class IngestPipeline:
         self,
         *,
         window: FleetWindow,
+        log: SampleLog,
         clock: Clock,
         metrics: ServerMetrics,
         written: Callable[[], None],
@@ -49,6 +66,7 @@ class IngestPipeline:
         max_batch_rows: int,
     ) -> None:
         self._window = window
+        self._log = log
         self._clock = clock
         self._event_time = isinstance(clock, EventClock)
         self._wall_ms = WallClock().now_ms
@@ -58,8 +76,8 @@ class IngestPipeline:
         self._max_batch_rows = max_batch_rows
         self.totals = RowTotals()
 
-    def accept(self, source_id: str, sequence: int, batch: metrics_pb2.MetricBatch) -> ingest_pb2.Ack:
-        """Writes the valid rows of a batch and says what became of all.
+    def accept(self, source_id: str, sequence: int, batch: metrics_pb2.MetricBatch) -> Accepted:
+        """Writes the valid rows of a batch to the window and says what became of all.
 
         Args:
             source_id: Who sent it.
@@ -87,7 +105,7 @@ class IngestPipeline:
         self._metrics.ingest_batch_rows.observe(len(columns))
         self._count(source_id, result.accepted, result.duplicates, rejections.total)
         self._count_reasons(rejections)
-        return ingest_pb2.Ack(
+        ack = ingest_pb2.Ack(
             accepted_rows=result.accepted,
             duplicate_rows=result.duplicates,
             rejected_rows=rejections.total,
@@ -103,6 +121,24 @@ class IngestPipeline:
             ],
             warm_up=self._warm_up(result),
         )
+        taken = None if result.accepted == len(columns) else result.accepted_rows
+        return Accepted(ack, SampleRows(columns, taken))
+
+    @property
+    def storage_failure(self) -> str:
+        """Why no rows may be accepted now: they could not be made durable. Empty when they can."""
+        return self._log.failure
+
+    def commit(self, source_id: str, sequence: int, accepted: Accepted, settled: Settled) -> None:
+        """Makes accepted rows durable, and their sequence with them.
+
+        Args:
+            source_id: Who sent them.
+            sequence: Number of their batch.
+            accepted: What `accept` gave.
+            settled: Called once, when it is known whether they are.
+        """
+        self._log.append(accepted.fresh, source_id, sequence, settled)
 
     def count_duplicates(self, source_id: str, rows: int) -> None:
         """Counts the rows of a batch that was committed before."""

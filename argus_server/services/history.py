@@ -21,7 +21,7 @@ from argus_server.history.alert_lives import alert_events
 from argus_server.history.batches import Cancelled, guarded
 from argus_server.history.counters import HistoryCounters
 from argus_server.history.rows import HORIZONS_MINUTES
-from argus_server.history.schemas import ALERT_EVENTS, FLEET_RISK, FORECASTS, METRICS_TABLE, SERVER_RISK
+from argus_server.history.schemas import ALERT_EVENTS, FLEET_RISK, FORECASTS, SERVER_RISK
 from argus_server.history.series import FLEET_COLUMNS, fleet_series, server_series
 from argus_server.history.span import (
     DEFAULT_POINTS,
@@ -33,6 +33,7 @@ from argus_server.history.span import (
 )
 from argus_server.history.store import RowSource
 from argus_server.history.summary import Judge, summarise
+from argus_server.store.tables import METRICS_TABLE
 
 _TABLES: Final = {
     history_pb2.HISTORY_TABLE_METRICS: METRICS_TABLE,

@@ -8,35 +8,29 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pytest
 
-from argus_client import ArgusClient
+from argus_client import METRICS, ArgusClient
 from argus_client.adapters.replay import ReplaySource
 from argus_client.cli.feeding import feed
-from argus_server.history.schemas import METRICS_TABLE
 from tests.cli.conftest import SERVERS, STEPS, Command
 from tests.cli.serving import serving
 from tests.processes import until
-from tests.server.history.memory_store import MemoryStore, samples
-from tests.server.running import START_MS, STEP_MS
+from tests.server.running import START_MS
 
 SINCE = datetime.fromtimestamp(START_MS / 1000, UTC).isoformat()
 
 
 @pytest.fixture(scope="module")
-def recorded(history_file: Path) -> Iterator[str]:
+def recorded(history_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A server that has recorded a few hours of the five servers of the file, the first of them in trouble."""
-    store = MemoryStore()
-    with serving(store=store) as target:
+    with serving(data_dir=tmp_path_factory.mktemp("data")) as target:
         feed(target, ReplaySource(history_file), threading.Event(), source_id="fleet")
-        for step in range(STEPS):
-            busy = {"cpu_idle_pct": np.array([0.0, 60.0, 60.0, 60.0, 60.0])}
-            store.append(METRICS_TABLE, samples(SERVERS, [START_MS + step * STEP_MS] * len(SERVERS), busy))
         with ArgusClient(target) as client:
             client.get_snapshot()
-        until(lambda: {"server_risk", "fleet_risk", "forecasts"} <= store.tables.keys())
+            until(lambda: any(client.history.export("fleet_risk", format="csv", last="8h")))
+            until(lambda: len(client.history.alert_events(last="8h")))
         yield target
 
 
@@ -53,7 +47,7 @@ def test_the_summary(argus: Command, recorded: str) -> None:
 
 def test_the_past_of_a_server(argus: Command, recorded: str) -> None:
     made = argus("history", "server", "postgres-1", "--range", "8h", "--target", recorded, "--json").json()
-    assert made["metrics"].keys() == {"cpu_idle_pct"}
+    assert made["metrics"].keys() == set(METRICS)
     assert max(score for score in made["risk_score"] if score is not None) > 30
 
     shown = argus(

@@ -18,7 +18,6 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from argus.v1 import prediction_pb2
 from tests.processes import ROOT
-from tests.server.history.memory_store import MemoryStore
 from tests.server.models import untrained
 from tests.server.running import IngestStream, history, running
 
@@ -41,7 +40,7 @@ def exposed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[str
     untrained(directory / "model")
 
     async def scrape() -> str:
-        async with running(model=directory / "model", store=MemoryStore()) as argus:
+        async with running(model=directory / "model", data_dir=directory / "data") as argus:
             stream = IngestStream(argus.ingest)
             await stream.hello()
             batch = history(["web-1", "full"], 30)

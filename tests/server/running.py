@@ -14,7 +14,6 @@ import numpy as np
 from argus.v1 import admin_pb2_grpc, ingest_pb2, ingest_pb2_grpc, metrics_pb2, prediction_pb2_grpc
 from argus_server.app import ArgusServer
 from argus_server.clock import Clock
-from argus_server.history.store import HistoryStore
 from argus_server.metrics import METRICS
 from argus_server.settings import ServerSettings
 
@@ -38,7 +37,6 @@ class Running:
 async def running(
     hands: Clock | None = None,
     channel_options: Sequence[tuple[str, Any]] = (),
-    store: HistoryStore | None = None,
     **settings: Any,
 ) -> AsyncIterator[Running]:
     """Starts a server on free ports and drains it at the end.
@@ -46,7 +44,6 @@ async def running(
     Args:
         hands: A clock for the server to go by.
         channel_options: Options of the channel to it.
-        store: Where it keeps history.
         settings: Settings of the server, over those that suit tests.
     """
     server = ArgusServer(
@@ -62,7 +59,6 @@ async def running(
             }
         ),
         hands,
-        store,
     )
     addresses = await server.start()
     try:

@@ -11,8 +11,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from argus_server.history.schemas import METRICS_TABLE, SCHEMAS
+from argus_server.history.schemas import SCHEMAS
 from argus_server.metrics import METRICS
+from argus_server.store.tables import METRICS_TABLE
 
 SAMPLES = pa.schema(
     [

@@ -7,12 +7,12 @@ import pytest
 
 from argus_server.evaluation.truth import Truth, members_of_groups
 from argus_server.history.incidents import IncidentFinder
-from argus_server.history.schemas import METRICS_TABLE
 from argus_server.history.span import DAY_MS, Span
 from argus_server.history.steps import step_means
 from argus_server.history.summary import Judge, incidents_of
 from argus_server.metrics import METRICS
 from argus_server.profiles import profile_of
+from argus_server.store.tables import METRICS_TABLE
 from tests.server.history.frames import STEP_MS, TABLES
 from tests.server.history.memory_store import MemoryStore, samples
 

@@ -10,10 +10,11 @@ import pytest
 
 from argus_server.history import rows
 from argus_server.history.batches import QueryCancelled
-from argus_server.history.schemas import FLEET_RISK, FORECASTS, METRICS_TABLE, SERVER_RISK
+from argus_server.history.schemas import FLEET_RISK, FORECASTS, SERVER_RISK
 from argus_server.history.series import FLEET_COLUMNS, ServerSeries, fleet_series, server_series
 from argus_server.history.span import Span
 from argus_server.metrics import METRIC_INDEX, METRICS
+from argus_server.store.tables import METRICS_TABLE
 from tests.server.history.frames import frame, snapshot
 from tests.server.history.memory_store import MemoryStore, samples
 

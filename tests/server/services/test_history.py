@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Awaitable, Iterator
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -21,10 +22,10 @@ from argus.v1 import (
     prediction_pb2,
     snapshot_pb2,
 )
-from argus_server.history.schemas import ALERT_EVENTS, FLEET_RISK, METRICS_TABLE, SCHEMAS, SERVER_RISK
+from argus_server.history.schemas import ALERT_EVENTS, FLEET_RISK, SCHEMAS, SERVER_RISK
 from argus_server.history.span import DAY_MS
 from argus_server.metrics import METRICS
-from tests.server.history.memory_store import MemoryStore, samples
+from argus_server.store.tables import METRICS_SCHEMA, METRICS_TABLE
 from tests.server.running import START_MS, STEP_MS, IngestStream, Running, rows, running
 
 NAMES = ["web-1", "=HYPERLINK(1)", "db-1"]
@@ -53,23 +54,17 @@ def measured(step: int) -> dict[str, list[float]]:
 
 
 @pytest.fixture(scope="module")
-def store() -> MemoryStore:
-    return MemoryStore()
-
-
-@pytest.fixture(scope="module")
-def replayed(store: MemoryStore) -> MemoryStore:
-    """What is left of a day that a server saw; the server itself has been stopped since."""
+def replayed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data directory of a server that saw a day, and has been stopped since."""
+    data_dir = tmp_path_factory.mktemp("data")
 
     async def replay() -> None:
-        async with running(store=store) as argus:
+        async with running(data_dir=data_dir) as argus:
             alerts: Any = alert_pb2_grpc.AlertServiceStub(argus.channel)
             stream = IngestStream(argus.ingest)
             await stream.hello()
             for step in range(STEPS):
                 times = [START_MS + step * STEP_MS] * 3
-                metrics = {name: np.array(values) for name, values in measured(step).items()}
-                store.append(METRICS_TABLE, samples(NAMES, times, metrics))
                 await stream.send(step + 1, rows(NAMES, times, **measured(step)))
                 await argus.prediction.GetSnapshot(prediction_pb2.GetSnapshotRequest())
                 if step == ACKNOWLEDGED_STEP:
@@ -82,13 +77,20 @@ def replayed(store: MemoryStore) -> MemoryStore:
                         )
 
     asyncio.run(replay())
-    return store
+    return data_dir
 
 
 @pytest.fixture
-async def argus(replayed: MemoryStore) -> AsyncIterator[Running]:
-    async with running(store=replayed) as started:
+async def argus(replayed: Path) -> AsyncIterator[Running]:
+    async with running(data_dir=replayed) as started:
         yield started
+
+
+def recorded(argus: Running, table: str) -> pa.Table:
+    """All rows of a table, past the service."""
+    store = argus.server._store
+    assert store is not None
+    return pa.Table.from_batches(store.read(table, 0, 1 << 52), schema=store.schema(table))
 
 
 @pytest.fixture
@@ -118,10 +120,10 @@ async def exported(history: Any, **request: Any) -> bytes:
 class Slow:
     """What a span should be summed up as, worked out event by event and step by step."""
 
-    def __init__(self, store: MemoryStore, start_ms: int, end_ms: int) -> None:
+    def __init__(self, argus: Running, start_ms: int, end_ms: int) -> None:
         events = [
             {**row, "at": int(row["timestamp"].timestamp() * 1000)}
-            for row in store.rows(ALERT_EVENTS).sort_by("sequence").to_pylist()
+            for row in recorded(argus, ALERT_EVENTS).sort_by("sequence").to_pylist()
         ]
         events = [event for event in events if event["at"] < end_ms]
         ids = dict.fromkeys(event["alert_id"] for event in events if event["event"] == "fired")
@@ -182,14 +184,14 @@ def mean(values: list[float]) -> float:
     ("first", "end"), [(0, 288), (0, 150), (150, 198), (190, 288), (198, 250), (251, 288)]
 )
 async def test_a_summary_is_what_a_slow_computation_finds(
-    history: Any, replayed: MemoryStore, first: int, end: int
+    history: Any, argus: Running, first: int, end: int
 ) -> None:
     start_ms, end_ms = START_MS + first * STEP_MS, START_MS + end * STEP_MS
     made = await history.GetHistorySummary(
         history_pb2.GetHistorySummaryRequest(range=Range(start_ms=start_ms, end_ms=end_ms))
     )
 
-    slow = Slow(replayed, start_ms, end_ms)
+    slow = Slow(argus, start_ms, end_ms)
     told = [lead for lead in slow.leads if lead is not None]
     assert (made.start_ms, made.end_ms, made.servers) == (start_ms, end_ms, 3)
     assert (made.alerts, made.critical_alerts) == (len(slow.fired), len(slow.critical))
@@ -215,13 +217,13 @@ async def test_the_day_has_something_of_everything(history: Any) -> None:
     assert made.mean_lead_seconds > 600
 
 
-async def test_alert_events_newest_kept_oldest_first(history: Any, replayed: MemoryStore) -> None:
+async def test_alert_events_newest_kept_oldest_first(history: Any, argus: Running) -> None:
     made = await history.ListAlertEvents(history_pb2.ListAlertEventsRequest(range=day()))
 
-    recorded = replayed.rows(ALERT_EVENTS).sort_by("sequence").to_pylist()
-    assert [event.event for event in made.events] == [row["event"] for row in recorded]
-    assert made.total == len(recorded) > 5
-    for event, row in zip(made.events, recorded, strict=True):
+    table = recorded(argus, ALERT_EVENTS).sort_by("sequence").to_pylist()
+    assert [event.event for event in made.events] == [row["event"] for row in table]
+    assert made.total == len(table) > 5
+    for event, row in zip(made.events, table, strict=True):
         assert (event.server_name, event.alert_id) == (row["server_name"], row["alert_id"])
         assert event.detail == row["detail"]
         assert METRICS[event.metric - 1] == row["metric"] if event.metric else row["metric"] == ""
@@ -236,7 +238,7 @@ async def test_alert_events_newest_kept_oldest_first(history: Any, replayed: Mem
     assert {event.server_name for event in of_one.events} == {"=HYPERLINK(1)"}
 
 
-async def test_a_server_as_it_was(history: Any, replayed: MemoryStore) -> None:
+async def test_a_server_as_it_was(history: Any, argus: Running) -> None:
     request = history_pb2.GetServerHistoryRequest(
         server_name="db-1", range=day(), metrics=[8], horizon_minutes=30, max_points=288
     )
@@ -248,14 +250,14 @@ async def test_a_server_as_it_was(history: Any, replayed: MemoryStore) -> None:
         disk.actual, [measured(step)["disk_usage_pct"][2] for step in range(STEPS)], rtol=1e-6
     )
     assert disk.minimum == disk.maximum == disk.actual
-    recorded = {
+    scores = {
         int(row["timestamp"].timestamp()): row["risk_score"]
-        for row in replayed.rows(SERVER_RISK).to_pylist()
+        for row in recorded(argus, SERVER_RISK).to_pylist()
         if row["server_name"] == "db-1"
     }
-    assert len(recorded) >= STEPS - 3
-    assert np.nanmax(made.risk_score) == pytest.approx(max(recorded.values()))
-    assert max(recorded.values()) > 60 > min(recorded.values())
+    assert len(scores) >= STEPS - 3
+    assert np.nanmax(made.risk_score) == pytest.approx(max(scores.values()))
+    assert max(scores.values()) > 60 > min(scores.values())
     # What was forecast half an hour before a quiet time is what came.
     foretold = np.array(disk.p50)
     assert np.isfinite(foretold).sum() > STEPS / 6
@@ -263,40 +265,39 @@ async def test_a_server_as_it_was(history: Any, replayed: MemoryStore) -> None:
     np.testing.assert_allclose(quiet, 40.0, rtol=0.01)
 
 
-async def test_a_server_nobody_knows_is_not_found_and_a_quiet_one_is_empty(history: Any) -> None:
+async def test_a_server_nobody_knows_is_not_found_and_one_of_the_fleet_has_an_empty_past(
+    history: Any,
+) -> None:
     request = history_pb2.GetServerHistoryRequest(server_name="nobody", range=day())
     said = await refusal(history.GetServerHistory(request), grpc.StatusCode.NOT_FOUND)
     assert "'nobody' is not in the fleet" in said
 
-    later = Range(start_ms=END_MS + DAY_MS, end_ms=END_MS + 2 * DAY_MS)
-    request = history_pb2.GetServerHistoryRequest(server_name="web-1", range=later)
-    await refusal(history.GetServerHistory(request), grpc.StatusCode.NOT_FOUND)
+    before = Range(start_ms=1, end_ms=DAY_MS)
+    made = await history.GetServerHistory(
+        history_pb2.GetServerHistoryRequest(server_name="web-1", range=before, max_points=4)
+    )
+    assert (len(made.timestamp), len(made.metrics)) == (4, 0)
+    assert np.isnan(made.risk_score).all()
+    made = await history.GetFleetHistory(history_pb2.GetFleetHistoryRequest(range=before, max_points=4))
+    assert np.isnan(made.average_risk).all()
+    summary = await history.GetHistorySummary(history_pb2.GetHistorySummaryRequest(range=before))
+    assert summary.servers == summary.alerts == summary.incidents == 0
+    events = await history.ListAlertEvents(history_pb2.ListAlertEventsRequest(range=before))
+    assert (len(events.events), events.total) == (0, 0)
 
 
-async def test_a_server_of_the_fleet_has_an_empty_past_where_nothing_is_recorded(
-    replayed: MemoryStore,
-) -> None:
-    async with running(store=MemoryStore()) as argus:
-        stream = IngestStream(argus.ingest)
-        await stream.hello()
-        await stream.send(1, rows(["web-1"], [START_MS]))
-        await argus.prediction.GetSnapshot(prediction_pb2.GetSnapshotRequest())
-        stub: Any = history_pb2_grpc.HistoryServiceStub(argus.channel)
-        made = await stub.GetServerHistory(
-            history_pb2.GetServerHistoryRequest(
-                server_name="web-1", range=Range(start_ms=1, end_ms=DAY_MS), max_points=4
-            )
-        )
-        assert (len(made.timestamp), len(made.metrics)) == (4, 0)
-        assert np.isnan(made.risk_score).all()
-        summary = await stub.GetHistorySummary(history_pb2.GetHistorySummaryRequest(range=Range(length_ms=1)))
-        assert summary.alerts == summary.incidents == 0
+async def test_a_span_may_end_now(history: Any) -> None:
+    made = await history.GetHistorySummary(
+        history_pb2.GetHistorySummaryRequest(range=Range(length_ms=STEPS * STEP_MS))
+    )
+    assert made.end_ms == END_MS - STEP_MS + 1
+    assert made.incidents == 2
 
 
-async def test_the_fleet_as_it_was(history: Any, replayed: MemoryStore) -> None:
+async def test_the_fleet_as_it_was(history: Any, argus: Running) -> None:
     made = await history.GetFleetHistory(history_pb2.GetFleetHistoryRequest(range=day(), max_points=24))
 
-    table = replayed.rows(FLEET_RISK).to_pylist()
+    table = recorded(argus, FLEET_RISK).to_pylist()
     assert 0 < len(made.timestamp) <= 24
     assert np.nanmax(made.maximum_risk) == pytest.approx(max(row["maximum_risk"] for row in table))
     assert np.nanmax(made.critical_count_maximum) == max(row["critical_count"] for row in table)
@@ -340,14 +341,14 @@ async def test_what_cannot_be_asked_is_refused_by_name(
     assert says in await refusal(getattr(history, method)(request_), grpc.StatusCode.INVALID_ARGUMENT)
 
 
-async def test_an_export_as_arrow_is_the_table(history: Any, replayed: MemoryStore) -> None:
+async def test_an_export_as_arrow_is_the_table(history: Any, argus: Running) -> None:
     for table in (METRICS_TABLE, SERVER_RISK, FLEET_RISK, "forecasts", ALERT_EVENTS):
         number = history_pb2.HistoryTable.Value(f"HISTORY_TABLE_{table.upper()}")
         data = await exported(history, table=number, format=history_pb2.EXPORT_FORMAT_ARROW, range=day())
         with pa.ipc.open_stream(data) as reader:
             found = reader.read_all()
         order = [(name, "ascending") for name in found.column_names[:4]]
-        wanted = replayed.rows(table)
+        wanted = recorded(argus, table)
         assert found.schema.equals(wanted.schema), table
         assert len(found) == len(wanted) > 0
         assert str(found.sort_by(order).to_pylist()) == str(wanted.sort_by(order).to_pylist())
@@ -390,22 +391,24 @@ async def test_an_export_that_cannot_be_is_refused(history: Any) -> None:
         assert says in await refusal(exported(history, **request), grpc.StatusCode.INVALID_ARGUMENT)
 
 
-class Endless(MemoryStore):
-    """A table that never ends; says when it is no longer read."""
+class Endless:
+    """Stands in for a store's `read`: a table that never ends. Knows when it is no longer read."""
 
     def __init__(self) -> None:
-        super().__init__()
         self.given = 0
         self.left = threading.Event()
 
     def read(self, table: str, *args: Any, **kwargs: Any) -> Iterator[pa.RecordBatch]:
-        if table != METRICS_TABLE:
-            return iter(())
-        return self._forever()
+        return self._forever() if table == METRICS_TABLE else iter(())
 
     def _forever(self) -> Iterator[pa.RecordBatch]:
         names = [f"web-{number}" for number in range(5000)]
-        batch = samples(names, [START_MS] * len(names))
+        columns = {field.name: np.zeros(len(names)) for field in METRICS_SCHEMA}
+        columns |= {"server_name": names, "timestamp": [START_MS] * len(names)}
+        batch = pa.record_batch(
+            [pa.array(columns[field.name]).cast(field.type) for field in METRICS_SCHEMA],
+            schema=METRICS_SCHEMA,
+        )
         try:
             while True:
                 self.given += batch.num_rows
@@ -413,54 +416,58 @@ class Endless(MemoryStore):
         finally:
             self.left.set()
 
+    async def until_left(self) -> None:
+        assert await asyncio.to_thread(self.left.wait, 30)
 
-async def until_left(store: Endless) -> None:
-    assert await asyncio.to_thread(store.left.wait, 30)
+
+@pytest.fixture
+async def endless(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[Endless, Any]]:
+    """A table without end, and a stub to ask about it."""
+    table = Endless()
+    async with running(data_dir=tmp_path) as argus:
+        monkeypatch.setattr(argus.server._store, "read", table.read)
+        yield table, history_pb2_grpc.HistoryServiceStub(argus.channel)
 
 
-async def test_an_export_is_made_no_faster_than_it_is_read_and_ends_with_its_reader() -> None:
-    store = Endless()
-    async with running(store=store) as argus:
-        stub: Any = history_pb2_grpc.HistoryServiceStub(argus.channel)
-        call = stub.ExportHistory(
-            history_pb2.ExportHistoryRequest(
-                table=history_pb2.HISTORY_TABLE_METRICS, format=history_pb2.EXPORT_FORMAT_ARROW
-            )
+async def test_an_export_is_made_no_faster_than_it_is_read_and_ends_with_its_reader(
+    endless: tuple[Endless, Any],
+) -> None:
+    table, stub = endless
+    call = stub.ExportHistory(
+        history_pb2.ExportHistoryRequest(
+            table=history_pb2.HISTORY_TABLE_METRICS, format=history_pb2.EXPORT_FORMAT_ARROW
         )
-        for _ in range(3):
-            assert len((await call.read()).chunk) == 1 << 20
-        # Buffers of the transport hold some megabytes; the rest waits where it is.
-        before = -1
-        while before != store.given:
-            before = store.given
-            await asyncio.sleep(0.3)
-        assert store.given * 70 < 64 << 20
+    )
+    for _ in range(3):
+        assert len((await call.read()).chunk) == 1 << 20
+    # Buffers of the transport hold some megabytes; the rest waits where it is.
+    before = -1
+    while before != table.given:
+        before = table.given
+        await asyncio.sleep(0.3)
+    assert table.given * 70 < 64 << 20
+    call.cancel()
+    await table.until_left()
+
+
+async def test_a_question_nobody_waits_for_is_called_off(endless: tuple[Endless, Any]) -> None:
+    table, stub = endless
+    call = stub.GetHistorySummary(history_pb2.GetHistorySummaryRequest(range=day()), timeout=1.0)
+    await refusal(call, grpc.StatusCode.DEADLINE_EXCEEDED)
+    await table.until_left()
+
+
+async def test_too_many_questions_at_once_are_told_to_come_back(endless: tuple[Endless, Any]) -> None:
+    table, stub = endless
+    request = history_pb2.GetHistorySummaryRequest(range=day())
+    calls = [stub.GetHistorySummary(request) for _ in range(17)]
+    done, _ = await asyncio.wait(
+        [asyncio.ensure_future(call.code()) for call in calls], return_when=asyncio.FIRST_COMPLETED
+    )
+    assert [one.result() for one in done] == [grpc.StatusCode.UNAVAILABLE]
+    for call in calls:
         call.cancel()
-        await until_left(store)
-
-
-async def test_a_question_nobody_waits_for_is_called_off() -> None:
-    store = Endless()
-    async with running(store=store) as argus:
-        stub: Any = history_pb2_grpc.HistoryServiceStub(argus.channel)
-        call = stub.GetHistorySummary(history_pb2.GetHistorySummaryRequest(range=day()), timeout=1.0)
-        await refusal(call, grpc.StatusCode.DEADLINE_EXCEEDED)
-        await until_left(store)
-
-
-async def test_too_many_questions_at_once_are_told_to_come_back() -> None:
-    store = Endless()
-    async with running(store=store) as argus:
-        stub: Any = history_pb2_grpc.HistoryServiceStub(argus.channel)
-        request = history_pb2.GetHistorySummaryRequest(range=day())
-        calls = [stub.GetHistorySummary(request) for _ in range(17)]
-        done, _ = await asyncio.wait(
-            [asyncio.ensure_future(call.code()) for call in calls], return_when=asyncio.FIRST_COMPLETED
-        )
-        assert [one.result() for one in done] == [grpc.StatusCode.UNAVAILABLE]
-        for call in calls:
-            call.cancel()
-        await until_left(store)
+    await table.until_left()
 
 
 async def test_a_server_without_a_store_has_no_history() -> None:
