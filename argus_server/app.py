@@ -319,7 +319,8 @@ class ArgusServer:
         self._alert_history = AlertHistory(store, counters)
         self._history = HistoryServicer(
             store,
-            lambda: Judge(self._tables, self._settings.cores, self._models.step_seconds),
+            Judge(store, self._tables, self._settings.cores),
+            lambda: self._models.step_seconds,
             self._clock.now_ms,
             lambda name: self._hub.current is not None and self._hub.current.place(name) is not None,
             counters,

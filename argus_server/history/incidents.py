@@ -48,33 +48,36 @@ class Incident:
     end_ms: int
 
 
-class IncidentFinder:
-    """Finds incidents in step means that come chunk by chunk, in order of time.
+@dataclass(frozen=True, slots=True)
+class Troubles:
+    """What incidents are made of: the steps of a chunk at which something was beyond its threshold, which are few.
 
-    Keeps only the steps at which something was beyond its threshold, which are few.
+    Attributes:
+        over: Server and index of a signal to numbers of steps since 1970, ascending.
+        measured: Servers that measured anything at all.
+    """
+
+    over: Mapping[tuple[str, int], npt.NDArray[np.int64]]
+    measured: frozenset[str]
+
+
+class IncidentFinder:
+    """Finds incidents in chunks that come in order of time.
 
     Args:
         tables: Signals and thresholds.
-        cores: CPU cores by server name, where known.
         step_ms: Length of a step, milliseconds.
     """
 
-    def __init__(self, tables: RiskTables, cores: Mapping[str, int], step_ms: int) -> None:
+    def __init__(self, tables: RiskTables, step_ms: int) -> None:
         self._tables = tables
-        self._cores = cores
         self._step_ms = step_ms
         self._over: dict[tuple[str, int], list[npt.NDArray[np.int64]]] = defaultdict(list)
 
-    def add(self, means: StepMeans) -> None:
-        """Takes the next chunk; its metrics must be all, in contract order."""
-        servers, steps, _ = means.values.shape
-        at_once = max(1, _ROWS // max(steps, 1))
-        for first in range(0, servers, at_once):
-            names = means.server_names[first : first + at_once]
-            over = self._signals_over(names, means.values[first : first + at_once])
-            for server, signal in zip(*np.nonzero(over.any(axis=1)), strict=True):
-                found = np.flatnonzero(over[server, :, signal]) + means.first_step
-                self._over[names[server], int(signal)].append(found)
+    def add(self, troubles: Troubles) -> None:
+        """Takes the next chunk."""
+        for key, steps in troubles.over.items():
+            self._over[key].append(steps)
 
     def incidents(self) -> list[Incident]:
         """All incidents so far, by time."""
@@ -105,21 +108,43 @@ class IncidentFinder:
                 merged.append((first, end))
         return merged
 
-    def _signals_over(self, names: tuple[str, ...], values: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
-        """Whether each signal is at or beyond its critical threshold, [servers, steps, signals]."""
-        servers, steps, metrics = values.shape
-        flat = values.reshape(-1, metrics)
-        profiles = np.repeat(np.array([profile_of(name) for name in names], dtype=np.int8), steps)
-        cores = np.repeat(
-            np.array([self._cores.get(name, np.nan) for name in names], dtype=np.float32), steps
-        )
-        nothing = np.full((len(flat), len(METRICS), 1, len(QUANTILES)), np.nan, dtype=np.float32)
-        over = np.empty((len(flat), len(self._tables.signals)), dtype=np.bool_)
-        for place, signal in enumerate(self._tables.signals):
-            own = signal_values(signal, flat, nothing, profiles, cores, 1)
-            with np.errstate(invalid="ignore"):
-                over[:, place] = own.current >= own.critical
-        return over.reshape(servers, steps, -1)
+
+def troubles_of(means: StepMeans, tables: RiskTables, cores: Mapping[str, int]) -> Troubles:
+    """Looks for trouble in a chunk.
+
+    Args:
+        means: Of all metrics, in contract order.
+        tables: Signals and thresholds.
+        cores: CPU cores by server name, where known.
+    """
+    servers, steps, _ = means.values.shape
+    at_once = max(1, _ROWS // max(steps, 1))
+    found: dict[tuple[str, int], npt.NDArray[np.int64]] = {}
+    for first in range(0, servers, at_once):
+        names = means.server_names[first : first + at_once]
+        over = _signals_over(names, means.values[first : first + at_once], tables, cores)
+        for server, signal in zip(*np.nonzero(over.any(axis=1)), strict=True):
+            when = np.flatnonzero(over[server, :, signal]) + means.first_step
+            found[names[server], int(signal)] = when
+    measured = np.flatnonzero(~np.isnan(means.values).all(axis=(1, 2)))
+    return Troubles(found, frozenset(means.server_names[place] for place in measured.tolist()))
+
+
+def _signals_over(
+    names: tuple[str, ...], values: npt.NDArray[np.float32], tables: RiskTables, cores: Mapping[str, int]
+) -> npt.NDArray[np.bool_]:
+    """Whether each signal is at or beyond its critical threshold, [servers, steps, signals]."""
+    servers, steps, metrics = values.shape
+    flat = values.reshape(-1, metrics)
+    profiles = np.repeat(np.array([profile_of(name) for name in names], dtype=np.int8), steps)
+    known = np.repeat(np.array([cores.get(name, np.nan) for name in names], dtype=np.float32), steps)
+    nothing = np.full((len(flat), len(METRICS), 1, len(QUANTILES)), np.nan, dtype=np.float32)
+    over = np.empty((len(flat), len(tables.signals)), dtype=np.bool_)
+    for place, signal in enumerate(tables.signals):
+        own = signal_values(signal, flat, nothing, profiles, known, 1)
+        with np.errstate(invalid="ignore"):
+            over[:, place] = own.current >= own.critical
+    return over.reshape(servers, steps, -1)
 
 
 def _runs(parts: list[npt.NDArray[np.int64]]) -> Iterable[tuple[int, int]]:

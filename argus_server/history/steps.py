@@ -1,4 +1,4 @@
-"""Samples as means per step, chunk of time by chunk of time, so that a month of a fleet fits into memory."""
+"""Samples as means per step, chunk by chunk, so that a month of a fleet fits into memory."""
 
 from __future__ import annotations
 
@@ -31,16 +31,25 @@ class StepMeans:
     values: npt.NDArray[np.float32]
 
 
-def step_means(
-    store: RowSource, span: Span, step_ms: int, metrics: Sequence[str], cancelled: Cancelled
-) -> Iterator[StepMeans]:
-    """Reads samples as means per step, one chunk of at most a UTC day after the other.
+def chunks_of(span: Span, step_ms: int) -> Iterator[Span]:
+    """The steps that begin in a span, whole, in chunks of at most a UTC day."""
+    begin = -(-span.start_ms // step_ms) * step_ms
+    end = -(-span.end_ms // step_ms) * step_ms
+    while begin < end:
+        midnight = (begin // DAY_MS + 1) * DAY_MS
+        until = min(end, begin + -(-(midnight - begin) // step_ms) * step_ms)
+        yield Span(begin, until)
+        begin = until
 
-    A step belongs to the span when it begins in it; it is taken whole.
+
+def step_means(
+    store: RowSource, chunk: Span, step_ms: int, metrics: Sequence[str], cancelled: Cancelled
+) -> StepMeans:
+    """Reads samples as means per step.
 
     Args:
         store: Where from.
-        span: When.
+        chunk: When; begins and ends with a step, and is short enough for the means of a fleet to fit into memory.
         step_ms: Length of a step, milliseconds.
         metrics: Names, in the order wanted.
         cancelled: Says when to give up.
@@ -48,24 +57,20 @@ def step_means(
     Raises:
         QueryCancelled: It was called off.
     """
-    begin = -(-span.start_ms // step_ms) * step_ms
-    end = -(-span.end_ms // step_ms) * step_ms
-    while begin < end:
-        until = min(end, (begin // DAY_MS + 1) * DAY_MS)
-        until = begin + -(-(until - begin) // step_ms) * step_ms
-        chunk = _Chunk(begin // step_ms, (until - begin) // step_ms, len(metrics))
-        found = store.read(METRICS_TABLE, begin, until, columns=["timestamp", "server_name", *metrics])
-        for batch in guarded(found, cancelled):
-            codes, names = batches.names(batch)
-            chunk.add(codes, names, batches.times_ms(batch) // step_ms, batches.floats(batch, metrics))
-        yield chunk.means()
-        begin = until
+    sums = _Sums(chunk.start_ms // step_ms, chunk.length_ms // step_ms, len(metrics))
+    found = store.read(
+        METRICS_TABLE, chunk.start_ms, chunk.end_ms, columns=["timestamp", "server_name", *metrics]
+    )
+    for batch in guarded(found, cancelled):
+        codes, names = batches.names(batch)
+        sums.add(codes, names, batches.times_ms(batch) // step_ms, batches.floats(batch, metrics))
+    return sums.means()
 
 
 _FIRST_SERVERS: Final = 64
 
 
-class _Chunk:
+class _Sums:
     """Sums and counts per server, step and metric."""
 
     def __init__(self, first_step: int, steps: int, metrics: int) -> None:

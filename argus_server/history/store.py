@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from concurrent.futures import Future
 from typing import Any, Protocol
 
@@ -22,6 +22,10 @@ class RowSource(Protocol):
 
     def schema(self, table: str) -> pa.Schema:
         """Columns of a table."""
+        ...
+
+    def fingerprint(self, table: str, start_ms: int, end_ms: int) -> Hashable:
+        """Changes whenever rows of a span may have."""
         ...
 
     def read(

@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+import threading
+from collections import OrderedDict, defaultdict
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-
-import numpy as np
+from typing import Final
 
 from argus_server.history.alert_lives import AlertLife, alert_lives
 from argus_server.history.batches import Cancelled
-from argus_server.history.incidents import LOOK_AHEAD_MS, LOOK_BACK_MS, Incident, IncidentFinder
-from argus_server.history.span import Span
-from argus_server.history.steps import step_means
+from argus_server.history.incidents import (
+    LOOK_AHEAD_MS,
+    LOOK_BACK_MS,
+    Incident,
+    IncidentFinder,
+    Troubles,
+    troubles_of,
+)
+from argus_server.history.span import DAY_MS, Span
+from argus_server.history.steps import chunks_of, step_means
 from argus_server.history.store import RowSource
 from argus_server.metrics import METRICS
 from argus_server.risk.tables import RiskTables
+from argus_server.store.tables import METRICS_TABLE
 
-RISK_SUBJECT = "risk"
+RISK_SUBJECT: Final = "risk"
+
+_REMEMBERED_DAYS: Final = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,23 +50,76 @@ class Summary:
     servers: int
 
 
-@dataclass(frozen=True, slots=True)
 class Judge:
-    """What tells trouble from none.
+    """Tells trouble from none, and remembers what it found on days that do not change any more.
 
-    Attributes:
+    Thread-safe.
+
+    Args:
+        store: Where samples are.
         tables: Signals and thresholds.
         cores: CPU cores by server name, where known.
-        step_seconds: Length of a step.
     """
 
-    tables: RiskTables
-    cores: Mapping[str, int]
-    step_seconds: int
+    def __init__(self, store: RowSource, tables: RiskTables, cores: Mapping[str, int]) -> None:
+        self._store = store
+        self.tables = tables
+        self._cores = cores
+        self._days: OrderedDict[tuple[Span, int], tuple[Hashable, Troubles]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def incidents(self, span: Span, step_seconds: int, cancelled: Cancelled) -> tuple[list[Incident], int]:
+        """Incidents that began within a span, and how many servers measured anything in it.
+
+        Days looked at before this was called off need not be looked at again.
+
+        Raises:
+            QueryCancelled: It was called off.
+        """
+        step_ms = 1000 * step_seconds
+        finder = IncidentFinder(self.tables, step_ms)
+        servers: set[str] = set()
+        for part in (
+            Span(max(span.start_ms - LOOK_BACK_MS, 0), span.start_ms),
+            span,
+            Span(span.end_ms, span.end_ms + LOOK_AHEAD_MS),
+        ):
+            for chunk in chunks_of(part, step_ms):
+                troubles = self._troubles(chunk, step_ms, cancelled)
+                finder.add(troubles)
+                if part is span:
+                    servers |= troubles.measured
+        found = finder.incidents()
+        return [one for one in found if span.start_ms <= one.start_ms < span.end_ms], len(servers)
+
+    def _troubles(self, chunk: Span, step_ms: int, cancelled: Cancelled) -> Troubles:
+        key = (chunk, step_ms)
+        # Taken before the rows are read: what comes meanwhile makes another one.
+        fingerprint = self._store.fingerprint(METRICS_TABLE, chunk.start_ms, chunk.end_ms)
+        with self._lock:
+            known = self._days.get(key)
+        if known is not None and known[0] == fingerprint:
+            return known[1]
+        means = step_means(self._store, chunk, step_ms, METRICS, cancelled)
+        found = troubles_of(means, self.tables, self._cores)
+        if chunk.length_ms == DAY_MS:
+            with self._lock:
+                self._days[key] = (fingerprint, found)
+                self._days.move_to_end(key)
+                while len(self._days) > _REMEMBERED_DAYS:
+                    self._days.popitem(last=False)
+        return found
 
 
-def summarise(store: RowSource, span: Span, judge: Judge, cancelled: Cancelled) -> Summary:
+def summarise(store: RowSource, span: Span, judge: Judge, step_seconds: int, cancelled: Cancelled) -> Summary:
     """Sums up alerts and incidents of a span.
+
+    Args:
+        store: Where alert events are.
+        span: When.
+        judge: Knows the incidents.
+        step_seconds: Length of a step.
+        cancelled: Says when to give up.
 
     Raises:
         QueryCancelled: It was called off.
@@ -67,7 +130,7 @@ def summarise(store: RowSource, span: Span, judge: Judge, cancelled: Cancelled) 
     acknowledging = [_seconds(life.fired_ms, life.acknowledged_ms) for life in fired]
     resolved = [seconds for seconds in resolving if seconds is not None]
     acknowledged = [seconds for seconds in acknowledging if seconds is not None]
-    incidents, servers = incidents_of(store, span, judge, cancelled)
+    incidents, servers = judge.incidents(span, step_seconds, cancelled)
     leads = [lead for one in incidents if (lead := _lead_seconds(one, lives, judge.tables)) is not None]
     return Summary(
         alerts=len(fired),
@@ -84,22 +147,6 @@ def summarise(store: RowSource, span: Span, judge: Judge, cancelled: Cancelled) 
         servers_with_incidents=len({one.server_name for one in incidents}),
         servers=servers,
     )
-
-
-def incidents_of(
-    store: RowSource, span: Span, judge: Judge, cancelled: Cancelled
-) -> tuple[list[Incident], int]:
-    """Incidents that began within a span, and how many servers measured anything in it."""
-    finder = IncidentFinder(judge.tables, judge.cores, step_ms := 1000 * judge.step_seconds)
-    servers: set[str] = set()
-    wider = Span(max(span.start_ms - LOOK_BACK_MS, 0), span.end_ms + LOOK_AHEAD_MS)
-    for means in step_means(store, wider, step_ms, METRICS, cancelled):
-        finder.add(means)
-        starts_ms = step_ms * (means.first_step + np.arange(means.values.shape[1]))
-        inside = (starts_ms > span.start_ms - step_ms) & (starts_ms < span.end_ms)
-        measured = ~np.isnan(means.values[:, inside]).all(axis=(1, 2))
-        servers.update(means.server_names[place] for place in np.flatnonzero(measured).tolist())
-    return [one for one in finder.incidents() if span.start_ms <= one.start_ms < span.end_ms], len(servers)
 
 
 def _lead_seconds(incident: Incident, lives: Sequence[AlertLife], tables: RiskTables) -> float | None:

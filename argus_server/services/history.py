@@ -63,6 +63,7 @@ class HistoryServicer:
     Args:
         store: Where it is.
         judge: Tells incidents from what is none.
+        step_seconds: Length of a step at the moment.
         now_ms: The server's clock.
         in_fleet: Whether the fleet has a server now.
         counters: Where to count.
@@ -71,13 +72,15 @@ class HistoryServicer:
     def __init__(
         self,
         store: RowSource,
-        judge: Callable[[], Judge],
+        judge: Judge,
+        step_seconds: Callable[[], int],
         now_ms: Callable[[], int],
         in_fleet: Callable[[str], bool],
         counters: HistoryCounters,
     ) -> None:
         self._store = store
         self._judge = judge
+        self._step_seconds = step_seconds
         self._now_ms = now_ms
         self._in_fleet = in_fleet
         self._counters = counters
@@ -93,8 +96,10 @@ class HistoryServicer:
     ) -> history_pb2.GetHistorySummaryResponse:
         """Sums up a span."""
         span = span_of(request.range, self._now_ms(), LONGEST_SUMMARY_MS)
-        judge = self._judge()
-        made = await self._ask("summary", lambda gone: summarise(self._store, span, judge, gone))
+        step_seconds = self._step_seconds()
+        made = await self._ask(
+            "summary", lambda gone: summarise(self._store, span, self._judge, step_seconds, gone)
+        )
         return history_pb2.GetHistorySummaryResponse(
             start_ms=span.start_ms, end_ms=span.end_ms, **asdict(made)
         )

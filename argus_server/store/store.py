@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import timedelta
@@ -153,6 +153,16 @@ class Store:
             OSError: A file cannot be read.
         """
         return read(self._catalog(table), start_ms, end_ms, servers, columns)
+
+    def fingerprint(self, table: str, start_ms: int, end_ms: int) -> Hashable:
+        """Changes whenever rows of a span may have: when a file that holds some comes, goes or grows.
+
+        Raises:
+            UnknownTable: There is no such table.
+        """
+        with self._catalog(table).view(start_ms, end_ms) as view:
+            parts = ((part.path, part.size) for part in view.parts)
+            return (*parts, *((segment.path, segment.size) for segment in view.segments))
 
     def catalog(self, table: str) -> Catalog:
         """Files of a table.

@@ -52,6 +52,9 @@ class MemoryStore:
     def schema(self, table: str) -> pa.Schema:
         return SAMPLES if table == METRICS_TABLE else SCHEMAS[table]
 
+    def fingerprint(self, table: str, start_ms: int, end_ms: int) -> int:
+        return sum(rows.num_rows for rows in self.tables[table])
+
     def read(
         self,
         table: str,

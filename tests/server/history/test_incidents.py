@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from argus_server.evaluation.truth import Truth, members_of_groups
+from argus_server.history.batches import QueryCancelled
 from argus_server.history.incidents import IncidentFinder
 from argus_server.history.span import DAY_MS, Span
-from argus_server.history.steps import step_means
-from argus_server.history.summary import Judge, incidents_of
+from argus_server.history.steps import chunks_of, step_means
+from argus_server.history.summary import Judge
 from argus_server.metrics import METRICS
 from argus_server.profiles import profile_of
 from argus_server.store.tables import METRICS_TABLE
@@ -57,7 +58,7 @@ def test_incidents_are_what_the_evaluation_calls_events(seed: int) -> None:
     store = stored(values)
     span = Span(START_MS, START_MS + STEPS * STEP_MS)
 
-    found, servers = incidents_of(store, span, Judge(TABLES, {}, 300), lambda: False)
+    found, servers = Judge(store, TABLES, {}).incidents(span, 300, lambda: False)
 
     wanted = [
         (name, group, START_MS + event.first * STEP_MS, START_MS + event.end * STEP_MS)
@@ -77,7 +78,7 @@ def test_an_incident_counts_for_the_span_it_began_in() -> None:
 
     def count(first: int, end: int) -> int:
         span = Span(START_MS + first * STEP_MS, START_MS + end * STEP_MS)
-        return len(incidents_of(store, span, Judge(TABLES, {}, 300), lambda: False)[0])
+        return len(Judge(store, TABLES, {}).incidents(span, 300, lambda: False)[0])
 
     assert count(0, STEPS) == count(10, 40) == count(5, 12) == 1
     assert count(0, 10) == count(11, STEPS) == count(30, STEPS) == count(39, 41) == 0
@@ -88,7 +89,7 @@ def test_load_is_judged_where_the_number_of_cores_is_known() -> None:
     values[:, 20:30, METRICS.index("load_average")] = 9.0
     span = Span(START_MS, START_MS + STEPS * STEP_MS)
 
-    found, _ = incidents_of(stored(values), span, Judge(TABLES, {"batch-1": 2}, 300), lambda: False)
+    found, _ = Judge(stored(values), TABLES, {"batch-1": 2}).incidents(span, 300, lambda: False)
 
     assert [(one.server_name, one.group) for one in found] == [("batch-1", "cpu")]
 
@@ -105,15 +106,10 @@ def test_means_per_step_are_those_of_the_samples() -> None:
         for name, time, value in zip(names, times.tolist(), cpu.tolist(), strict=True):
             sums.setdefault((name, time // STEP_MS), []).append(value)
 
-    chunks = list(
-        step_means(
-            store,
-            Span(START_MS, START_MS + STEPS * STEP_MS),
-            STEP_MS,
-            ["cpu_user_pct", "mem_used_pct"],
-            lambda: False,
-        )
-    )
+    chunks = [
+        step_means(store, chunk, STEP_MS, ["cpu_user_pct", "mem_used_pct"], lambda: False)
+        for chunk in chunks_of(Span(START_MS, START_MS + STEPS * STEP_MS), STEP_MS)
+    ]
 
     assert len(chunks) == 2
     found = {}
@@ -128,4 +124,37 @@ def test_means_per_step_are_those_of_the_samples() -> None:
 
 
 def test_a_finder_without_steps_finds_nothing() -> None:
-    assert IncidentFinder(TABLES, {}, STEP_MS).incidents() == []
+    assert IncidentFinder(TABLES, STEP_MS).incidents() == []
+
+
+def test_a_day_is_read_again_only_when_its_rows_have_changed() -> None:
+    values = np.tile(np.array([HEALTHY[metric] for metric in METRICS]), (3, STEPS, 1))
+    store = stored(values)
+    judge = Judge(store, TABLES, {})
+    span = Span(START_MS // DAY_MS * DAY_MS, START_MS // DAY_MS * DAY_MS + 2 * DAY_MS)
+    assert judge.incidents(span, 300, lambda: False) == ([], 3)
+    first = len(store.reads)
+
+    assert judge.incidents(span, 300, lambda: False) == ([], 3)
+    assert len(store.reads) - first == 2  # what lies before and behind the two days
+
+    full = {"disk_usage_pct": np.full(3, 99.0)}
+    for step in range(5):
+        store.append(METRICS_TABLE, samples(NAMES, [START_MS + step * STEP_MS + 7] * 3, full))
+    assert len(judge.incidents(span, 300, lambda: False)[0]) == 0  # a fourth of each mean
+    for step in range(5):
+        for offset in range(200):
+            store.append(METRICS_TABLE, samples(NAMES, [START_MS + step * STEP_MS + 8 + offset] * 3, full))
+    assert len(judge.incidents(span, 300, lambda: False)[0]) == 3
+
+
+def test_a_question_that_was_called_off_has_not_been_in_vain() -> None:
+    values = np.tile(np.array([HEALTHY[metric] for metric in METRICS]), (3, STEPS, 1))
+    store = stored(values)
+    judge = Judge(store, TABLES, {})
+    span = Span(START_MS // DAY_MS * DAY_MS, START_MS // DAY_MS * DAY_MS + 2 * DAY_MS)
+    with pytest.raises(QueryCancelled):
+        judge.incidents(span, 300, lambda: len(store.reads) > 2)
+    read = len(store.reads)
+    judge.incidents(span, 300, lambda: False)
+    assert len(store.reads) - read == 3  # before, the second day, behind

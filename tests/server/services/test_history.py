@@ -398,13 +398,13 @@ class Endless:
         self.given = 0
         self.left = threading.Event()
 
-    def read(self, table: str, *args: Any, **kwargs: Any) -> Iterator[pa.RecordBatch]:
-        return self._forever() if table == METRICS_TABLE else iter(())
+    def read(self, table: str, start_ms: int, *args: Any, **kwargs: Any) -> Iterator[pa.RecordBatch]:
+        return self._forever(start_ms) if table == METRICS_TABLE else iter(())
 
-    def _forever(self) -> Iterator[pa.RecordBatch]:
+    def _forever(self, start_ms: int) -> Iterator[pa.RecordBatch]:
         names = [f"web-{number}" for number in range(5000)]
         columns = {field.name: np.zeros(len(names)) for field in METRICS_SCHEMA}
-        columns |= {"server_name": names, "timestamp": [START_MS] * len(names)}
+        columns |= {"server_name": names, "timestamp": [start_ms] * len(names)}
         batch = pa.record_batch(
             [pa.array(columns[field.name]).cast(field.type) for field in METRICS_SCHEMA],
             schema=METRICS_SCHEMA,
