@@ -44,49 +44,60 @@ def run(servers: int = 20, hours: float = 24.0, cadence_seconds: int = 5) -> dic
     """
     with tempfile.TemporaryDirectory() as directory:
         root = Path(directory)
-        result = asyncio.run(_serve(root, servers, hours, cadence_seconds))
-        days = hours / 24
+        asyncio.run(_record(root, servers, hours, cadence_seconds))
         sizes = _weigh(root)
-        for name, (size, rows) in sizes.items():
-            per = days if name == "fleet_risk" else servers * days
-            result[f"{name}_bytes_per_{'day' if name == 'fleet_risk' else 'server_day'}"] = size / per
-            result[f"{name}_rows_per_{'day' if name == 'fleet_risk' else 'server_day'}"] = rows / per
+        result = asyncio.run(_question(root, hours, sizes["metrics"][1]))
+    for name, (size, rows) in sizes.items():
+        per, unit = (hours / 24, "day") if name == "fleet_risk" else (servers * hours / 24, "server_day")
+        result[f"{name}_bytes_per_{unit}"] = size / per
+        result[f"{name}_rows_per_{unit}"] = rows / per
     return {"servers": servers, "hours": hours, "cadence_seconds": cadence_seconds, **result}
 
 
-async def _serve(root: Path, servers: int, hours: float, cadence_seconds: int) -> dict[str, Any]:
-    server = ArgusServer(
-        ServerSettings.load(
-            {
-                "listen": "127.0.0.1:0",
-                "metrics_listen": "",
-                "clock": "event",
-                "tick_seconds": 3600.0,
-                "data_dir": root,
-            }
-        )
+def _settings(root: Path) -> ServerSettings:
+    return ServerSettings.load(
+        {
+            "listen": "127.0.0.1:0",
+            "metrics_listen": "",
+            "clock": "event",
+            "tick_seconds": 3600.0,
+            "data_dir": root,
+        }
     )
+
+
+async def _record(root: Path, servers: int, hours: float, cadence_seconds: int) -> None:
+    server = ArgusServer(_settings(root))
     addresses = await server.start()
     settle_heap()
     async with AsyncArgusClient(addresses.grpc) as client:
         await _send(server, client, servers, hours, cadence_seconds)
-        length = f"{round(hours * 60)}m"
-        name = server.window.servers().names[0]
-        result: dict[str, Any] = {}
+    await server.drain()
+
+
+async def _question(root: Path, hours: float, samples: int) -> dict[str, Any]:
+    """Asks a server that has just started; `samples` is how many rows the span has."""
+    server = ArgusServer(_settings(root))
+    addresses = await server.start()
+    result: dict[str, Any] = {}
+    since, until = _START_MS, _START_MS + round(hours * _HOUR_MS)
+    async with AsyncArgusClient(addresses.grpc) as client:
+        history, name = client.history, server.window.servers().names[0]
         for key, question in (
-            ("summary_ms", client.history.summary(last=length)),
-            ("server_ms", client.history.server(name, last=length)),
-            ("fleet_ms", client.history.fleet(last=length)),
-            ("events_ms", client.history.alert_events(last=length)),
+            ("summary", history.summary(since=since, until=until)),
+            ("summary_again", history.summary(since=since, until=until)),
+            ("server", history.server(name, since=since, until=until)),
+            ("fleet", history.fleet(since=since, until=until)),
+            ("events", history.alert_events(since=since, until=until)),
         ):
-            result[key] = await _milliseconds(question)
+            result[f"{key}_ms"] = await _milliseconds(question)
+        result["summary_rows_per_second"] = 1000 * samples / result["summary_ms"]
         started = time.perf_counter()
         size = 0
-        async for chunk in client.history.export("metrics", last=length):
+        async for chunk in history.export("metrics", since=since, until=until):
             size += len(chunk)
         seconds = time.perf_counter() - started
-        rows = servers * hours * 3600 / cadence_seconds
-        result["export_rows_per_second"] = rows / seconds
+        result["export_rows_per_second"] = samples / seconds
         result["export_mib_per_second"] = size / seconds / (1 << 20)
     await server.drain()
     return result
