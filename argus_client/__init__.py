@@ -26,6 +26,7 @@ from argus_client._alerts import (
 )
 from argus_client._async_alert_watch import AsyncAlertWatch
 from argus_client._async_client import AsyncArgusClient
+from argus_client._async_history import AsyncHistory
 from argus_client._async_publisher import AsyncPublisher
 from argus_client._async_subscription import AsyncSubscription
 from argus_client._client import ArgusClient
@@ -37,8 +38,10 @@ from argus_client._enums import (
     AlertSubject,
     CauseKind,
     DayOfWeek,
+    ExportFormat,
     FleetHealth,
     ForecastSource,
+    HistoryTable,
     Scenario,
     ServingStatus,
     Trend,
@@ -66,6 +69,15 @@ from argus_client._errors import (
     Throttled,
     Unauthenticated,
     Unimplemented,
+)
+from argus_client._history import History
+from argus_client._history_values import (
+    AlertEvent,
+    AlertEvents,
+    FleetHistory,
+    HistorySummary,
+    MetricHistory,
+    ServerHistory,
 )
 from argus_client._publisher import Publisher
 from argus_client._server_prediction import (
@@ -95,6 +107,8 @@ __all__ = [
     "STATES",
     "ActiveAlert",
     "Alert",
+    "AlertEvent",
+    "AlertEvents",
     "AlertLevel",
     "AlertMatcher",
     "AlertNote",
@@ -109,6 +123,7 @@ __all__ = [
     "ArgusError",
     "AsyncAlertWatch",
     "AsyncArgusClient",
+    "AsyncHistory",
     "AsyncPublisher",
     "AsyncSubscription",
     "Backoff",
@@ -123,20 +138,26 @@ __all__ = [
     "DeadlineExceeded",
     "DisplayMetric",
     "Environment",
+    "ExportFormat",
     "FailedPrecondition",
     "FieldViolation",
     "FleetForecast",
     "FleetHealth",
+    "FleetHistory",
     "FleetSnapshot",
     "FleetSummary",
     "Forecast",
     "ForecastSource",
+    "History",
+    "HistorySummary",
+    "HistoryTable",
     "Incompatible",
     "IngestLimits",
     "InvalidArgument",
     "KeepAlive",
     "MaintenanceWindow",
     "MessageTooLarge",
+    "MetricHistory",
     "ModelArtifact",
     "ModelInfo",
     "NotFound",
@@ -152,6 +173,7 @@ __all__ = [
     "ScenarioStatus",
     "ServerError",
     "ServerForecast",
+    "ServerHistory",
     "ServerInfo",
     "ServerPrediction",
     "ServerStatus",

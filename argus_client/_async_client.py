@@ -13,6 +13,7 @@ from argus_client._admin import ModelArtifact, ScenarioStatus, ServerInfo, Serve
 from argus_client._alerts import AlertMatcher, AlertRecord, MaintenanceWindow, Silence
 from argus_client._async_alert_watch import AsyncAlertWatch
 from argus_client._async_connection import AsyncConnection
+from argus_client._async_history import AsyncHistory
 from argus_client._async_publisher import AsyncPublisher
 from argus_client._async_subscription import AsyncSubscription
 from argus_client._config import (
@@ -88,6 +89,11 @@ class AsyncArgusClient:
         for stream in streams:
             await stream.close()
         await self._connection.close()
+
+    @property
+    def history(self) -> AsyncHistory:
+        """What has been, on servers that record it."""
+        return AsyncHistory(self._connection)
 
     def publisher(
         self,

@@ -41,14 +41,15 @@ class UnaryCall(Generic[T]):
     path: str
     request: bytes
     read: Callable[[bytes], T]
-    deadline: Literal["call", "model"] = "call"
+    deadline: Literal["call", "model", "history"] = "call"
     idempotent: bool = True
 
     def seconds(self, timeout: Timeout, timeouts: Timeouts) -> float | None:
         """The deadline in seconds; None waits for ever."""
         if timeout is not DEFAULT:
             return timeout
-        return timeouts.call_seconds if self.deadline == "call" else timeouts.model_seconds
+        seconds: float | None = getattr(timeouts, f"{self.deadline}_seconds")
+        return seconds
 
 
 def parse(kind: type[M], data: bytes) -> M:

@@ -32,6 +32,7 @@ from argus_client._config import (
 from argus_client._connection import Connection
 from argus_client._enums import AlertLevel, AlertState, Scenario, ServingStatus, View
 from argus_client._errors import ArgusError
+from argus_client._history import History
 from argus_client._publisher import Publisher, default_source_id
 from argus_client._readiness import POLL_SECONDS, not_ready, retry_health, seconds_left
 from argus_client._snapshot import FleetForecast, FleetSnapshot, ModelInfo
@@ -109,6 +110,11 @@ class ArgusClient:
         for stream in streams:
             stream.close()
         self._connection.close()
+
+    @property
+    def history(self) -> History:
+        """What has been, on servers that record it."""
+        return History(self._connection)
 
     def publisher(
         self,

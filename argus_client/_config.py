@@ -42,17 +42,22 @@ class Timeouts:
     Attributes:
         call_seconds: Deadline of a unary call, all its retries included.
         model_seconds: Deadline of a call that loads a model.
+        history_seconds: Deadline of a question about history; an export has none.
         silence_seconds: A subscription that hears nothing for this long connects again.
         acknowledge_seconds: A publisher whose batches stay unanswered for this long connects again.
     """
 
     call_seconds: float | None = 10.0
     model_seconds: float | None = 120.0
+    history_seconds: float | None = 120.0
     silence_seconds: float = 3 * HEARTBEAT_SECONDS
     acknowledge_seconds: float = 30.0
 
     def __post_init__(self) -> None:
-        for name in ("call_seconds", "model_seconds", "silence_seconds", "acknowledge_seconds"):
+        for name in (
+            *("call_seconds", "model_seconds", "history_seconds"),
+            *("silence_seconds", "acknowledge_seconds"),
+        ):
             value = getattr(self, name)
             if value is not None and value <= 0:
                 raise ValueError(f"Timeouts.{name} is {value}; it must be above 0.")

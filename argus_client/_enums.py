@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Any, Final, TypeVar
 
-from argus.v1 import alert_pb2, metrics_pb2, scenario_pb2, snapshot_pb2
+from argus.v1 import alert_pb2, history_pb2, metrics_pb2, scenario_pb2, snapshot_pb2
 from argus_client.samples import METRICS, STATES
 
 
@@ -118,6 +118,25 @@ class Scenario(StrEnum):
     CASCADE = "cascade"
 
 
+class HistoryTable(StrEnum):
+    """A table of the history store."""
+
+    UNSPECIFIED = "unspecified"
+    METRICS = "metrics"
+    SERVER_RISK = "server_risk"
+    FORECASTS = "forecasts"
+    ALERT_EVENTS = "alert_events"
+    FLEET_RISK = "fleet_risk"
+
+
+class ExportFormat(StrEnum):
+    """Form of an export of history."""
+
+    UNSPECIFIED = "unspecified"
+    ARROW = "arrow"
+    CSV = "csv"
+
+
 class ServingStatus(StrEnum):
     """What a health check says of a service."""
 
@@ -136,8 +155,10 @@ _PROTO: Final[dict[type[StrEnum], tuple[Any, str]]] = {
     AlertSubject: (snapshot_pb2.AlertSubject, "ALERT_SUBJECT_"),
     CauseKind: (snapshot_pb2.CauseKind, "CAUSE_KIND_"),
     DayOfWeek: (alert_pb2.DayOfWeek, "DAY_OF_WEEK_"),
+    ExportFormat: (history_pb2.ExportFormat, "EXPORT_FORMAT_"),
     FleetHealth: (snapshot_pb2.FleetHealth, "FLEET_HEALTH_"),
     ForecastSource: (snapshot_pb2.ForecastSource, "FORECAST_SOURCE_"),
+    HistoryTable: (history_pb2.HistoryTable, "HISTORY_TABLE_"),
     Scenario: (scenario_pb2.Scenario, "SCENARIO_"),
     Trend: (snapshot_pb2.Trend, "TREND_"),
     View: (snapshot_pb2.SnapshotView, "SNAPSHOT_VIEW_"),

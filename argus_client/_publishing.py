@@ -16,7 +16,7 @@ from typing import Final
 
 from argus.v1 import ingest_pb2
 from argus_client._config import Backoff, PublisherConfig, client_version
-from argus_client._errors import BufferFull, ConnectionLost, InvalidArgument
+from argus_client._errors import BufferFull, ConnectionLost, InvalidArgument, NotReady
 from argus_client._rejections import RecentRejections, batch_rejection, row_rejection
 from argus_client._send_buffer import Batch, Chunk, SendBuffer
 from argus_client._stream_machine import StreamMachine
@@ -171,7 +171,7 @@ class PublishingMachine(StreamMachine):
         elif kind == "welcome":
             self._welcome(response.welcome)
         elif kind == "rejection":
-            self._rejection(response.rejection)
+            self._rejection(response.rejection, now)
         elif kind == "draining":
             self._go_draining(response.draining.reconnect_after.ToTimedelta().total_seconds())
 
@@ -228,11 +228,16 @@ class PublishingMachine(StreamMachine):
                 progress.servers, progress.warm_servers, progress.required_steps, progress.min_observed_steps
             )
 
-    def _rejection(self, rejection: ingest_pb2.BatchRejection) -> None:
+    def _rejection(self, rejection: ingest_pb2.BatchRejection, now: float) -> None:
         reason = rejection.reason
         batch = self._buffer.find(rejection.sequence)
         if reason == _Reason.BATCH_REJECTION_REASON_SEQUENCE_GAP:
-            self._rewind(rejection)
+            self._rewind(rejection, rejection.expected_sequence)
+        elif reason == _Reason.BATCH_REJECTION_REASON_STORAGE_UNAVAILABLE:
+            self._throttles += 1
+            self._paused_until = now + rejection.retry_delay.ToTimedelta().total_seconds()
+            self.last_error = NotReady(f"The server cannot keep rows now: {rejection.message}.")
+            self._rewind(rejection, rejection.sequence)
         elif reason == _Reason.BATCH_REJECTION_REASON_BATCH_TOO_LARGE:
             self._too_large(rejection, batch)
         elif reason == _Reason.BATCH_REJECTION_REASON_INVALID_HELLO:
@@ -254,14 +259,14 @@ class PublishingMachine(StreamMachine):
             self._suspect = self._buffer.window[0] if self._buffer.out else None
             self.leave = _out_of_step(rejection)
 
-    def _rewind(self, rejection: ingest_pb2.BatchRejection) -> None:
+    def _rewind(self, rejection: ingest_pb2.BatchRejection, expected: int) -> None:
         """Sends again from the sequence the server waits for; what lies before that is committed."""
         if self._gap_seen < rejection.sequence <= self._gap_until:
             self._gap_seen = rejection.sequence  # sent before the rewind: the same gap, seen once more
             return
-        self._settle_unreported(rejection.expected_sequence - 1)
+        self._settle_unreported(expected - 1)
         window = self._buffer.window
-        if not window or window[0].sequence != rejection.expected_sequence:
+        if not window or window[0].sequence != expected:
             self.leave = _out_of_step(rejection)  # the next Welcome numbers everything anew
             return
         self._gap_seen, self._gap_until = rejection.sequence, self._buffer.highest_out

@@ -1,7 +1,8 @@
-"""Snapshots and forecasts as data frames. Needs `pip install 'argus-forecast[frames]'`.
+"""Snapshots, forecasts and history as data frames. Needs `pip install 'argus-forecast[frames]'`.
 
 frames.to_pandas(client.get_snapshot(view="full"))        # server_name, metric, time, p10, p50, p90
 frames.servers_to_pandas(client.get_snapshot())           # one row per server, riskiest first
+frames.to_pandas(client.history.server("web-1"))          # metric, time, actual, ..., p10, p50, p90
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from argus_client._history_values import AlertEvents, FleetHistory, ServerHistory
 from argus_client._server_prediction import ServerPrediction
 from argus_client._snapshot import FleetForecast, FleetSnapshot, ServerForecast
 from argus_client.extras import require
@@ -20,40 +22,47 @@ if TYPE_CHECKING:
 
 __all__ = ["servers_to_arrow", "servers_to_pandas", "to_arrow", "to_pandas"]
 
+Framable = FleetSnapshot | FleetForecast | ServerHistory | FleetHistory | AlertEvents
+
 _EXTRA: Final = "frames"
 _MILLISECONDS_UTC: Final = "datetime64[ms, UTC]"
 
 
-def to_pandas(source: FleetSnapshot | FleetForecast) -> pd.DataFrame:
-    """Forecasts in long format, one row per server, metric and step.
+def to_pandas(source: Framable) -> pd.DataFrame:
+    """Forecasts or history as a table.
 
-    Columns: `server_name` and `metric` (categories), `time` (UTC), `p10`, `p50`, `p90` (float32). A snapshot in
-    summary view has no forecasts and gives no rows.
+    Forecasts come in long format, one row per server, metric and step: `server_name` and `metric` (categories),
+    `time` (UTC), `p10`, `p50`, `p90` (float32). A snapshot in summary view has no forecasts and gives no rows. The
+    history of a server has a row per metric and bucket, that of the fleet one per bucket, alert events one each.
 
     Raises:
         MissingExtraError: pandas is not installed.
     """
     pandas = require("pandas", _EXTRA)
-    columns = _long_columns(source)
+    columns = _columns_of(source)
     columns["time"] = pandas.to_datetime(columns["time"], unit="ms", utc=True).astype(_MILLISECONDS_UTC)
-    for name in ("server_name", "metric"):
-        columns[name] = pandas.Categorical.from_codes(*columns[name])
+    for name, values in columns.items():
+        if isinstance(values, tuple):
+            columns[name] = pandas.Categorical.from_codes(*values)
     frame: pd.DataFrame = pandas.DataFrame(columns)
     return frame
 
 
-def to_arrow(source: FleetSnapshot | FleetForecast) -> pa.Table:
-    """The same table for Arrow; `server_name` and `metric` are dictionary-encoded.
+def to_arrow(source: Framable) -> pa.Table:
+    """The same table for Arrow; categories are dictionary-encoded.
 
     Raises:
         MissingExtraError: pyarrow is not installed.
     """
     arrow = require("pyarrow", _EXTRA)
-    columns = _long_columns(source)
+    columns = _columns_of(source)
+    for name, values in columns.items():
+        if isinstance(values, tuple):
+            codes, texts = values
+            columns[name] = arrow.DictionaryArray.from_arrays(codes, arrow.array(texts, arrow.string()))
+        elif values.dtype.kind == "O":
+            columns[name] = arrow.array(values, arrow.string())
     columns["time"] = arrow.array(columns["time"], arrow.timestamp("ms", tz="UTC"))
-    for name in ("server_name", "metric"):
-        codes, values = columns[name]
-        columns[name] = arrow.DictionaryArray.from_arrays(codes, arrow.array(values, arrow.string()))
     return arrow.table(columns)
 
 
@@ -85,6 +94,45 @@ def servers_to_arrow(snapshot: FleetSnapshot) -> pa.Table:
     }
     columns["last_sample"] = columns["last_sample"].cast(arrow.timestamp("ms", tz="UTC"))
     return arrow.table(columns)
+
+
+def _columns_of(source: Framable) -> dict[str, Any]:
+    """Columns by name; categories as pairs of codes and texts, `time` as Unix milliseconds."""
+    if isinstance(source, ServerHistory):
+        return _server_history_columns(source)
+    if isinstance(source, FleetHistory):
+        arrays = [name for name in source.__slots__ if name not in ("bucket_seconds", "times_ms")]
+        return {"time": source.times_ms, **{name: getattr(source, name) for name in arrays}}
+    if isinstance(source, AlertEvents):
+        return _event_columns(source)
+    return _long_columns(source)
+
+
+def _server_history_columns(source: ServerHistory) -> dict[str, Any]:
+    buckets, metrics = len(source.times_ms), list(source.metrics.values())
+    parts = ("actual", "minimum", "maximum", "p10", "p50", "p90")
+    codes = np.repeat(np.arange(len(metrics), dtype=np.int32), buckets)
+    return {
+        "metric": (codes, [one.metric for one in metrics]),
+        "time": np.tile(source.times_ms, len(metrics)),
+        **{
+            part: np.concatenate([getattr(one, part) for one in metrics] or [np.empty(0, np.float32)])
+            for part in parts
+        },
+        "risk_score": np.tile(source.risk_score, len(metrics)),
+    }
+
+
+def _event_columns(source: AlertEvents) -> dict[str, Any]:
+    def column(name: str, dtype: Any) -> Any:
+        return np.array([getattr(event, name) for event in source], dtype=dtype)
+
+    texts = ("event", "alert_id", "server_name", "subject", "metric", "level", "author", "detail")
+    return {
+        "time": column("at_ms", np.int64),
+        **{name: np.array([str(text) for text in column(name, object)], dtype=object) for name in texts},
+        "probability": column("probability", np.float32),
+    }
 
 
 def _long_columns(source: FleetSnapshot | FleetForecast) -> dict[str, Any]:

@@ -14,10 +14,11 @@ from importlib import metadata
 from typing import Final
 
 import grpc
+from google.protobuf.descriptor import ServiceDescriptor
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from argus.v1 import admin_pb2, alert_pb2, ingest_pb2, prediction_pb2
+from argus.v1 import admin_pb2, alert_pb2, history_pb2, ingest_pb2, prediction_pb2
 from argus_server.alerts.desk import AlertDesk
 from argus_server.alerts.feed import AlertFeed
 from argus_server.alerts.notify.dispatcher import Dispatcher
@@ -25,6 +26,11 @@ from argus_server.clock import Clock, EventClock, WallClock
 from argus_server.contract import CONTRACT_VERSION
 from argus_server.engine import Engine
 from argus_server.forecast.calibration import BandCalibration
+from argus_server.history.alert_history import AlertHistory
+from argus_server.history.counters import HistoryCounters
+from argus_server.history.recorder import Recorder
+from argus_server.history.summary import Judge
+from argus_server.ingest.log import SampleLog
 from argus_server.ingest.pipeline import IngestPipeline
 from argus_server.ingest.session import IngestLimits, IngestSession
 from argus_server.ingest.sources import SourceRegistry
@@ -35,6 +41,7 @@ from argus_server.security.caller import current_caller
 from argus_server.services.admin import AdminServicer
 from argus_server.services.alerts import AlertServicer
 from argus_server.services.health import HealthBoard
+from argus_server.services.history import HistoryServicer
 from argus_server.services.ingest import IngestServicer
 from argus_server.services.prediction import PredictionServicer
 from argus_server.services.registration import register
@@ -42,6 +49,9 @@ from argus_server.settings import ServerSettings, split_address
 from argus_server.shard import SILENT_STEPS, SILENT_STEPS_IN_EVENT_TIME, Shard
 from argus_server.snapshot.builder import Provenance, SnapshotBuilder
 from argus_server.snapshot.hub import Hub
+from argus_server.store.options import StoreOptions
+from argus_server.store.store import Store
+from argus_server.store.telemetry import StoreMetrics
 from argus_server.telemetry.alerts import AlertGauges
 from argus_server.telemetry.collector import FleetGauges
 from argus_server.telemetry.exporter import Exporter
@@ -51,11 +61,11 @@ from argus_server.window.fleet_window import FleetWindow
 _LOG: Final = logging.getLogger(__name__)
 
 DISTRIBUTION: Final = "argus-forecast"
-CALIBRATION_FILE: Final = "calibration.json"
 MAX_MESSAGE_BYTES: Final = 64 << 20
 _LEAST_REQUEST_BYTES: Final = 16 << 20
 _LAG_PROBE_SECONDS: Final = 0.5
 _NOTIFY_GRACE_SECONDS: Final = 1.0
+_STORE_PROBE_SECONDS: Final = 0.5
 
 CHANNEL_OPTIONS: Final = (
     ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
@@ -120,10 +130,15 @@ class ArgusServer:
             step_seconds=self._models.step_seconds,
             max_servers=limits.max_servers,
         )
+        # Taken before anything is bound: a second server on the directory must not get further than this.
+        self._store = _open_store(settings, self._metrics)
         self._sources = SourceRegistry()
         self._access = Access(settings, lambda: self.window.known_names)
         self._tasks: list[asyncio.Task[None]] = []
         self._exporter: Exporter | None = None
+        self._recorder: Recorder | None = None
+        self._alert_history: AlertHistory | None = None
+        self._history: HistoryServicer | None = None
 
     async def start(self) -> Addresses:
         """Binds, publishes the first snapshot, and serves.
@@ -140,8 +155,11 @@ class ArgusServer:
             settings.cores,
             3600 * settings.retention_hours,
             settings.silent_steps or (SILENT_STEPS_IN_EVENT_TIME if self._event_clock else SILENT_STEPS),
-            BandCalibration(settings.data_dir / CALIBRATION_FILE if settings.data_dir else None),
+            BandCalibration(),
         )
+        await self._recover()
+        if self._store is not None:
+            self._open_history(self._store)
         self._notifiers = Dispatcher(settings.alert_targets, settings.dashboard_url)
         self.alerts = AlertDesk(
             self._tables,
@@ -149,6 +167,7 @@ class ArgusServer:
             settings.data_dir,
             self._notifiers.needs(),
             settings.alert_retention_days,
+            self._alert_history,
         )
         self.alerts.written = self._notifiers.wake
         self._feed = AlertFeed(self.alerts.book.active, self._clock.now_ms, settings.heartbeat_seconds)
@@ -164,10 +183,12 @@ class ArgusServer:
             metrics=self._metrics,
             tick_seconds=settings.tick_seconds,
             published=self._note_health,
+            record=self._recorder.offer if self._recorder is not None else None,
         )
         self.alerts.acted = self.engine.touch
         self._pipeline = IngestPipeline(
             window=self.window,
+            log=SampleLog(self._store),
             clock=self._clock,
             metrics=self._metrics,
             written=self.engine.touch,
@@ -202,6 +223,9 @@ class ArgusServer:
             asyncio.create_task(self._watch_loop_lag()),
             asyncio.create_task(self._access.run()),
         ]
+        if self._store is not None:
+            self._store.start()
+            self._tasks.append(asyncio.create_task(self._watch_store(self._store)))
         return self.addresses
 
     @property
@@ -228,7 +252,9 @@ class ArgusServer:
         # The last tick's notifications get a moment to leave; with a data directory the rest leaves after a restart.
         await asyncio.to_thread(self._notifiers.close, self.alerts, _NOTIFY_GRACE_SECONDS)
         await self.alerts.close()
-        self.shard.calibration.save()
+        await asyncio.to_thread(self._close_history)
+        if self._store is not None:
+            await asyncio.get_running_loop().run_in_executor(None, self._store.close)
         self._access.close()
         if self._exporter is not None:
             await asyncio.get_running_loop().run_in_executor(None, self._exporter.close)
@@ -259,7 +285,7 @@ class ArgusServer:
         self._server = grpc.aio.server(interceptors=(self._access.guard,), options=(*CHANNEL_OPTIONS, limit))
         self._ingest = IngestServicer(self.open_session)
         capabilities: list[str] = []
-        for service, servicer, raw in (
+        services: list[tuple[ServiceDescriptor, object, set[str]]] = [
             (ingest_pb2.DESCRIPTOR.services_by_name["IngestService"], self._ingest, {"StreamMetrics"}),
             (
                 prediction_pb2.DESCRIPTOR.services_by_name["PredictionService"],
@@ -278,7 +304,11 @@ class ArgusServer:
                 AlertServicer(self.alerts, self._feed, self._settings.max_subscribers),
                 set[str](),
             ),
-        ):
+        ]
+        if self._history is not None:
+            service = history_pb2.DESCRIPTOR.services_by_name["HistoryService"]
+            services.append((service, self._history, set[str]()))
+        for service, servicer, raw in services:
             capabilities.append(register(self._server, service, servicer, frozenset(raw)))
         self.capabilities = tuple(capabilities)
         self._board = HealthBoard(self.capabilities)
@@ -302,6 +332,24 @@ class ArgusServer:
                 f"cannot listen on {self._settings.listen}: the address is taken or not this machine's"
             ) from error
 
+    def _open_history(self, store: Store) -> None:
+        counters = HistoryCounters(self._metrics.registry)
+        self._recorder = Recorder(store, counters)
+        self._alert_history = AlertHistory(store, counters)
+        self._history = HistoryServicer(
+            store,
+            Judge(store, self._tables, self._settings.cores),
+            lambda: self._models.step_seconds,
+            self._clock.now_ms,
+            lambda name: self._hub.current is not None and self._hub.current.place(name) is not None,
+            counters,
+        )
+
+    def _close_history(self) -> None:
+        if self._recorder is not None and self._history is not None:
+            self._recorder.close()
+            self._history.close()
+
     @property
     def _max_request_bytes(self) -> int:
         """Room for messages that are too large, so that they can be refused by name instead of by the transport."""
@@ -323,8 +371,8 @@ class ArgusServer:
 
         return info
 
-    def open_session(self) -> IngestSession:
-        """A session for a new ingest stream of the current caller."""
+    def open_session(self, ready: Callable[[], None]) -> IngestSession:
+        """A session for a new ingest stream of the current caller, given what to call when an answer is ready."""
         welcome = ingest_pb2.Welcome(
             limits=self._limits.to_proto(),
             step_seconds=self._models.step_seconds,
@@ -332,25 +380,55 @@ class ArgusServer:
         )
         welcome.tick_interval.FromTimedelta(timedelta(seconds=self._settings.tick_seconds))
         return IngestSession(
-            self._pipeline, self._sources, self._limits, welcome, quota=current_caller().usage
+            self._pipeline, self._sources, self._limits, welcome, ready, quota=current_caller().usage
         )
 
     def _provenance(self) -> Provenance:
-        return Provenance(self._instance_id, self._models.info(), self._models.degraded_reason)
+        reasons = (self._models.degraded_reason, self._store_failure)
+        return Provenance(self._instance_id, self._models.info(), "; ".join(filter(None, reasons)))
+
+    @property
+    def _store_failure(self) -> str:
+        return self._store.failure if self._store is not None else ""
 
     @property
     def _degraded_reason(self) -> str:
-        return "; ".join(
-            filter(
-                None,
-                (
-                    self._models.degraded_reason,
-                    self.engine.failure,
-                    self.alerts.failure,
-                    self._access.problem,
-                ),
-            )
+        reasons = (
+            *(self._models.degraded_reason, self._store_failure, self.engine.failure),
+            *(self.alerts.failure, self._access.problem),
         )
+        return "; ".join(filter(None, reasons))
+
+    async def _recover(self) -> None:
+        """Brings back what was there when the last server on the data directory ended."""
+        store = self._store
+        if store is None:
+            _LOG.warning("no --data-dir: nothing survives a restart")
+            return
+        retention_ms = int(3_600_000 * self._settings.retention_hours)
+        recovery = await asyncio.get_running_loop().run_in_executor(
+            None, store.recover, self.window, self._clock, retention_ms, [self.shard.calibration]
+        )
+        self._sources = SourceRegistry(recovery.marks)
+        _LOG.info(
+            "%s: %d servers and %d sources are back after %.2f s, %d rows of them from the log",
+            *(
+                self._settings.data_dir,
+                recovery.servers,
+                len(recovery.marks),
+                recovery.seconds,
+                recovery.rows,
+            ),
+        )
+
+    async def _watch_store(self, store: Store) -> None:
+        """Keeps health and snapshots true to what the store can do, also while no rows come in."""
+        working: bool | None = None
+        while True:
+            if working is not (working := not store.failure):
+                await self._board.set_store(working)
+                self.engine.touch()
+            await asyncio.sleep(_STORE_PROBE_SECONDS)
 
     async def _note_health(self) -> None:
         await self._board.set_model(not self._models.degraded_reason)
@@ -365,3 +443,17 @@ class ArgusServer:
             due = loop.time() + _LAG_PROBE_SECONDS
             await asyncio.sleep(_LAG_PROBE_SECONDS)
             self._metrics.event_loop_lag.set(max(loop.time() - due, 0.0))
+
+
+def _open_store(settings: ServerSettings, metrics: ServerMetrics) -> Store | None:
+    if settings.data_dir is None:
+        return None
+    options = StoreOptions(
+        durability=settings.durability,
+        segment_bytes=settings.segment_bytes,
+        segment_seconds=60 * settings.segment_minutes,
+        checkpoint_seconds=60 * settings.checkpoint_minutes,
+        keep_days=settings.history_days,
+        keep_bytes=settings.history_max_bytes,
+    )
+    return Store(settings.data_dir, options, StoreMetrics(metrics.registry))

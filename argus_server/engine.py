@@ -15,6 +15,7 @@ from typing import Final
 
 from argus_server.alerts.desk import AlertDesk
 from argus_server.clock import Clock
+from argus_server.frame import FleetFrame
 from argus_server.shard import Shard
 from argus_server.snapshot.builder import Provenance, SnapshotBuilder
 from argus_server.snapshot.hub import Hub
@@ -48,6 +49,7 @@ class Engine:
         metrics: Where to count.
         tick_seconds: How often to tick.
         published: Called after each snapshot.
+        record: Called on the tick's thread with each frame and the snapshot made of it; must not wait.
 
     Attributes:
         failure: Why the last tick failed; empty when it did not.
@@ -65,6 +67,7 @@ class Engine:
         metrics: ServerMetrics,
         tick_seconds: float,
         published: Callable[[], Awaitable[None]],
+        record: Callable[[FleetFrame, Snapshot], None] | None = None,
     ) -> None:
         self._shard = shard
         self._alerts = alerts
@@ -75,6 +78,7 @@ class Engine:
         self._metrics = metrics
         self._tick_seconds = tick_seconds
         self._published = published
+        self._record = record
         self.failure = ""
         self._thread = ThreadPoolExecutor(1, "argus-inference", initializer=_yield_to_others)
         # Writes so far, and how many of them the newest snapshot has seen.
@@ -186,6 +190,8 @@ class Engine:
             self._metrics.forecast_duration.labels(phase).observe(seconds)
         self._metrics.forecast_duration.labels("alert").observe(observed - scored)
         self._metrics.forecast_duration.labels("serialise").observe(time.perf_counter() - observed)
+        if self._record is not None:
+            self._record(frame, snapshot)
         return snapshot
 
 

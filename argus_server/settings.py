@@ -90,7 +90,25 @@ class ServerSettings(BaseSettings):
     metrics_require_key: bool = Field(
         False, description="ask for a key with scope read on the Prometheus port, too; always beyond loopback"
     )
-    data_dir: Path | None = Field(None, description="directory for state; models in DIR/models can be loaded")
+    data_dir: Path | None = Field(
+        None,
+        description="directory for rows and state, which then survive a restart; models in DIR/models can be loaded",
+    )
+    durability: Literal["os", "fsync"] = Field(
+        "os",
+        description="acknowledge rows when a killed server cannot lose them (os), or when a power cut cannot (fsync)",
+    )
+    segment_bytes: int = Field(
+        64 << 20, ge=1 << 16, le=1 << 30, description="bytes of log that are turned into Parquet at once"
+    )
+    segment_minutes: float = Field(10.0, gt=0, description="or minutes of log, if they come first")
+    checkpoint_minutes: float = Field(5.0, gt=0, description="how often the state for a restart is written")
+    history_days: float = Field(35.0, gt=0, description="days that stored rows are kept")
+    history_max_bytes: int | None = Field(
+        None,
+        gt=0,
+        description="bytes of Parquet a table may take, the oldest day goes first; no limit if not given",
+    )
     model: Path | None = Field(None, description="model artifact to run; the shipped one if not given")
     clock: Literal["wall", "event"] = Field(
         "wall", description="wall: the time of day; event: the time of the newest sample, to replay history"

@@ -11,7 +11,16 @@ It works for sync and async clients alike (`with` and `async with`).
 """
 
 from argus_client.testing._builders import make_alert, make_forecasts, make_samples, make_snapshot
+from argus_client.testing._history import FakeHistory
 from argus_client.testing._ingest import Source
 from argus_client.testing._server import FakeServer
 
-__all__ = ["FakeServer", "Source", "make_alert", "make_forecasts", "make_samples", "make_snapshot"]
+__all__ = [
+    "FakeHistory",
+    "FakeServer",
+    "Source",
+    "make_alert",
+    "make_forecasts",
+    "make_samples",
+    "make_snapshot",
+]

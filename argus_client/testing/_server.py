@@ -20,6 +20,7 @@ from argus_client._config import MAX_MESSAGE_BYTES
 from argus_client._status import DETAILS_KEY
 from argus_client.testing import _ingest
 from argus_client.testing._alerts import FakeAlerts
+from argus_client.testing._history import FakeHistory
 from argus_client.testing._ingest import FakeIngest, Source
 from argus_client.testing._prediction import FakePredictions
 
@@ -42,6 +43,7 @@ class FakeServer:
         api_key: When set, every call needs it.
         calls: Names of the methods called, in order, those that were let fail included.
         metadata: Metadata of the newest call of any kind.
+        history: What it answers questions about history with.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class FakeServer:
         self.api_key: str | None = None
         self.calls: list[str] = []
         self.metadata: dict[str, str | bytes] = {}
+        self.history = FakeHistory()
         limits = ingest_pb2.IngestLimits(
             max_batch_rows=max_batch_rows,
             max_batch_bytes=max_batch_bytes,
@@ -314,6 +317,7 @@ class FakeServer:
             methods[path] = grpc.unary_unary_rpc_method_handler(
                 answer, request.FromString, lambda response: response.SerializeToString()
             )
+        methods.update(self.history.methods())
         return methods
 
     def _model(self) -> snapshot_pb2.ModelInfo:

@@ -78,6 +78,21 @@ def health(
 
 
 @app.command()
+def history(
+    servers: Annotated[int, typer.Option(min=1)] = 20,
+    hours: Annotated[float, typer.Option(min=0.5)] = 24.0,
+    cadence_seconds: Annotated[int, typer.Option(min=1, max=30)] = 5,
+    as_json: _AsJson = False,
+) -> None:
+    """Bytes that a day of history takes per server, and how long questions about it take."""
+    from argus_server.bench import history as bench
+
+    with _working("recording", as_json):
+        result = bench.run(servers=servers, hours=hours, cadence_seconds=cadence_seconds)
+    _print(result)
+
+
+@app.command()
 def training(
     batch: Annotated[int, typer.Option(min=1, help="Windows per batch.")] = 128,
     seconds: Annotated[float, typer.Option(min=0.01, help="About how long a run takes.")] = 8.0,

@@ -24,6 +24,10 @@ class GuidedError(RuntimeError):
     """The fuzzer found something, or could not run. The message has the end of what it said."""
 
 
+def _nobody_waits() -> None:
+    """Answers of a server without a data directory are ready at once."""
+
+
 def run(runs: int, seed: int) -> dict[str, Any]:
     """Lets atheris send messages to ingest sessions.
 
@@ -81,10 +85,10 @@ def _main(corpus: Path) -> None:
     sources = itertools.count()
 
     def send(data: bytes) -> None:
-        session = server.open_session()
+        session = server.open_session(_nobody_waits)
         hello = ingest_pb2.Hello(source_id=f"guided-{next(sources)}")
         session.receive(ingest_pb2.StreamMetricsRequest(hello=hello).SerializeToString())
-        answer = session.receive(data).SerializeToString()
+        answer = session.receive(data).make().SerializeToString()
         session.close()
         if b"Traceback" in answer:
             raise AssertionError("a traceback went to the client")

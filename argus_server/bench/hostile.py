@@ -112,7 +112,7 @@ class HostileMessages:
         metrics = metrics_pb2.MetricBatch(
             timestamp=[self._now_ms - 1000 * draw.randint(0, 300_000) for _ in range(rows)],
             server_name=[f"{self._prefix}-{draw.randint(0, 5000)}" for _ in range(rows)],
-            state=draw.choices(metrics_pb2.ServerState.values(), k=rows),
+            state=draw.choices(metrics_pb2.ServerState.keys(), k=rows),
         )
         for name in METRICS:
             getattr(metrics, name).extend(draw.random() * 100 for _ in range(rows))

@@ -14,15 +14,14 @@ from __future__ import annotations
 
 import json
 import logging
-import os
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
+import safetensors.numpy
+from safetensors import SafetensorError
 
 from argus_server.forecast.frame import Forecast, Source
 from argus_server.forecast.scaling import FloatArray, upper_bounds
@@ -116,19 +115,19 @@ class BandCalibration:
     """The factors of a fleet: applied at every tick, taught once per horizon.
 
     One forecast is remembered at a time, 16 KB per server; when all of it has come true or not, the factors learn and
-    the next one is remembered. A new model starts with fresh factors. Used by one thread.
-
-    Args:
-        path: JSON file to keep the factors in, None to keep them in memory only.
+    the next one is remembered. A new model starts with fresh factors. Used by one thread, but for `dump`.
     """
 
-    def __init__(self, path: Path | None = None) -> None:
-        self._path = path
+    def __init__(self) -> None:
         self._revision = ""
+        # Never changed in place, so that another thread may look at it.
         self._factors: dict[str, FloatArray] = {}
         self._remembered: _Remembered | None = None
-        if path is not None and path.is_file():
-            self._read(path)
+
+    @property
+    def name(self) -> str:
+        """What its state is called in a checkpoint."""
+        return "band-calibration"
 
     def calibrate(self, frame: WindowFrame, forecast: Forecast) -> Forecast:
         """The forecast with the bands that each server has earned.
@@ -138,9 +137,9 @@ class BandCalibration:
             forecast: Its rows from a model are calibrated; others stay as they are.
         """
         if forecast.model_revision != self._revision:
-            self._revision = forecast.model_revision
-            self._factors.clear()
             self._remembered = None
+            self._factors = {}
+            self._revision = forecast.model_revision
         rows = np.flatnonzero(forecast.sources == Source.TFT)
         if not len(rows):
             return forecast
@@ -176,9 +175,8 @@ class BandCalibration:
         actual = frame.values[now, first : first + horizon].transpose(0, 2, 1)
         factors = learned(self._of(names), remembered.quantiles[kept], actual, frame.step_seconds)
         # Servers that left are forgotten.
-        self._factors = {name: value for name, value in self._factors.items() if name in rows_now}
-        self._factors.update(zip(names, factors, strict=True))
-        self.save()
+        kept_factors = {name: value for name, value in self._factors.items() if name in rows_now}
+        self._factors = {**kept_factors, **dict(zip(names, factors, strict=True))}
 
     def _of(self, names: Sequence[str]) -> FloatArray:
         factors = fresh_factors(len(names))
@@ -188,44 +186,48 @@ class BandCalibration:
                 factors[row] = known
         return factors
 
-    def save(self) -> None:
-        """Write the factors to the file, in one move; without a file nothing happens."""
-        if self._path is None or not self._factors:
-            return
-        state = {
+    def dump(self) -> bytes:
+        """The factors and the forecast that waits to be compared, for `load`."""
+        factors, remembered = self._factors, self._remembered
+        facts: dict[str, Any] = {
             "format_version": _FORMAT,
             "model_revision": self._revision,
             "bucket_ends_minutes": list(BUCKET_ENDS_MINUTES),
             "metrics": list(METRICS),
-            "factors": {
-                name: [round(value, 4) for value in factors.ravel().tolist()]
-                for name, factors in self._factors.items()
-            },
+            "servers": list(factors),
         }
-        try:
-            with tempfile.NamedTemporaryFile(
-                "w", dir=self._path.parent, prefix=f".{self._path.name}-", delete=False, encoding="utf-8"
-            ) as file:
-                json.dump(state, file)
-            os.replace(file.name, self._path)
-        except OSError as error:
-            _LOG.error("the calibration cannot be saved: %s", error)
+        arrays = {"factors": np.stack([*factors.values(), *fresh_factors(1)])[: len(factors)]}
+        if remembered is not None:
+            facts["remembered"] = {"servers": list(remembered.names), "origin_ms": remembered.origin_ms}
+            arrays["quantiles"] = np.ascontiguousarray(remembered.quantiles)
+        return safetensors.numpy.save(arrays, {"facts": json.dumps(facts)})
 
-    def _read(self, path: Path) -> None:
-        """Take the factors of the file; one that cannot be used is left alone until the next save."""
+    def load(self, data: bytes) -> None:
+        """Becomes what `dump` gave; if that is not for these metrics and buckets, starts afresh and says so."""
         try:
-            state: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-            expected = (_FORMAT, list(BUCKET_ENDS_MINUTES), list(METRICS))
-            if (state["format_version"], state["bucket_ends_minutes"], state["metrics"]) != expected:
-                raise ValueError("made for other metrics or buckets")
-            shape = fresh_factors(1)[0].shape
-            factors = {
-                str(name): np.array(values, dtype=np.float32).reshape(shape)
-                for name, values in state["factors"].items()
-            }
-            low, high = _LIMITS
-            if not all(((low <= f) & (f <= high)).all() for f in factors.values()):
-                raise ValueError(f"a factor is not within {low} to {high}")
-            self._revision, self._factors = str(state["model_revision"]), factors
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            _LOG.warning("%s is not a calibration and is ignored: %s", path, error)
+            self._load(data)
+        except (SafetensorError, ValueError, KeyError, TypeError, AttributeError) as error:
+            _LOG.warning("the calibration of the bands cannot be used and starts afresh: %s", error)
+
+    def _load(self, data: bytes) -> None:
+        arrays = safetensors.numpy.load(data)
+        length = int.from_bytes(data[:8], "little")
+        facts: dict[str, Any] = json.loads(json.loads(data[8 : 8 + length])["__metadata__"]["facts"])
+        expected = (_FORMAT, list(BUCKET_ENDS_MINUTES), list(METRICS))
+        if (facts["format_version"], facts["bucket_ends_minutes"], facts["metrics"]) != expected:
+            raise ValueError("made for other metrics or buckets")
+        low, high = _LIMITS
+        factors = arrays["factors"].astype(np.float32)
+        if factors.shape != fresh_factors(len(facts["servers"])).shape:
+            raise ValueError(f"factors have shape {factors.shape}")
+        if not ((low <= factors) & (factors <= high)).all():
+            raise ValueError(f"a factor is not within {low} to {high}")
+        remembered = None
+        if (noted := facts.get("remembered")) is not None:
+            quantiles = arrays["quantiles"]
+            if quantiles.ndim != 4 or quantiles.shape[:2] != (len(noted["servers"]), len(METRICS)):
+                raise ValueError(f"the remembered forecast has shape {quantiles.shape}")
+            remembered = _Remembered(tuple(noted["servers"]), quantiles, int(noted["origin_ms"]))
+        self._revision = str(facts["model_revision"])
+        self._factors = dict(zip(facts["servers"], factors, strict=True))
+        self._remembered = remembered

@@ -1,4 +1,4 @@
-"""Takes the rows of a batch into the window: decode, validate, write, count."""
+"""Takes the rows of a batch into the window and the log: decode, validate, write, count."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from typing import Final
 from argus.v1 import ingest_pb2, metrics_pb2
 from argus_server.clock import Clock, EventClock, WallClock
 from argus_server.ingest.columns import decode
+from argus_server.ingest.log import SampleLog, Settled
 from argus_server.ingest.quota import hold_to_quota
 from argus_server.ingest.rejections import Rejections
 from argus_server.ingest.throttle import Quota
 from argus_server.ingest.validation import MAX_EVENT_LEAD_MS, TimeLimit, validate
+from argus_server.store.samples import SampleRows
 from argus_server.telemetry.metrics import ServerMetrics
 from argus_server.window.fleet_window import FleetWindow, WriteResult
 
@@ -28,11 +30,25 @@ class RowTotals:
     rejected: int = 0
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Accepted:
+    """A batch whose rows are in the window.
+
+    Attributes:
+        ack: What became of them, without a sequence.
+        fresh: Those that were taken in.
+    """
+
+    ack: ingest_pb2.Ack
+    fresh: SampleRows
+
+
 class IngestPipeline:
     """What every ingest session writes through.
 
     Args:
         window: Where rows go.
+        log: What makes them durable.
         clock: What time it is; an event clock is moved on by the rows.
         metrics: Where to count.
         written: Called after rows were accepted.
@@ -44,6 +60,7 @@ class IngestPipeline:
         self,
         *,
         window: FleetWindow,
+        log: SampleLog,
         clock: Clock,
         metrics: ServerMetrics,
         written: Callable[[], None],
@@ -51,6 +68,7 @@ class IngestPipeline:
         max_batch_rows: int,
     ) -> None:
         self._window = window
+        self._log = log
         self._clock = clock
         self._event_time = isinstance(clock, EventClock)
         self._wall_ms = WallClock().now_ms
@@ -62,8 +80,8 @@ class IngestPipeline:
 
     def accept(
         self, source_id: str, sequence: int, batch: metrics_pb2.MetricBatch, quota: Quota | None = None
-    ) -> ingest_pb2.Ack:
-        """Writes the valid rows of a batch and says what became of all.
+    ) -> Accepted:
+        """Writes the valid rows of a batch to the window and says what became of all.
 
         Args:
             source_id: Who sent it.
@@ -94,7 +112,7 @@ class IngestPipeline:
         self._metrics.ingest_batch_rows.observe(len(columns))
         self._count(source_id, result.accepted, result.duplicates, rejections.total)
         self._count_reasons(rejections)
-        return ingest_pb2.Ack(
+        ack = ingest_pb2.Ack(
             accepted_rows=result.accepted,
             duplicate_rows=result.duplicates,
             rejected_rows=rejections.total,
@@ -110,6 +128,24 @@ class IngestPipeline:
             ],
             warm_up=self._warm_up(result),
         )
+        taken = None if result.accepted == len(columns) else result.accepted_rows
+        return Accepted(ack, SampleRows(columns, taken))
+
+    @property
+    def storage_failure(self) -> str:
+        """Why no rows may be accepted now: they could not be made durable. Empty when they can."""
+        return self._log.failure
+
+    def commit(self, source_id: str, sequence: int, accepted: Accepted, settled: Settled) -> None:
+        """Makes accepted rows durable, and their sequence with them.
+
+        Args:
+            source_id: Who sent them.
+            sequence: Number of their batch.
+            accepted: What `accept` gave.
+            settled: Called once, when it is known whether they are.
+        """
+        self._log.append(accepted.fresh, source_id, sequence, settled)
 
     def count_duplicates(self, source_id: str, rows: int) -> None:
         """Counts the rows of a batch that was committed before."""

@@ -1,4 +1,4 @@
-"""One ingest stream as a state machine: bytes in, answers out, no transport in sight."""
+"""One ingest stream as a state machine: bytes in, answers out in their order, no transport in sight."""
 
 from __future__ import annotations
 
@@ -27,6 +27,8 @@ _SEQUENCE_TAG: Final = ingest_pb2.SequencedBatch.DESCRIPTOR.fields_by_name["sequ
 PAUSE_GRACE_SECONDS: Final = 1.0
 """Debt beyond which a source that does not pause is made to, by reading no further."""
 LONGEST_PAUSE_SECONDS: Final = 10.0
+STORAGE_RETRY_SECONDS: Final = 1.0
+"""When a source is to send again what could not be kept."""
 
 _HELLO: Final = "hello"
 _BATCH: Final = "batch"
@@ -51,14 +53,32 @@ class IngestLimits:
         )
 
 
+class Answer:
+    """An answer that may not be given before it is ready, nor before those to earlier messages.
+
+    Args:
+        make: Makes it, when its turn has come.
+        ready: Whether it is ready at once.
+    """
+
+    __slots__ = ("make", "ready")
+
+    def __init__(self, make: Callable[[], Response], ready: bool = True) -> None:
+        self.make = make
+        self.ready = ready
+
+
 class IngestSession:
     """Follows the contract of `IngestService.StreamMetrics` for one stream.
+
+    Batches are taken in one after the other and acknowledged when they are durable; later ones are taken in meanwhile.
 
     Args:
         pipeline: Takes rows into the window.
         sources: Shared by all streams.
         limits: What the source must stay within.
         welcome: What the Welcome says beside the last sequence.
+        ready: Called, on the event loop, when an answer that was not ready has become so.
         monotonic: Clock of the throttle, seconds.
         quota: What the caller may send over all its streams; None leaves it at `limits`.
 
@@ -72,6 +92,7 @@ class IngestSession:
         sources: SourceRegistry,
         limits: IngestLimits,
         welcome: ingest_pb2.Welcome,
+        ready: Callable[[], None],
         monotonic: Callable[[], float] = time.monotonic,
         quota: Quota | None = None,
     ) -> None:
@@ -81,10 +102,16 @@ class IngestSession:
         self._sources = sources
         self._limits = limits
         self._welcome = welcome
+        self._ready = ready
         self._source: Source | None = None
         self._bucket = TokenBucket(limits.max_rows_per_second, monotonic)
 
-    def receive(self, data: bytes) -> ingest_pb2.StreamMetricsResponse:
+    @property
+    def max_pending(self) -> int:
+        """Answers that may be outstanding before the source has to wait."""
+        return self._limits.max_in_flight_batches
+
+    def receive(self, data: bytes) -> Answer:
         """Takes one message and answers it.
 
         Raises:
@@ -112,7 +139,7 @@ class IngestSession:
         if self._source is not None:
             self._sources.release(self._source, self)
 
-    def _hello(self, hello: ingest_pb2.Hello) -> Response:
+    def _hello(self, hello: ingest_pb2.Hello) -> Answer:
         if self._source is not None:
             return self._reject(
                 Reason.BATCH_REJECTION_REASON_HELLO_REPEATED,
@@ -122,12 +149,22 @@ class IngestSession:
             text = "; ".join(f"{violation.field}: {violation.message}" for violation in broken)
             return self._reject(Reason.BATCH_REJECTION_REASON_INVALID_HELLO, text)
         self._source = self._sources.claim(hello.source_id, self)
+        answer = Answer(self._make_welcome, ready=False)
+        # What an earlier stream of the source has under way decides which sequence the Welcome names.
+        self._source.when_settled(lambda: self._make_ready(answer))
+        return answer
+
+    def _make_welcome(self) -> Response:
         welcome = ingest_pb2.Welcome()
         welcome.CopyFrom(self._welcome)
-        welcome.last_sequence = self._source.last_sequence
+        welcome.last_sequence = self._source.last_sequence if self._source else 0
         return Response(welcome=welcome)
 
-    def _batch(self, batch: ingest_pb2.SequencedBatch) -> Response:
+    def _make_ready(self, answer: Answer) -> None:
+        answer.ready = True
+        self._ready()
+
+    def _batch(self, batch: ingest_pb2.SequencedBatch) -> Answer:
         source = self._source
         rows = len(batch.metrics.timestamp)
         if source is None:
@@ -143,51 +180,78 @@ class IngestSession:
                 Reason.BATCH_REJECTION_REASON_INVALID_SEQUENCE, "sequence 0; number batches from 1", 0, rows
             )
         if batch.sequence <= source.last_sequence:
-            self._pipeline.count_duplicates(source.source_id, rows)
-            return Response(ack=ingest_pb2.Ack(sequence=source.last_sequence, duplicate_rows=rows))
+            return Answer(lambda: self._repeated(source, batch.sequence, rows))
         if source.last_sequence and batch.sequence != source.last_sequence + 1:
-            rejection = self._reject(
+            return self._reject(
                 Reason.BATCH_REJECTION_REASON_SEQUENCE_GAP,
                 f"got sequence {batch.sequence} after {source.last_sequence}; send from {source.last_sequence + 1} on",
                 batch.sequence,
                 0,
+                expected_sequence=source.last_sequence + 1,
             )
-            rejection.rejection.expected_sequence = source.last_sequence + 1
-            return rejection
+        if failure := self._pipeline.storage_failure:
+            return Answer(lambda: self._unavailable(batch.sequence, failure))
         return self._commit(source, batch)
 
-    def _commit(self, source: Source, batch: ingest_pb2.SequencedBatch) -> Response:
+    def _repeated(self, source: Source, sequence: int, rows: int) -> Response:
+        """Answers a batch whose sequence was taken in before, now that it is known what became of that."""
+        if sequence > source.committed_sequence:
+            return self._unavailable(sequence, self._pipeline.storage_failure or "it could not be kept")
+        self._pipeline.count_duplicates(source.source_id, rows)
+        return Response(ack=ingest_pb2.Ack(sequence=source.committed_sequence, duplicate_rows=rows))
+
+    def _commit(self, source: Source, batch: ingest_pb2.SequencedBatch) -> Answer:
         rows = len(batch.metrics.timestamp)
         try:
-            ack = self._pipeline.accept(source.source_id, batch.sequence, batch.metrics, self._quota)
+            accepted = self._pipeline.accept(source.source_id, batch.sequence, batch.metrics, self._quota)
         except ColumnLengthMismatch as error:
-            source.last_sequence = batch.sequence
+            source.consume(batch.sequence)
             return self._reject(
                 Reason.BATCH_REJECTION_REASON_COLUMN_LENGTH_MISMATCH, str(error), batch.sequence, rows
             )
         except BatchTooLarge as error:
-            source.last_sequence = batch.sequence
+            source.consume(batch.sequence)
             return self._reject(
                 Reason.BATCH_REJECTION_REASON_BATCH_TOO_LARGE, str(error), batch.sequence, rows
             )
-        source.last_sequence = batch.sequence
-        ack.sequence = batch.sequence
+        sequence, ack = batch.sequence, accepted.ack
+        ack.sequence = sequence
         delay = max(self._bucket.take(rows), self._quota.take_rows(rows) if self._quota else 0.0)
         # A source that pauses as asked is never more than a pause in debt when its next batch comes.
         self.pause_seconds = min(max(delay - PAUSE_GRACE_SECONDS, 0.0), LONGEST_PAUSE_SECONDS)
         if delay:
             self._pipeline.count_throttle()
             ack.retry_delay.FromTimedelta(timedelta(seconds=delay))
-        return Response(ack=ack)
+        answer = Answer(lambda: Response(ack=ack), ready=False)
 
-    def _too_large(self, data: bytes) -> Response:
+        def settled(failure: str) -> None:
+            source.settle(sequence, durable=not failure)
+            if failure:
+                answer.make = lambda: self._unavailable(sequence, failure)
+            self._make_ready(answer)
+
+        source.begin(sequence)
+        self._pipeline.commit(source.source_id, sequence, accepted, settled)
+        return answer
+
+    def _unavailable(self, sequence: int, failure: str) -> Response:
+        self._pipeline.count_batch_rejection(self._source_id, "storage_unavailable", 0)
+        rejection = ingest_pb2.BatchRejection(
+            sequence=sequence,
+            reason=Reason.BATCH_REJECTION_REASON_STORAGE_UNAVAILABLE,
+            message=f"{failure}; send the batch again later",
+        )
+        rejection.retry_delay.FromTimedelta(timedelta(seconds=STORAGE_RETRY_SECONDS))
+        return Response(rejection=rejection)
+
+    def _too_large(self, data: bytes) -> Answer:
         """Refuses a message by its size; its sequence is consumed if it is the next one."""
         sequence = peek_sequence(data)
         source = self._source
         if source is not None:
             self._check_owner(source)
             if sequence and sequence == source.last_sequence + 1:
-                source.last_sequence = sequence
+                source.consume(sequence)
         return self._reject(
             Reason.BATCH_REJECTION_REASON_BATCH_TOO_LARGE,
             f"the message has {len(data)} bytes; at most {self._limits.max_batch_bytes} are allowed: send fewer rows "
@@ -202,16 +266,27 @@ class IngestSession:
             )
 
     def _reject(
-        self, reason: ingest_pb2.BatchRejectionReason, message: str, sequence: int = 0, rows: int = 0
-    ) -> Response:
+        self,
+        reason: ingest_pb2.BatchRejectionReason,
+        message: str,
+        sequence: int = 0,
+        rows: int = 0,
+        expected_sequence: int = 0,
+    ) -> Answer:
         name = Reason.Name(reason).removeprefix("BATCH_REJECTION_REASON_").lower()
-        source_id = self._source.source_id if self._source else "unknown"
-        self._pipeline.count_batch_rejection(source_id, name, rows)
-        return Response(
-            rejection=ingest_pb2.BatchRejection(
-                sequence=sequence, reason=reason, message=message, rejected_rows=rows
-            )
+        self._pipeline.count_batch_rejection(self._source_id, name, rows)
+        rejection = ingest_pb2.BatchRejection(
+            sequence=sequence,
+            reason=reason,
+            message=message,
+            rejected_rows=rows,
+            expected_sequence=expected_sequence,
         )
+        return Answer(lambda: Response(rejection=rejection))
+
+    @property
+    def _source_id(self) -> str:
+        return self._source.source_id if self._source else "unknown"
 
 
 def peek_sequence(data: bytes) -> int:

@@ -1,8 +1,9 @@
-"""Who sends metrics: the last committed sequence of every source, and which stream may speak for it."""
+"""Who sends metrics: how far every source has come, and which stream may speak for it."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -15,24 +16,62 @@ class Source:
 
     Attributes:
         source_id: Its name.
-        last_sequence: Last sequence committed; 0 before the first.
+        last_sequence: Last sequence taken in; 0 before the first. It falls back when taking in was in vain.
+        committed_sequence: Last sequence that is durable and may be acknowledged.
         owner: The stream that speaks for the source now.
     """
 
     source_id: str
     last_sequence: int = 0
+    committed_sequence: int = 0
     owner: object | None = field(default=None, repr=False)
+    _pending: int = 0
+    _waiting: list[Callable[[], None]] = field(default_factory=list, repr=False)
+
+    def begin(self, sequence: int) -> None:
+        """Takes in a batch; `settle` follows."""
+        self.last_sequence = sequence
+        self._pending += 1
+
+    def settle(self, sequence: int, durable: bool) -> None:
+        """A batch that was taken in is durable, or will not be."""
+        self._pending -= 1
+        if durable:
+            self.committed_sequence = max(self.committed_sequence, sequence)
+            self.last_sequence = max(self.last_sequence, sequence)
+        else:
+            self.last_sequence = self.committed_sequence
+        if not self._pending:
+            waiting, self._waiting = self._waiting, []
+            for call in waiting:
+                call()
+
+    def consume(self, sequence: int) -> None:
+        """Counts the sequence of a batch of which nothing can be used."""
+        self.last_sequence = sequence
+        if not self._pending:
+            self.committed_sequence = sequence
+
+    def when_settled(self, call: Callable[[], None]) -> None:
+        """Calls when nothing of the source is pending, at once if nothing is."""
+        if self._pending:
+            self._waiting.append(call)
+        else:
+            call()
 
 
 class SourceRegistry:
     """Remembers sources across their streams, the most recently seen ones up to a limit.
 
     Args:
+        committed: Last committed sequences of an earlier run.
         max_sources: How many to remember; beyond it the one not seen for longest, with no stream open, is forgotten.
     """
 
-    def __init__(self, max_sources: int = MAX_SOURCES) -> None:
-        self._sources: OrderedDict[str, Source] = OrderedDict()
+    def __init__(self, committed: Mapping[str, int] | None = None, max_sources: int = MAX_SOURCES) -> None:
+        self._sources: OrderedDict[str, Source] = OrderedDict(
+            (name, Source(name, sequence, sequence)) for name, sequence in (committed or {}).items()
+        )
         self._max_sources = max_sources
 
     def claim(self, source_id: str, owner: object) -> Source:

@@ -7,13 +7,15 @@ from typing import Final
 from grpc_health.v1 import health, health_pb2
 
 MODEL: Final = "argus.model"
+STORE: Final = "argus.store"
 
 
 class HealthBoard:
     """Keeps `grpc.health.v1` true.
 
     The whole server and its services are SERVING once the model or the declared fallback answers. `argus.model` is
-    SERVING only while the model itself does, so a probe can tell a degraded server from a sound one.
+    SERVING only while the model itself does, so a probe can tell a degraded server from a sound one, and `argus.store`
+    only while rows can be kept; a server without a data directory does not have it.
 
     Args:
         services: Full names of the registered services.
@@ -31,6 +33,10 @@ class HealthBoard:
     async def set_model(self, running: bool) -> None:
         """Sets the model."""
         await self.servicer.set(MODEL, _status(running))
+
+    async def set_store(self, working: bool) -> None:
+        """Sets the store."""
+        await self.servicer.set(STORE, _status(working))
 
     async def drain(self) -> None:
         """Sets everything to NOT_SERVING for good."""

@@ -3,31 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
 from datetime import timedelta
 
 from argus.v1 import ingest_pb2
-from argus_server.ingest.session import IngestSession
+from argus_server.ingest.session import Answer, IngestSession
 from argus_server.snapshot.hub import RECONNECT_SECONDS
 
-
-@dataclass(slots=True, eq=False)
-class _Stream:
-    """An open stream: the task that serves it, and whether that waits for the source."""
-
-    task: asyncio.Task[object] | None
-    waiting: bool = False
+OpenSession = Callable[[Callable[[], None]], IngestSession]
 
 
 class IngestServicer:
     """Takes metrics from sources.
 
     Args:
-        open_session: Makes the session of a new stream.
+        open_session: Makes the session of a new stream, given what to call when an answer has become ready.
     """
 
-    def __init__(self, open_session: Callable[[], IngestSession]) -> None:
+    def __init__(self, open_session: OpenSession) -> None:
         self._open_session = open_session
         self._streams: set[_Stream] = set()
         self._draining = False
@@ -38,44 +32,75 @@ class IngestServicer:
         return len(self._streams)
 
     def drain(self) -> None:
-        """Tells every source that the server stops; their streams end with OK after that."""
+        """Tells every source that the server stops; their streams end with OK once what they have sent is settled."""
         self._draining = True
         for stream in self._streams:
-            if stream.waiting and stream.task is not None:
-                stream.task.cancel()
+            stream.stop_reading()
 
     async def StreamMetrics(self, requests: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         """Answers every message of a source."""
-        session = self._open_session()
-        stream = _Stream(asyncio.current_task())
+        stream = _Stream(self._open_session, requests)
         self._streams.add(stream)
         try:
-            while not self._draining and (
-                (data := await self._receive(stream, requests, session.pause_seconds)) is not None
-            ):
-                yield session.receive(data).SerializeToString()
+            if self._draining:
+                stream.stop_reading()
+            async for answer in stream.answers():
+                yield answer
             if self._draining:
                 yield _draining()
         finally:
             self._streams.discard(stream)
-            session.close()
+            await stream.close()
 
-    async def _receive(
-        self, stream: _Stream, requests: AsyncIterator[bytes], pause_seconds: float
-    ) -> bytes | None:
-        """The next message, after a pause; None when the source has ended its side or the server drains."""
-        stream.waiting = True
-        try:
-            if pause_seconds:
-                await asyncio.sleep(pause_seconds)
-            return await anext(requests, None)
-        except asyncio.CancelledError:
-            if not self._draining or stream.task is None:
-                raise
-            stream.task.uncancel()  # it was drain() that woke us, so the call ends well
-            return None
-        finally:
-            stream.waiting = False
+
+class _Stream:
+    """An open stream: one task reads on while answers to earlier messages wait for the disk."""
+
+    def __init__(self, open_session: OpenSession, requests: AsyncIterator[bytes]) -> None:
+        self._changed = asyncio.Event()
+        self._room = asyncio.Event()
+        self._session = open_session(self._changed.set)
+        self._answers: deque[Answer] = deque()
+        self._reader = asyncio.create_task(self._read(requests))
+        self._reader.add_done_callback(lambda _: self._changed.set())
+
+    async def answers(self) -> AsyncIterator[bytes]:
+        """Answers in the order of their messages, each when it is ready.
+
+        Raises:
+            Superseded: A newer stream speaks for the source.
+        """
+        while True:
+            while self._answers and self._answers[0].ready:
+                answer = self._answers.popleft()
+                self._room.set()
+                yield answer.make().SerializeToString()
+            if self._reader.done() and not self._answers:
+                break
+            self._changed.clear()
+            await self._changed.wait()
+        if not self._reader.cancelled():
+            self._reader.result()
+
+    def stop_reading(self) -> None:
+        """Reads no further message."""
+        self._reader.cancel()
+
+    async def close(self) -> None:
+        """Ends the stream's part in the session."""
+        self._reader.cancel()
+        await asyncio.gather(self._reader, return_exceptions=True)
+        self._session.close()
+
+    async def _read(self, requests: AsyncIterator[bytes]) -> None:
+        async for data in requests:
+            self._answers.append(self._session.receive(data))
+            self._changed.set()
+            while len(self._answers) >= self._session.max_pending:
+                self._room.clear()
+                await self._room.wait()
+            if self._session.pause_seconds:
+                await asyncio.sleep(self._session.pause_seconds)
 
 
 def _draining() -> bytes:

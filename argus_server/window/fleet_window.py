@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final
@@ -19,12 +19,16 @@ from argus_server.ingest.validation import MAX_SKEW_MS, utc
 from argus_server.metrics import METRICS
 from argus_server.profiles import profile_of
 from argus_server.window.frame import WindowFrame
+from argus_server.window.image import LayoutChanged, WindowImage
 from argus_server.window.pending import UNKNOWN, Pending
 from argus_server.window.ring import Rings, run_starts, step_samples
 from argus_server.window.server_table import ServerTable
 
 _COPY_CHUNK: Final = 128
 """Servers copied under one hold of the lock: about 2 MB, so that a writer waits well under a millisecond."""
+
+_IMAGE_SERVERS: Final = 32
+"""Servers copied under one hold of the lock for a checkpoint: about 8 MB with a week of window."""
 
 _PAGE: Final = 1024
 """float32 values in a page of memory."""
@@ -321,6 +325,46 @@ class FleetWindow:
             profiles=profiles,
             observed_steps=measured.sum(axis=1, dtype=np.int32),
         )
+
+    def images(self) -> Iterator[WindowImage]:
+        """The servers known now, a few at a time, exactly as they are held.
+
+        May be consumed while another thread writes: each image is of one moment, two need not be.
+
+        Raises:
+            LayoutChanged: Servers were forgotten meanwhile.
+        """
+        with self._lock:
+            layout, servers = self._layout, len(self)
+        for first in range(0, servers, _IMAGE_SERVERS):
+            rows = slice(first, min(first + _IMAGE_SERVERS, servers))
+            with self._lock:
+                if self._layout != layout:
+                    raise LayoutChanged
+                image = WindowImage(tuple(self._names[rows]), self._rings.extract(rows))
+            yield image
+
+    def restore(self, image: WindowImage) -> None:
+        """Takes in servers that this window does not hold, as they were held by one of the same steps.
+
+        Raises:
+            ValueError: It holds one of them, or the image is of a window of other steps.
+            KeyError: The image is not complete.
+        """
+        with self._lock:
+            if known := [name for name in image.names if name in self._rows]:
+                raise ValueError(f"the window holds {known[0]!r} already")
+            before = len(self)
+            self._add(list(image.names))
+            self._rings.insert(slice(before, len(self)), image.arrays)
+
+    def clear(self) -> None:
+        """Forgets every server."""
+        with self._lock:
+            self._rings.used = 0
+            self._rows.clear()
+            self._names.clear()
+            self._layout += 1
 
     def servers(self) -> ServerTable:
         """What is known about each server now; may be called from any thread."""

@@ -3,6 +3,7 @@ clock."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -23,6 +24,13 @@ _LAST: Final = METRIC_INDEX["uptime_days"]
 """The one metric of which a step keeps the newest sample instead of the mean."""
 
 _WORD_BITS: Final = 64
+
+_SLOT_ARRAYS: Final = ("means", "counts", "seen", "measured")
+_RING_ARRAYS: Final = (
+    *_SLOT_ARRAYS,
+    *("heads", "observed", "newest_ms", "measured_ms", "state_ms", "states", "profiles"),
+)
+"""Attributes in the order of `Rings._arrays`."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -224,6 +232,42 @@ class Rings:
             means = self.means[: self.used, step % self.steps]
             np.copyto(found, means, where=inside[:, None] & ~np.isnan(means))
         return found
+
+    def extract(self, rows: slice) -> dict[str, npt.NDArray[np.generic]]:
+        """A copy of some rows, of which slots that are empty in all of them are left out.
+
+        Returns:
+            `slots` (int64 [slots]): the slots kept; `means`, `counts`, `seen`, `measured` [rows, slots, ...]; and one
+            array [rows] for every other attribute.
+        """
+        used = self.seen[rows].any(axis=(0, 2))
+        slots = np.flatnonzero(used)
+        kept = slice(None) if len(slots) == self.steps else slots
+        named = dict(zip(_RING_ARRAYS, self._arrays(), strict=True))
+        of_slots = {name: named[name][rows, kept].copy() for name in _SLOT_ARRAYS}
+        of_rows = {name: named[name][rows].copy() for name in _RING_ARRAYS if name not in _SLOT_ARRAYS}
+        return {"slots": slots, **of_slots, **of_rows}
+
+    def insert(self, rows: slice, arrays: Mapping[str, npt.NDArray[np.generic]]) -> None:
+        """Fills rows that were just taken with what `extract` gave.
+
+        Raises:
+            ValueError: An array has another shape or type than a ring of these steps has.
+            KeyError: One is missing.
+        """
+        slots = arrays["slots"]
+        kept = slice(None) if len(slots) == self.steps else slots
+        for name, array in zip(_RING_ARRAYS, self._arrays(), strict=True):
+            given = arrays[name]
+            shape = (rows.stop - rows.start, *((len(slots),) if name in _SLOT_ARRAYS else ()))
+            if given.dtype != array.dtype or given.shape != (*shape, *array.shape[len(shape) :]):
+                raise ValueError(
+                    f"{name} is {given.dtype} {given.shape}, which is not what a window of this size has"
+                )
+            if name in _SLOT_ARRAYS:
+                array[rows, kept] = given
+            else:
+                array[rows] = given
 
     def copy_aligned(self, rows: slice, origin: int, means: Floats, measured: Flags) -> None:
         """Copies rows turned so that they all end at one step.

@@ -26,51 +26,69 @@ from argus.v1 import metrics_pb2 as argus_dot_v1_dot_metrics__pb2
 from argus.v1 import snapshot_pb2 as argus_dot_v1_dot_snapshot__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16\x61rgus/v1/history.proto\x12\x08\x61rgus.v1\x1a\x16\x61rgus/v1/metrics.proto\x1a\x17\x61rgus/v1/snapshot.proto\"=\n\tTimeRange\x12\x19\n\x08start_ms\x18\x01 \x01(\x03R\x07startMs\x12\x15\n\x06\x65nd_ms\x18\x02 \x01(\x03R\x05\x65ndMs\"E\n\x18GetHistorySummaryRequest\x12)\n\x05range\x18\x01 \x01(\x0b\x32\x13.argus.v1.TimeRangeR\x05range\"\xe5\x01\n\x19GetHistorySummaryResponse\x12\x16\n\x06\x61lerts\x18\x01 \x01(\rR\x06\x61lerts\x12\'\n\x0f\x63ritical_alerts\x18\x02 \x01(\rR\x0e\x63riticalAlerts\x12)\n\x10resolution_ratio\x18\x03 \x01(\x02R\x0fresolutionRatio\x12>\n\x1cmean_time_to_resolve_seconds\x18\x04 \x01(\x01R\x18meanTimeToResolveSeconds\x12\x1c\n\tincidents\x18\x05 \x01(\rR\tincidents\"]\n\x16ListAlertEventsRequest\x12)\n\x05range\x18\x01 \x01(\x0b\x32\x13.argus.v1.TimeRangeR\x05range\x12\x18\n\x07servers\x18\x02 \x03(\tR\x07servers\"G\n\x17ListAlertEventsResponse\x12,\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x14.argus.v1.AlertEventR\x06\x65vents\"\xc9\x01\n\nAlertEvent\x12\x19\n\x08\x61lert_id\x18\x01 \x01(\tR\x07\x61lertId\x12\x1f\n\x0bserver_name\x18\x02 \x01(\tR\nserverName\x12(\n\x06metric\x18\x03 \x01(\x0e\x32\x10.argus.v1.MetricR\x06metric\x12\x13\n\x05\x61t_ms\x18\x04 \x01(\x03R\x04\x61tMs\x12\x14\n\x05\x65vent\x18\x05 \x01(\tR\x05\x65vent\x12*\n\x05level\x18\x06 \x01(\x0e\x32\x14.argus.v1.AlertLevelR\x05level\"\x9a\x01\n\x17GetServerHistoryRequest\x12(\n\x0bserver_name\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x10\x01R\nserverName\x12)\n\x05range\x18\x02 \x01(\x0b\x32\x13.argus.v1.TimeRangeR\x05range\x12*\n\x07metrics\x18\x03 \x03(\x0e\x32\x10.argus.v1.MetricR\x07metrics\"M\n\x18GetServerHistoryResponse\x12\x31\n\x07metrics\x18\x01 \x03(\x0b\x32\x17.argus.v1.MetricHistoryR\x07metrics\"\xa5\x01\n\rMetricHistory\x12(\n\x06metric\x18\x01 \x01(\x0e\x32\x10.argus.v1.MetricR\x06metric\x12\x1c\n\ttimestamp\x18\x02 \x03(\x03R\ttimestamp\x12\x16\n\x06\x61\x63tual\x18\x03 \x03(\x02R\x06\x61\x63tual\x12\x10\n\x03p10\x18\x04 \x03(\x02R\x03p10\x12\x10\n\x03p50\x18\x05 \x03(\x02R\x03p50\x12\x10\n\x03p90\x18\x06 \x03(\x02R\x03p90\"C\n\x16GetFleetHistoryRequest\x12)\n\x05range\x18\x01 \x01(\x0b\x32\x13.argus.v1.TimeRangeR\x05range\"N\n\x17GetFleetHistoryResponse\x12\x33\n\x06points\x18\x01 \x03(\x0b\x32\x1b.argus.v1.FleetHistoryPointR\x06points\"\x93\x01\n\x11\x46leetHistoryPoint\x12\x13\n\x05\x61t_ms\x18\x01 \x01(\x03R\x04\x61tMs\x12\x30\n\x07summary\x18\x02 \x01(\x0b\x32\x16.argus.v1.FleetSummaryR\x07summary\x12\x37\n\x0b\x65nvironment\x18\x03 \x01(\x0b\x32\x15.argus.v1.EnvironmentR\x0b\x65nvironment\"\xcd\x01\n\x14\x45xportHistoryRequest\x12\x36\n\x05table\x18\x01 \x01(\x0e\x32\x16.argus.v1.HistoryTableB\x08\xbaH\x05\x82\x01\x02\x10\x01R\x05table\x12\x38\n\x06\x66ormat\x18\x02 \x01(\x0e\x32\x16.argus.v1.ExportFormatB\x08\xbaH\x05\x82\x01\x02\x10\x01R\x06\x66ormat\x12)\n\x05range\x18\x03 \x01(\x0b\x32\x13.argus.v1.TimeRangeR\x05range\x12\x18\n\x07servers\x18\x04 \x03(\tR\x07servers\"-\n\x15\x45xportHistoryResponse\x12\x14\n\x05\x63hunk\x18\x01 \x01(\x0cR\x05\x63hunk*\x9d\x01\n\x0cHistoryTable\x12\x1d\n\x19HISTORY_TABLE_UNSPECIFIED\x10\x00\x12\x19\n\x15HISTORY_TABLE_METRICS\x10\x01\x12\x16\n\x12HISTORY_TABLE_RISK\x10\x02\x12\x1b\n\x17HISTORY_TABLE_FORECASTS\x10\x03\x12\x1e\n\x1aHISTORY_TABLE_ALERT_EVENTS\x10\x04*]\n\x0c\x45xportFormat\x12\x1d\n\x19\x45XPORT_FORMAT_UNSPECIFIED\x10\x00\x12\x17\n\x13\x45XPORT_FORMAT_ARROW\x10\x01\x12\x15\n\x11\x45XPORT_FORMAT_CSV\x10\x02\x32\xcd\x03\n\x0eHistoryService\x12\\\n\x11GetHistorySummary\x12\".argus.v1.GetHistorySummaryRequest\x1a#.argus.v1.GetHistorySummaryResponse\x12V\n\x0fListAlertEvents\x12 .argus.v1.ListAlertEventsRequest\x1a!.argus.v1.ListAlertEventsResponse\x12Y\n\x10GetServerHistory\x12!.argus.v1.GetServerHistoryRequest\x1a\".argus.v1.GetServerHistoryResponse\x12V\n\x0fGetFleetHistory\x12 .argus.v1.GetFleetHistoryRequest\x1a!.argus.v1.GetFleetHistoryResponse\x12R\n\rExportHistory\x12\x1e.argus.v1.ExportHistoryRequest\x1a\x1f.argus.v1.ExportHistoryResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16\x61rgus/v1/history.proto\x12\x08\x61rgus.v1\x1a\x16\x61rgus/v1/metrics.proto\x1a\x17\x61rgus/v1/snapshot.proto\"u\n\tTimeRange\x12\"\n\x08start_ms\x18\x01 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00R\x07startMs\x12\x1e\n\x06\x65nd_ms\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00R\x05\x65ndMs\x12$\n\tlength_ms\x18\x03 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00R\x08lengthMs\"E\n\x18GetHistorySummaryRequest\x12)\n\x05range\x18\x01 \x01(\x0b\x32\x13.argus.v1.TimeRangeR\x05range\"\x8f\x05\n\x19GetHistorySummaryResponse\x12\x19\n\x08start_ms\x18\x01 \x01(\x03R\x07startMs\x12\x15\n\x06\x65nd_ms\x18\x02 \x01(\x03R\x05\x65ndMs\x12\x16\n\x06\x61lerts\x18\x03 \x01(\rR\x06\x61lerts\x12\'\n\x0f\x63ritical_alerts\x18\x04 \x01(\rR\x0e\x63riticalAlerts\x12/\n\x13\x61\x63knowledged_alerts\x18\x05 \x01(\rR\x12\x61\x63knowledgedAlerts\x12\'\n\x0fresolved_alerts\x18\x06 \x01(\rR\x0eresolvedAlerts\x12)\n\x10resolution_ratio\x18\x07 \x01(\x02R\x0fresolutionRatio\x12>\n\x1cmean_time_to_resolve_seconds\x18\x08 \x01(\x01R\x18meanTimeToResolveSeconds\x12\x46\n mean_time_to_acknowledge_seconds\x18\t \x01(\x01R\x1cmeanTimeToAcknowledgeSeconds\x12\x1c\n\tincidents\x18\n \x01(\rR\tincidents\x12/\n\x13predicted_incidents\x18\x0b \x01(\rR\x12predictedIncidents\x12\'\n\x0fpredicted_ratio\x18\x0c \x01(\x02R\x0epredictedRatio\x12*\n\x11mean_lead_seconds\x18\r \x01(\x01R\x0fmeanLeadSeconds\x12\x34\n\x16servers_with_incidents\x18\x0e \x01(\rR\x14serversWithIncidents\x12\x18\n\x07servers\x18\x0f \x01(\rR\x07servers\"\x8f\x01\n\x16ListAlertEventsRequest\x12)\n\x05range\x18\x01 \x01(\x0b\x32\x13.argus.v1.TimeRangeR\x05range\x12*\n\x07servers\x18\x02 \x03(\tB\x10\xbaH\r\x92\x01\n\x10\x90N\"\x05r\x03\x18\xfd\x01R\x07servers\x12\x1e\n\x05limit\x18\x03 \x01(\rB\x08\xbaH\x05*\x03\x18\x90NR\x05limit\"]\n\x17ListAlertEventsResponse\x12,\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x14.argus.v1.AlertEventR\x06\x65vents\x12\x14\n\x05total\x18\x02 \x01(\x04R\x05total\"\xcd\x02\n\nAlertEvent\x12\x13\n\x05\x61t_ms\x18\x01 \x01(\x03R\x04\x61tMs\x12\x14\n\x05\x65vent\x18\x02 \x01(\tR\x05\x65vent\x12\x19\n\x08\x61lert_id\x18\x03 \x01(\tR\x07\x61lertId\x12\x1f\n\x0bserver_name\x18\x04 \x01(\tR\nserverName\x12\x30\n\x07subject\x18\x05 \x01(\x0e\x32\x16.argus.v1.AlertSubjectR\x07subject\x12(\n\x06metric\x18\x06 \x01(\x0e\x32\x10.argus.v1.MetricR\x06metric\x12*\n\x05level\x18\x07 \x01(\x0e\x32\x14.argus.v1.AlertLevelR\x05level\x12 \n\x0bprobability\x18\x08 \x01(\x02R\x0bprobability\x12\x16\n\x06\x61uthor\x18\t \x01(\tR\x06\x61uthor\x12\x16\n\x06\x64\x65tail\x18\n \x01(\tR\x06\x64\x65tail\"\x8a\x02\n\x17GetServerHistoryRequest\x12+\n\x0bserver_name\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xfd\x01R\nserverName\x12)\n\x05range\x18\x02 \x01(\x0b\x32\x13.argus.v1.TimeRangeR\x05range\x12;\n\x07metrics\x18\x03 \x03(\x0e\x32\x10.argus.v1.MetricB\x0f\xbaH\x0c\x92\x01\t\x10\x0e\"\x05\x82\x01\x02\x10\x01R\x07metrics\x12\x31\n\x0fhorizon_minutes\x18\x04 \x01(\rB\x08\xbaH\x05*\x03\x18\xe0\x03R\x0ehorizonMinutes\x12\'\n\nmax_points\x18\x05 \x01(\rB\x08\xbaH\x05*\x03\x18\x88\'R\tmaxPoints\"\x93\x03\n\x18GetServerHistoryResponse\x12\x1f\n\x0bserver_name\x18\x01 \x01(\tR\nserverName\x12%\n\x0e\x62ucket_seconds\x18\x02 \x01(\rR\rbucketSeconds\x12\x1c\n\ttimestamp\x18\x03 \x03(\x03R\ttimestamp\x12\x1d\n\nrisk_score\x18\x04 \x03(\x02R\triskScore\x12,\n\x12risk_score_maximum\x18\x05 \x03(\x02R\x10riskScoreMaximum\x12\x34\n\x16\x62reach_probability_30m\x18\x06 \x03(\x02R\x14\x62reachProbability30m\x12\x32\n\x15\x62reach_probability_8h\x18\x07 \x03(\x02R\x13\x62reachProbability8h\x12\'\n\x0fhorizon_minutes\x18\x08 \x01(\rR\x0ehorizonMinutes\x12\x31\n\x07metrics\x18\t \x03(\x0b\x32\x17.argus.v1.MetricHistoryR\x07metrics\"\xbb\x01\n\rMetricHistory\x12(\n\x06metric\x18\x01 \x01(\x0e\x32\x10.argus.v1.MetricR\x06metric\x12\x16\n\x06\x61\x63tual\x18\x02 \x03(\x02R\x06\x61\x63tual\x12\x18\n\x07minimum\x18\x03 \x03(\x02R\x07minimum\x12\x18\n\x07maximum\x18\x04 \x03(\x02R\x07maximum\x12\x10\n\x03p10\x18\x05 \x03(\x02R\x03p10\x12\x10\n\x03p50\x18\x06 \x03(\x02R\x03p50\x12\x10\n\x03p90\x18\x07 \x03(\x02R\x03p90\"l\n\x16GetFleetHistoryRequest\x12)\n\x05range\x18\x01 \x01(\x0b\x32\x13.argus.v1.TimeRangeR\x05range\x12\'\n\nmax_points\x18\x02 \x01(\rB\x08\xbaH\x05*\x03\x18\x88\'R\tmaxPoints\"\xf2\x05\n\x17GetFleetHistoryResponse\x12%\n\x0e\x62ucket_seconds\x18\x01 \x01(\rR\rbucketSeconds\x12\x1c\n\ttimestamp\x18\x02 \x03(\x03R\ttimestamp\x12#\n\rtotal_servers\x18\x03 \x03(\x02R\x0ctotalServers\x12%\n\x0e\x63ritical_count\x18\x04 \x03(\x02R\rcriticalCount\x12\x34\n\x16\x63ritical_count_maximum\x18\x05 \x03(\x02R\x14\x63riticalCountMaximum\x12#\n\rwarning_count\x18\x06 \x03(\x02R\x0cwarningCount\x12\'\n\x0f\x64\x65grading_count\x18\x07 \x03(\x02R\x0e\x64\x65gradingCount\x12#\n\rhealthy_count\x18\x08 \x03(\x02R\x0chealthyCount\x12!\n\x0csilent_count\x18\t \x03(\x02R\x0bsilentCount\x12!\n\x0c\x61verage_risk\x18\n \x03(\x02R\x0b\x61verageRisk\x12!\n\x0cmaximum_risk\x18\x0b \x03(\x02R\x0bmaximumRisk\x12\x38\n\x18incident_probability_30m\x18\x0c \x03(\x02R\x16incidentProbability30m\x12G\n incident_probability_30m_maximum\x18\r \x03(\x02R\x1dincidentProbability30mMaximum\x12\x36\n\x17incident_probability_8h\x18\x0e \x03(\x02R\x15incidentProbability8h\x12\x45\n\x1fincident_probability_8h_maximum\x18\x0f \x03(\x02R\x1cincidentProbability8hMaximum\x12\x32\n\x15\x65xpected_incidents_8h\x18\x10 \x03(\x02R\x13\x65xpectedIncidents8h\"\xdf\x01\n\x14\x45xportHistoryRequest\x12\x36\n\x05table\x18\x01 \x01(\x0e\x32\x16.argus.v1.HistoryTableB\x08\xbaH\x05\x82\x01\x02\x10\x01R\x05table\x12\x38\n\x06\x66ormat\x18\x02 \x01(\x0e\x32\x16.argus.v1.ExportFormatB\x08\xbaH\x05\x82\x01\x02\x10\x01R\x06\x66ormat\x12)\n\x05range\x18\x03 \x01(\x0b\x32\x13.argus.v1.TimeRangeR\x05range\x12*\n\x07servers\x18\x04 \x03(\tB\x10\xbaH\r\x92\x01\n\x10\x90N\"\x05r\x03\x18\xfd\x01R\x07servers\"-\n\x15\x45xportHistoryResponse\x12\x14\n\x05\x63hunk\x18\x01 \x01(\x0cR\x05\x63hunk*\xc2\x01\n\x0cHistoryTable\x12\x1d\n\x19HISTORY_TABLE_UNSPECIFIED\x10\x00\x12\x19\n\x15HISTORY_TABLE_METRICS\x10\x01\x12\x1d\n\x19HISTORY_TABLE_SERVER_RISK\x10\x02\x12\x1b\n\x17HISTORY_TABLE_FORECASTS\x10\x03\x12\x1e\n\x1aHISTORY_TABLE_ALERT_EVENTS\x10\x04\x12\x1c\n\x18HISTORY_TABLE_FLEET_RISK\x10\x05*]\n\x0c\x45xportFormat\x12\x1d\n\x19\x45XPORT_FORMAT_UNSPECIFIED\x10\x00\x12\x17\n\x13\x45XPORT_FORMAT_ARROW\x10\x01\x12\x15\n\x11\x45XPORT_FORMAT_CSV\x10\x02\x32\xcd\x03\n\x0eHistoryService\x12\\\n\x11GetHistorySummary\x12\".argus.v1.GetHistorySummaryRequest\x1a#.argus.v1.GetHistorySummaryResponse\x12V\n\x0fListAlertEvents\x12 .argus.v1.ListAlertEventsRequest\x1a!.argus.v1.ListAlertEventsResponse\x12Y\n\x10GetServerHistory\x12!.argus.v1.GetServerHistoryRequest\x1a\".argus.v1.GetServerHistoryResponse\x12V\n\x0fGetFleetHistory\x12 .argus.v1.GetFleetHistoryRequest\x1a!.argus.v1.GetFleetHistoryResponse\x12R\n\rExportHistory\x12\x1e.argus.v1.ExportHistoryRequest\x1a\x1f.argus.v1.ExportHistoryResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'argus.v1.history_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_TIMERANGE'].fields_by_name['start_ms']._loaded_options = None
+  _globals['_TIMERANGE'].fields_by_name['start_ms']._serialized_options = b'\272H\004\"\002(\000'
+  _globals['_TIMERANGE'].fields_by_name['end_ms']._loaded_options = None
+  _globals['_TIMERANGE'].fields_by_name['end_ms']._serialized_options = b'\272H\004\"\002(\000'
+  _globals['_TIMERANGE'].fields_by_name['length_ms']._loaded_options = None
+  _globals['_TIMERANGE'].fields_by_name['length_ms']._serialized_options = b'\272H\004\"\002(\000'
+  _globals['_LISTALERTEVENTSREQUEST'].fields_by_name['servers']._loaded_options = None
+  _globals['_LISTALERTEVENTSREQUEST'].fields_by_name['servers']._serialized_options = b'\272H\r\222\001\n\020\220N\"\005r\003\030\375\001'
+  _globals['_LISTALERTEVENTSREQUEST'].fields_by_name['limit']._loaded_options = None
+  _globals['_LISTALERTEVENTSREQUEST'].fields_by_name['limit']._serialized_options = b'\272H\005*\003\030\220N'
   _globals['_GETSERVERHISTORYREQUEST'].fields_by_name['server_name']._loaded_options = None
-  _globals['_GETSERVERHISTORYREQUEST'].fields_by_name['server_name']._serialized_options = b'\272H\004r\002\020\001'
+  _globals['_GETSERVERHISTORYREQUEST'].fields_by_name['server_name']._serialized_options = b'\272H\007r\005\020\001\030\375\001'
+  _globals['_GETSERVERHISTORYREQUEST'].fields_by_name['metrics']._loaded_options = None
+  _globals['_GETSERVERHISTORYREQUEST'].fields_by_name['metrics']._serialized_options = b'\272H\014\222\001\t\020\016\"\005\202\001\002\020\001'
+  _globals['_GETSERVERHISTORYREQUEST'].fields_by_name['horizon_minutes']._loaded_options = None
+  _globals['_GETSERVERHISTORYREQUEST'].fields_by_name['horizon_minutes']._serialized_options = b'\272H\005*\003\030\340\003'
+  _globals['_GETSERVERHISTORYREQUEST'].fields_by_name['max_points']._loaded_options = None
+  _globals['_GETSERVERHISTORYREQUEST'].fields_by_name['max_points']._serialized_options = b'\272H\005*\003\030\210\''
+  _globals['_GETFLEETHISTORYREQUEST'].fields_by_name['max_points']._loaded_options = None
+  _globals['_GETFLEETHISTORYREQUEST'].fields_by_name['max_points']._serialized_options = b'\272H\005*\003\030\210\''
   _globals['_EXPORTHISTORYREQUEST'].fields_by_name['table']._loaded_options = None
   _globals['_EXPORTHISTORYREQUEST'].fields_by_name['table']._serialized_options = b'\272H\005\202\001\002\020\001'
   _globals['_EXPORTHISTORYREQUEST'].fields_by_name['format']._loaded_options = None
   _globals['_EXPORTHISTORYREQUEST'].fields_by_name['format']._serialized_options = b'\272H\005\202\001\002\020\001'
-  _globals['_HISTORYTABLE']._serialized_start=1782
-  _globals['_HISTORYTABLE']._serialized_end=1939
-  _globals['_EXPORTFORMAT']._serialized_start=1941
-  _globals['_EXPORTFORMAT']._serialized_end=2034
+  _globals['_EXPORTHISTORYREQUEST'].fields_by_name['servers']._loaded_options = None
+  _globals['_EXPORTHISTORYREQUEST'].fields_by_name['servers']._serialized_options = b'\272H\r\222\001\n\020\220N\"\005r\003\030\375\001'
+  _globals['_HISTORYTABLE']._serialized_start=3516
+  _globals['_HISTORYTABLE']._serialized_end=3710
+  _globals['_EXPORTFORMAT']._serialized_start=3712
+  _globals['_EXPORTFORMAT']._serialized_end=3805
   _globals['_TIMERANGE']._serialized_start=85
-  _globals['_TIMERANGE']._serialized_end=146
-  _globals['_GETHISTORYSUMMARYREQUEST']._serialized_start=148
-  _globals['_GETHISTORYSUMMARYREQUEST']._serialized_end=217
-  _globals['_GETHISTORYSUMMARYRESPONSE']._serialized_start=220
-  _globals['_GETHISTORYSUMMARYRESPONSE']._serialized_end=449
-  _globals['_LISTALERTEVENTSREQUEST']._serialized_start=451
-  _globals['_LISTALERTEVENTSREQUEST']._serialized_end=544
-  _globals['_LISTALERTEVENTSRESPONSE']._serialized_start=546
-  _globals['_LISTALERTEVENTSRESPONSE']._serialized_end=617
-  _globals['_ALERTEVENT']._serialized_start=620
-  _globals['_ALERTEVENT']._serialized_end=821
-  _globals['_GETSERVERHISTORYREQUEST']._serialized_start=824
-  _globals['_GETSERVERHISTORYREQUEST']._serialized_end=978
-  _globals['_GETSERVERHISTORYRESPONSE']._serialized_start=980
-  _globals['_GETSERVERHISTORYRESPONSE']._serialized_end=1057
-  _globals['_METRICHISTORY']._serialized_start=1060
-  _globals['_METRICHISTORY']._serialized_end=1225
-  _globals['_GETFLEETHISTORYREQUEST']._serialized_start=1227
-  _globals['_GETFLEETHISTORYREQUEST']._serialized_end=1294
-  _globals['_GETFLEETHISTORYRESPONSE']._serialized_start=1296
-  _globals['_GETFLEETHISTORYRESPONSE']._serialized_end=1374
-  _globals['_FLEETHISTORYPOINT']._serialized_start=1377
-  _globals['_FLEETHISTORYPOINT']._serialized_end=1524
-  _globals['_EXPORTHISTORYREQUEST']._serialized_start=1527
-  _globals['_EXPORTHISTORYREQUEST']._serialized_end=1732
-  _globals['_EXPORTHISTORYRESPONSE']._serialized_start=1734
-  _globals['_EXPORTHISTORYRESPONSE']._serialized_end=1779
-  _globals['_HISTORYSERVICE']._serialized_start=2037
-  _globals['_HISTORYSERVICE']._serialized_end=2498
+  _globals['_TIMERANGE']._serialized_end=202
+  _globals['_GETHISTORYSUMMARYREQUEST']._serialized_start=204
+  _globals['_GETHISTORYSUMMARYREQUEST']._serialized_end=273
+  _globals['_GETHISTORYSUMMARYRESPONSE']._serialized_start=276
+  _globals['_GETHISTORYSUMMARYRESPONSE']._serialized_end=931
+  _globals['_LISTALERTEVENTSREQUEST']._serialized_start=934
+  _globals['_LISTALERTEVENTSREQUEST']._serialized_end=1077
+  _globals['_LISTALERTEVENTSRESPONSE']._serialized_start=1079
+  _globals['_LISTALERTEVENTSRESPONSE']._serialized_end=1172
+  _globals['_ALERTEVENT']._serialized_start=1175
+  _globals['_ALERTEVENT']._serialized_end=1508
+  _globals['_GETSERVERHISTORYREQUEST']._serialized_start=1511
+  _globals['_GETSERVERHISTORYREQUEST']._serialized_end=1777
+  _globals['_GETSERVERHISTORYRESPONSE']._serialized_start=1780
+  _globals['_GETSERVERHISTORYRESPONSE']._serialized_end=2183
+  _globals['_METRICHISTORY']._serialized_start=2186
+  _globals['_METRICHISTORY']._serialized_end=2373
+  _globals['_GETFLEETHISTORYREQUEST']._serialized_start=2375
+  _globals['_GETFLEETHISTORYREQUEST']._serialized_end=2483
+  _globals['_GETFLEETHISTORYRESPONSE']._serialized_start=2486
+  _globals['_GETFLEETHISTORYRESPONSE']._serialized_end=3240
+  _globals['_EXPORTHISTORYREQUEST']._serialized_start=3243
+  _globals['_EXPORTHISTORYREQUEST']._serialized_end=3466
+  _globals['_EXPORTHISTORYRESPONSE']._serialized_start=3468
+  _globals['_EXPORTHISTORYRESPONSE']._serialized_end=3513
+  _globals['_HISTORYSERVICE']._serialized_start=3808
+  _globals['_HISTORYSERVICE']._serialized_end=4269
 # @@protoc_insertion_point(module_scope)

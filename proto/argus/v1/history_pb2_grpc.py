@@ -26,7 +26,10 @@ if _version_not_supported:
 
 
 class HistoryServiceStub(object):
-    """Reads the history store.
+    """Reads the history store. A server without a data directory records nothing and does not have this service.
+
+    All times are Unix milliseconds UTC by the server's clock: that of its samples when it replays. A span of which
+    nothing is recorded, or nothing any more, gives an answer with nothing in it, never an error.
     """
 
     def __init__(self, channel):
@@ -63,11 +66,14 @@ class HistoryServiceStub(object):
 
 
 class HistoryServiceServicer(object):
-    """Reads the history store.
+    """Reads the history store. A server without a data directory records nothing and does not have this service.
+
+    All times are Unix milliseconds UTC by the server's clock: that of its samples when it replays. A span of which
+    nothing is recorded, or nothing any more, gives an answer with nothing in it, never an error.
     """
 
     def GetHistorySummary(self, request, context):
-        """Sums up a span of time.
+        """Sums up a span of time of at most 31 days.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -81,7 +87,8 @@ class HistoryServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def GetServerHistory(self, request, context):
-        """Returns the past of one server, measured and as it was forecast.
+        """Returns the past of one server, measured and as it was forecast. NOT_FOUND when the fleet does not have the server
+        and nothing is recorded of it in the span.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -95,7 +102,8 @@ class HistoryServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ExportHistory(self, request, context):
-        """Streams a table out in chunks of at most 1 MiB.
+        """Streams rows of a table as one file, cut into chunks of at most 1 MiB: append them in the order they come. A
+        stream that breaks leaves an incomplete file; ask again from the start.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -138,7 +146,10 @@ def add_HistoryServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class HistoryService(object):
-    """Reads the history store.
+    """Reads the history store. A server without a data directory records nothing and does not have this service.
+
+    All times are Unix milliseconds UTC by the server's clock: that of its samples when it replays. A span of which
+    nothing is recorded, or nothing any more, gives an answer with nothing in it, never an error.
     """
 
     @staticmethod

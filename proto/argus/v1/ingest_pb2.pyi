@@ -36,6 +36,7 @@ class BatchRejectionReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     BATCH_REJECTION_REASON_BATCH_TOO_LARGE: _ClassVar[BatchRejectionReason]
     BATCH_REJECTION_REASON_SEQUENCE_GAP: _ClassVar[BatchRejectionReason]
     BATCH_REJECTION_REASON_INVALID_SEQUENCE: _ClassVar[BatchRejectionReason]
+    BATCH_REJECTION_REASON_STORAGE_UNAVAILABLE: _ClassVar[BatchRejectionReason]
 ROW_REJECTION_REASON_UNSPECIFIED: RowRejectionReason
 ROW_REJECTION_REASON_NOT_FINITE: RowRejectionReason
 ROW_REJECTION_REASON_OUT_OF_RANGE: RowRejectionReason
@@ -56,6 +57,7 @@ BATCH_REJECTION_REASON_COLUMN_LENGTH_MISMATCH: BatchRejectionReason
 BATCH_REJECTION_REASON_BATCH_TOO_LARGE: BatchRejectionReason
 BATCH_REJECTION_REASON_SEQUENCE_GAP: BatchRejectionReason
 BATCH_REJECTION_REASON_INVALID_SEQUENCE: BatchRejectionReason
+BATCH_REJECTION_REASON_STORAGE_UNAVAILABLE: BatchRejectionReason
 
 class StreamMetricsRequest(_message.Message):
     __slots__ = ("hello", "batch")
@@ -154,18 +156,20 @@ class RowRejection(_message.Message):
     def __init__(self, sequence: _Optional[int] = ..., row_index: _Optional[int] = ..., field: _Optional[str] = ..., reason: _Optional[_Union[RowRejectionReason, str]] = ..., message: _Optional[str] = ...) -> None: ...
 
 class BatchRejection(_message.Message):
-    __slots__ = ("sequence", "reason", "message", "expected_sequence", "rejected_rows")
+    __slots__ = ("sequence", "reason", "message", "expected_sequence", "rejected_rows", "retry_delay")
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     EXPECTED_SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     REJECTED_ROWS_FIELD_NUMBER: _ClassVar[int]
+    RETRY_DELAY_FIELD_NUMBER: _ClassVar[int]
     sequence: int
     reason: BatchRejectionReason
     message: str
     expected_sequence: int
     rejected_rows: int
-    def __init__(self, sequence: _Optional[int] = ..., reason: _Optional[_Union[BatchRejectionReason, str]] = ..., message: _Optional[str] = ..., expected_sequence: _Optional[int] = ..., rejected_rows: _Optional[int] = ...) -> None: ...
+    retry_delay: _duration_pb2.Duration
+    def __init__(self, sequence: _Optional[int] = ..., reason: _Optional[_Union[BatchRejectionReason, str]] = ..., message: _Optional[str] = ..., expected_sequence: _Optional[int] = ..., rejected_rows: _Optional[int] = ..., retry_delay: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class WarmUp(_message.Message):
     __slots__ = ("servers", "warm_servers", "required_steps", "min_observed_steps")

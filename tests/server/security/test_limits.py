@@ -213,7 +213,7 @@ async def test_a_source_that_does_not_pause_is_made_to() -> None:
     used = KeyUsage("slow", KeyLimits(rows_per_second=10), set, hands)
     async with running() as argus:
         serve_for(Caller("slow", "key", ALL_SCOPES, usage=used))
-        check_pauses(argus.server.open_session(), hands)
+        check_pauses(argus.server.open_session(lambda: None), hands)
 
 
 def check_pauses(session: IngestSession, hands: Hands) -> None:

@@ -1,0 +1,1 @@
+"""What has been: records what ticks find, reads it back, sums it up and exports it."""

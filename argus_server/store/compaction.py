@@ -1,0 +1,80 @@
+"""What of a table's Parquet files is to be merged, and what is to go."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, date, datetime, timedelta
+from itertools import groupby
+from typing import Final
+
+from argus_server.store.catalog import Part
+
+SMALL_BYTES: Final = 64 << 20
+"""Files below this are merged with their neighbours."""
+
+MERGED_BYTES: Final = 256 << 20
+"""No merge makes a file much larger than this."""
+
+FEW: Final = 8
+"""Neighbours that are worth a merge while a day is still being written to."""
+
+
+def mergeable(parts: Sequence[Part], settled: date | None, at_least: int = FEW) -> list[Part]:
+    """Small files of one day that are to become one; empty when there is nothing to do.
+
+    Args:
+        parts: All files of the table.
+        settled: Days up to this one are no longer written to: there, two files are enough. None when no day is.
+        at_least: Files that are enough on the other days.
+    """
+    ordered = sorted(parts, key=lambda part: (part.day, part.first))
+    for day, of_day in groupby(ordered, key=lambda part: part.day):
+        enough = 2 if settled is not None and day <= settled else at_least
+        for run in _small_runs(of_day):
+            if len(run) >= enough:
+                return run
+    return []
+
+
+def _small_runs(parts: Iterator[Part]) -> Iterator[list[Part]]:
+    """Neighbours that are small, as many as fit into one merged file."""
+    run: list[Part] = []
+    for part in parts:
+        fits = sum(other.size for other in run) + part.size <= MERGED_BYTES
+        if run and not (fits and part.size < SMALL_BYTES):
+            yield run
+            run = []
+        if part.size < SMALL_BYTES:
+            run.append(part)
+    yield run
+
+
+def expired(
+    parts: Sequence[Part], now_ms: int, keep_days: float | None, keep_bytes: int | None
+) -> list[Part]:
+    """Files that retention no longer keeps: whole days that are too old, then the oldest files beyond the size.
+
+    Args:
+        parts: All files of the table.
+        now_ms: The server's clock, Unix milliseconds UTC.
+        keep_days: Days that rows are kept after theirs; None for ever.
+        keep_bytes: Bytes that may be taken; None for any number.
+    """
+    ordered = sorted(parts, key=lambda part: (part.day, part.first))
+    gone = []
+    if keep_days is not None:
+        now = datetime.fromtimestamp(now_ms / 1000, UTC)
+        gone = [part for part in ordered if _end(part.day) < now - timedelta(days=keep_days)]
+    if keep_bytes is not None:
+        kept = ordered[len(gone) :]
+        excess = sum(part.size for part in kept) - keep_bytes
+        for part in kept:
+            if excess <= 0:
+                break
+            gone.append(part)
+            excess -= part.size
+    return gone
+
+
+def _end(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=1)

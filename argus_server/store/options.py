@@ -1,0 +1,36 @@
+"""How a store behaves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class StoreOptions:
+    """What a store can be told.
+
+    Attributes:
+        durability: When an append counts as durable: "os", once the kernel has it, which a killed process survives; or
+            "fsync", once the disk has it, which a power cut survives too.
+        segment_bytes: A segment is closed when it is this long,
+        segment_seconds: or this old; then it becomes Parquet.
+        queue_bytes: Rows that may wait to be written; beyond it no more are taken.
+        frame_bytes: Rows written as one frame at most, about.
+        retry_seconds: How long to wait before a failed write is tried again.
+        checkpoint_seconds: A checkpoint is written this often,
+        checkpoint_log_bytes: or after this many bytes of log.
+        keep_days: Days that rows are kept; None for ever.
+        keep_bytes: Bytes of Parquet a table may take, the oldest day goes first; None for any number.
+    """
+
+    durability: Literal["os", "fsync"] = "os"
+    segment_bytes: int = 64 << 20
+    segment_seconds: float = 600.0
+    queue_bytes: int = 256 << 20
+    frame_bytes: int = 4 << 20
+    retry_seconds: float = 0.5
+    checkpoint_seconds: float = 300.0
+    checkpoint_log_bytes: int = 256 << 20
+    keep_days: float | None = 35.0
+    keep_bytes: int | None = None
