@@ -25,7 +25,20 @@ def server(
     metrics_listen: Annotated[
         str | None, typer.Option(help="HOST:PORT for Prometheus; empty turns it off.")
     ] = None,
-    data_dir: Annotated[Path | None, typer.Option(help="Directory for state and further models.")] = None,
+    data_dir: Annotated[Path | None, typer.Option(help="Directory for rows, state and further models.")] = None,
+    durability: Annotated[
+        str | None, typer.Option(help="os: acknowledged rows survive a kill; fsync: and a power cut.")
+    ] = None,
+    segment_bytes: Annotated[
+        int | None, typer.Option(help="Bytes of log that are turned into Parquet at once.")
+    ] = None,
+    checkpoint_minutes: Annotated[
+        float | None, typer.Option(help="How often the state for a restart is written.")
+    ] = None,
+    history_days: Annotated[float | None, typer.Option(help="Days that stored rows are kept.")] = None,
+    history_max_bytes: Annotated[
+        int | None, typer.Option(help="Bytes of Parquet a table may take; the oldest day goes first.")
+    ] = None,
     model: Annotated[
         Path | None, typer.Option(help="Model artifact to run; the shipped one if not given.")
     ] = None,
@@ -99,6 +112,11 @@ def server(
         "listen": listen,
         "metrics_listen": metrics_listen,
         "data_dir": data_dir,
+        "durability": durability,
+        "segment_bytes": segment_bytes,
+        "checkpoint_minutes": checkpoint_minutes,
+        "history_days": history_days,
+        "history_max_bytes": history_max_bytes,
         "model": model,
         "clock": clock,
         "device": device,

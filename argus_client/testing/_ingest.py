@@ -22,6 +22,7 @@ Response = ingest_pb2.StreamMetricsResponse
 Reason = ingest_pb2.BatchRejectionReason
 
 _REPORTED_ROWS: Final = 100
+_STORAGE_RETRY_SECONDS: Final = 0.05
 
 
 class _Command:
@@ -41,12 +42,14 @@ class Source:
 
     Attributes:
         last_sequence: Highest sequence committed.
+        first_sequence: Before the first is, the one that was refused for now and must come first; 0 for any.
         hellos: Streams it has opened.
         batches: Rows of every batch committed, in order.
         sequences: Sequences as they came in, duplicates and refused ones included.
     """
 
     last_sequence: int = 0
+    first_sequence: int = 0
     hellos: int = 0
     batches: list[Samples] = field(default_factory=list)
     sequences: list[int] = field(default_factory=list)
@@ -154,6 +157,7 @@ class FakeIngest:
         self._streams[inbox] = name
         source = self.sources.setdefault(name, Source())
         source.hellos += 1
+        source.first_sequence = 0
         welcome = ingest_pb2.Welcome(
             last_sequence=source.last_sequence,
             limits=self.limits,
@@ -167,6 +171,11 @@ class FakeIngest:
         source.sequences.append(sequence)
         if self.rejections:
             reason, consume = self.rejections.popleft()
+            if reason == Reason.BATCH_REJECTION_REASON_STORAGE_UNAVAILABLE:
+                source.first_sequence = source.first_sequence or sequence
+                refused = _rejection(reason, "as the test wants it", sequence=sequence)
+                refused.rejection.retry_delay.FromTimedelta(timedelta(seconds=_STORAGE_RETRY_SECONDS))
+                return refused
             if consume:
                 source.last_sequence = sequence
             return _rejection(reason, "as the test wants it", sequence=sequence if consume else 0, rows=rows)
@@ -174,9 +183,10 @@ class FakeIngest:
             return _rejection(Reason.BATCH_REJECTION_REASON_INVALID_SEQUENCE, "number from 1", rows=rows)
         if sequence <= source.last_sequence:
             return Response(ack=ingest_pb2.Ack(sequence=source.last_sequence, duplicate_rows=rows))
-        if source.last_sequence and sequence != source.last_sequence + 1:
+        expected = source.last_sequence + 1 if source.last_sequence else source.first_sequence
+        if expected not in (0, sequence):
             gap = _rejection(Reason.BATCH_REJECTION_REASON_SEQUENCE_GAP, "out of turn", sequence=sequence)
-            gap.rejection.expected_sequence = source.last_sequence + 1
+            gap.rejection.expected_sequence = expected
             return gap
         source.last_sequence = sequence
         if rows > self.limits.max_batch_rows or size > self.limits.max_batch_bytes:

@@ -217,7 +217,7 @@ class FakeServer:
 
         Args:
             reason: Such as `"COLUMN_LENGTH_MISMATCH"`.
-            readable: Whether its sequence could be read, and so is consumed.
+            readable: Whether its sequence could be read, and so is consumed; STORAGE_UNAVAILABLE never consumes it.
         """
         number = ingest_pb2.BatchRejectionReason.Value(f"BATCH_REJECTION_REASON_{reason}")
         self._ingest.rejections.append((number, readable))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,6 +16,15 @@ app = typer.Typer(
     no_args_is_help=True, help="Measure this machine; the last line of each is one JSON object."
 )
 
+
+class _Durability(StrEnum):
+    """When rows are acknowledged."""
+
+    NONE = "none"
+    OS = "os"
+    FSYNC = "fsync"
+
+
 _AsJson = Annotated[bool, typer.Option("--json", help="Print nothing but the JSON object.")]
 
 
@@ -24,12 +34,20 @@ def ingest(
     batch_rows: Annotated[int, typer.Option(min=1, max=10_000)] = 1_000,
     seconds: Annotated[float, typer.Option(min=0.1)] = 10.0,
     as_json: _AsJson = False,
+    durability: Annotated[
+        _Durability, typer.Option(help="none measures without a data directory.")
+    ] = _Durability.NONE,
 ) -> None:
-    """Rows per second from a client's arrays into windows, over one stream."""
+    """Rows per second from a client's arrays into windows, and into the log if one is kept, over one stream."""
     from argus_server.bench import ingest as bench
 
     with _working("publishing", as_json):
-        result = bench.run(servers=servers, batch_rows=batch_rows, seconds=seconds)
+        result = bench.run(
+            servers=servers,
+            batch_rows=batch_rows,
+            seconds=seconds,
+            durability="" if durability is _Durability.NONE else durability.value,
+        )
     _print(result)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 from multiprocessing.connection import Connection
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import numpy as np
@@ -20,19 +22,25 @@ _BLOCK_ROWS: Final = 20_000
 _CADENCE_MS: Final = 5_000
 
 
-def run(servers: int = 1_000, batch_rows: int = 1_000, seconds: float = 10.0) -> dict[str, Any]:
+def run(
+    servers: int = 1_000, batch_rows: int = 1_000, seconds: float = 10.0, durability: str = ""
+) -> dict[str, Any]:
     """Publishes 5-second samples of a fleet as fast as the server takes them.
 
     Args:
         servers: Servers that send; each batch has one row of each, or of part of them.
         batch_rows: Rows per batch.
         seconds: How long to publish.
+        durability: "os" or "fsync" with a data directory, in a temporary place; empty without one.
 
     Returns:
         `rows_per_second`: rows the server has acknowledged as written to windows, over the time from the first
         `publish` to the last ack. The client's encoding is part of it; making the numbers to send is not.
     """
-    with beside(_serve, servers) as server:
+    with (
+        TemporaryDirectory() as directory,
+        beside(_serve, servers, durability and directory, durability) as server,
+    ):
         address = answer(server)
         blocks = _blocks(servers)
         with (
@@ -56,6 +64,7 @@ def run(servers: int = 1_000, batch_rows: int = 1_000, seconds: float = 10.0) ->
     return {
         "servers": servers,
         "batch_rows": batch_rows,
+        "durability": durability or "none",
         "seconds": elapsed,
         "rows": accepted,
         "rows_per_second": accepted / elapsed,
@@ -87,11 +96,11 @@ def _blocks(servers: int) -> list[Samples]:
     ]
 
 
-def _serve(connection: Connection, servers: int) -> None:
-    asyncio.run(_run(connection, servers))
+def _serve(connection: Connection, servers: int, directory: str, durability: str) -> None:
+    asyncio.run(_run(connection, servers, directory, durability))
 
 
-async def _run(connection: Connection, servers: int) -> None:
+async def _run(connection: Connection, servers: int, directory: str, durability: str) -> None:
     """The server process: the real server, throttle out of the way, ticks rare."""
     settings = ServerSettings.load(
         {
@@ -101,6 +110,8 @@ async def _run(connection: Connection, servers: int) -> None:
             "tick_seconds": 3600.0,
             "max_servers": servers,
             "max_rows_per_second": 1_000_000_000,
+            "data_dir": Path(directory) if directory else None,
+            "durability": durability or None,
         }
     )
     server = ArgusServer(settings)

@@ -181,15 +181,16 @@ class IngestSession:
             )
         if batch.sequence <= source.last_sequence:
             return Answer(lambda: self._repeated(source, batch.sequence, rows))
-        if source.last_sequence and batch.sequence != source.last_sequence + 1:
+        if (expected := source.expected_sequence) not in (0, batch.sequence):
             return self._reject(
                 Reason.BATCH_REJECTION_REASON_SEQUENCE_GAP,
-                f"got sequence {batch.sequence} after {source.last_sequence}; send from {source.last_sequence + 1} on",
+                f"got sequence {batch.sequence} after {source.last_sequence}; send from {expected} on",
                 batch.sequence,
                 0,
-                expected_sequence=source.last_sequence + 1,
+                expected_sequence=expected,
             )
         if failure := self._pipeline.storage_failure:
+            source.refuse(batch.sequence)
             return Answer(lambda: self._unavailable(batch.sequence, failure))
         return self._commit(source, batch)
 
@@ -250,7 +251,7 @@ class IngestSession:
         source = self._source
         if source is not None:
             self._check_owner(source)
-            if sequence and sequence == source.last_sequence + 1:
+            if sequence and sequence == (source.expected_sequence or 1):
                 source.consume(sequence)
         return self._reject(
             Reason.BATCH_REJECTION_REASON_BATCH_TOO_LARGE,

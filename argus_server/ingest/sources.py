@@ -25,8 +25,18 @@ class Source:
     last_sequence: int = 0
     committed_sequence: int = 0
     owner: object | None = field(default=None, repr=False)
+    _first: int = 0
     _pending: int = 0
     _waiting: list[Callable[[], None]] = field(default_factory=list, repr=False)
+
+    @property
+    def expected_sequence(self) -> int:
+        """The one sequence that may come next; 0 while any may."""
+        return self.last_sequence + 1 if self.last_sequence else self._first
+
+    def refuse(self, sequence: int) -> None:
+        """A batch was refused for now: of a source without a record, the next one must be this one again."""
+        self._first = min(self._first or sequence, sequence)
 
     def begin(self, sequence: int) -> None:
         """Takes in a batch; `settle` follows."""
@@ -41,6 +51,7 @@ class Source:
             self.last_sequence = max(self.last_sequence, sequence)
         else:
             self.last_sequence = self.committed_sequence
+            self.refuse(sequence)
         if not self._pending:
             waiting, self._waiting = self._waiting, []
             for call in waiting:
@@ -79,6 +90,7 @@ class SourceRegistry:
         source = self._sources.setdefault(source_id, Source(source_id))
         self._sources.move_to_end(source_id)
         source.owner = owner
+        source._first = 0  # a new stream numbers its batches anew
         self._forget_oldest()
         return source
 

@@ -17,6 +17,7 @@ class StoreOptions:
         segment_seconds: or this old; then it becomes Parquet.
         queue_bytes: Rows that may wait to be written; beyond it no more are taken.
         frame_bytes: Rows written as one frame at most, about.
+        linger_seconds: How long the first of a group of rows waits for others to be written with it.
         retry_seconds: How long to wait before a failed write is tried again.
         checkpoint_seconds: A checkpoint is written this often,
         checkpoint_log_bytes: or after this many bytes of log.
@@ -29,6 +30,7 @@ class StoreOptions:
     segment_seconds: float = 600.0
     queue_bytes: int = 256 << 20
     frame_bytes: int = 4 << 20
+    linger_seconds: float = 0.005
     retry_seconds: float = 0.5
     checkpoint_seconds: float = 300.0
     checkpoint_log_bytes: int = 256 << 20

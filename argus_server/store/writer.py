@@ -174,10 +174,20 @@ class LogWriter:
         self._thread.join()
 
     def _run(self) -> None:
+        try:
+            self._work()
+        except Exception as error:
+            _LOG.exception("the store's writer has stopped; the server must be started again")
+            self._fail(error, [])
+
+    def _work(self) -> None:
         while True:
             with self._changed:
                 while not (self._queue or self._rotations or self._closing or self._failure):
                     self._changed.wait()
+            # A frame of many batches costs little more than one of a single batch: let a few come together.
+            time.sleep(self._options.linger_seconds)
+            with self._changed:
                 group, rotations = list(self._queue), self._rotations
                 self._queue.clear()
                 self._rotations = []

@@ -33,6 +33,7 @@ from argus_client.testing._ingest import FakeIngest
 
 BACKOFF = Backoff(initial_seconds=1.0, maximum_seconds=8.0)
 START_MS = 1_750_000_000_000
+DISK = ingest_pb2.BATCH_REJECTION_REASON_STORAGE_UNAVAILABLE
 
 
 class Line:
@@ -135,7 +136,7 @@ STEPS = st.lists(
     st.one_of(
         st.tuples(st.just("publish"), st.integers(1, 25)),
         st.tuples(st.sampled_from(["send", "deliver", "answer"]), st.integers(1, 5)),
-        st.tuples(st.sampled_from(["disconnect", "throttle", "drain"]), st.just(1)),
+        st.tuples(st.sampled_from(["disconnect", "throttle", "drain", "disk"]), st.just(1)),
         st.tuples(st.just("shrink"), st.integers(1, 12)),
     ),
     max_size=60,
@@ -155,6 +156,8 @@ def test_every_row_is_committed_exactly_once_whatever_breaks(steps: list[tuple[s
             line.disconnect()
         elif step == "throttle":
             line.ingest.throttle.append(0.5)
+        elif step == "disk":
+            line.ingest.rejections.append((DISK, True))
         elif step == "drain":
             line.machine.receive(
                 ingest_pb2.StreamMetricsResponse(draining=ingest_pb2.IngestDraining()), line.now
@@ -173,6 +176,33 @@ def test_every_row_is_committed_exactly_once_whatever_breaks(steps: list[tuple[s
     assert balanced(line)
     assert stats.rows_sent == line.published
     assert stats.rows_rejected == stats.rows_dropped == stats.rows_buffered == 0
+
+
+def test_what_the_server_cannot_keep_now_is_sent_again_after_the_pause_on_the_same_stream() -> None:
+    line = Line()
+    line.connect()
+    line.deliver()
+    line.answer()
+    line.publish(35)
+    line.ingest.rejections.extend([(DISK, True)] * 2)  # the third is a gap then, and the fourth
+    for _ in range(4):
+        line.send()
+    for _ in range(4):
+        line.deliver()
+        line.answer()
+
+    assert not line.send()  # it is asked to wait
+    assert not line.machine.check_stalled(line.now + 1000.0)  # and the server owes nothing
+    assert line.machine.seconds_until_due(line.now) == pytest.approx(0.05)
+    assert "cannot keep rows now" in str(line.machine.stats.last_error)
+    line.now += 0.05
+    line.settle()
+
+    assert sorted(line.committed) == list(range(35))
+    assert line.ingest.sources["source"].sequences == [1, 2, 3, 4, 1, 2, 3, 4]
+    assert line.machine.stats.reconnects == 0
+    assert line.machine.stats.rows_accepted == line.machine.stats.rows_sent == 35
+    assert line.rejections() == []
 
 
 def test_numbers_begin_after_the_welcome_and_rise_by_one() -> None:
