@@ -81,7 +81,18 @@ def test_the_version(argus: Command) -> None:
 def test_help_lists_every_command() -> None:
     done = run("--help")
     assert done.code == 0
-    for name in ("demo", "host", "replay", "simulate", "snapshot", "status", "watch", "model", "scenario"):
+    for name in (
+        "demo",
+        "host",
+        "replay",
+        "simulate",
+        "snapshot",
+        "status",
+        "watch",
+        "history",
+        "model",
+        "scenario",
+    ):
         assert f" {name} " in done.out
     for name in ("server", "train", "bench"):  # of other parts, as entry points
         assert f" {name} " in done.out
@@ -90,6 +101,7 @@ def test_help_lists_every_command() -> None:
 COMMANDS = [
     *("demo", "host", "replay", "simulate", "snapshot", "status", "watch", "server", "train"),
     *("model", "model list", "model info", "model load", "model reload", "model roll-back", "model import"),
+    *("history", "history summary", "history events", "history server", "history fleet", "history export"),
     *("scenario", "scenario get", "scenario set"),
     *("bench", "bench ingest", "bench forecast", "bench fanout", "bench health"),
 ]
