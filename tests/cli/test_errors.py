@@ -81,7 +81,18 @@ def test_the_version(argus: Command) -> None:
 def test_help_lists_every_command() -> None:
     done = run("--help")
     assert done.code == 0
-    for name in ("demo", "host", "replay", "simulate", "snapshot", "status", "watch", "model", "scenario"):
+    for name in (
+        "demo",
+        "host",
+        "replay",
+        "simulate",
+        "snapshot",
+        "status",
+        "watch",
+        "alerts",
+        "model",
+        "scenario",
+    ):
         assert f" {name} " in done.out
     for name in ("server", "train", "bench"):  # of other parts, as entry points
         assert f" {name} " in done.out
@@ -91,6 +102,16 @@ COMMANDS = [
     *("demo", "host", "replay", "simulate", "snapshot", "status", "watch", "server", "train"),
     *("model", "model list", "model info", "model load", "model reload", "model roll-back", "model import"),
     *("scenario", "scenario get", "scenario set"),
+    *(
+        "alerts",
+        "alerts list",
+        "alerts watch",
+        "alerts ack",
+        "alerts note",
+        "alerts silence",
+        "alerts silences",
+    ),
+    *("alerts expire", "alerts maintenance list", "alerts maintenance put", "alerts maintenance delete"),
     *("bench", "bench ingest", "bench forecast", "bench fanout", "bench health"),
 ]
 
