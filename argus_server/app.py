@@ -197,10 +197,10 @@ class ArgusServer:
         )
         try:
             await self._bind()
+            self._notifiers.start(self.alerts, self._metrics)
         except OSError:
             await self.alerts.close()
             raise
-        self._notifiers.start(self.alerts, self._metrics)
         await self.engine.tick()
         # Ahead of serving, so that a taken address is an error that needs nothing undone.
         if settings.metrics_listen:

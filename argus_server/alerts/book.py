@@ -34,6 +34,8 @@ from argus_server.risk.tables import RiskTables
 
 _PRUNE_EVERY_MS: Final = 3_600_000
 _MINUTE_MS: Final = 60_000
+# Events and notifications kept for a store that cannot be written; beyond it the oldest are lost.
+_MAX_UNWRITTEN: Final = 100_000
 
 
 class AlertBook:
@@ -120,8 +122,8 @@ class AlertBook:
                 if key not in merged.deleted_windows
             }
             merged.deleted_windows |= commit.deleted_windows - set(merged.windows)
-            merged.notifications = commit.notifications + merged.notifications
-            merged.events = commit.events + merged.events
+            merged.notifications = (commit.notifications + merged.notifications)[-_MAX_UNWRITTEN:]
+            merged.events = (commit.events + merged.events)[-_MAX_UNWRITTEN:]
             merged.prune_before_ms = max(commit.prune_before_ms, merged.prune_before_ms)
 
     # Reading.

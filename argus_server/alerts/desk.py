@@ -73,7 +73,7 @@ class AlertDesk:
         self.acted: Callable[[], None] = lambda: None
         self.written: Callable[[], None] = lambda: None
         self._actions = AlertActions(self.book, self.store)
-        self._closed = False
+        self._closed = self._flush_waits = False
         self._clock = clock
         self._sink = sink
         self._thread = ThreadPoolExecutor(1, "argus-alerts")
@@ -81,7 +81,9 @@ class AlertDesk:
     def observe(self, frame: FleetFrame) -> AlertView:
         """Moves all alerts on by one tick, on the caller's thread, and has it written on another."""
         view = self.book.observe(frame)
-        self._thread.submit(self._flush)
+        if not self._flush_waits:  # a disk that stalls must not pile up work
+            self._flush_waits = True
+            self._thread.submit(self._flush)
         return view
 
     def settle(self) -> None:
@@ -196,6 +198,7 @@ class AlertDesk:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
     def _flush(self) -> None:
+        self._flush_waits = False
         commit = self.book.take()
         if not commit:
             return

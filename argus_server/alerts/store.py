@@ -273,6 +273,14 @@ class AlertStore:
         )
         return [Queued(number, created_at, json.loads(payload)) for number, created_at, payload in rows]
 
+    def expired(self, target: str, before: float) -> list[Queued]:
+        """Notifications of a target written before a time, Unix seconds by this machine's clock."""
+        rows = self._read(
+            "SELECT number, created_at, payload FROM outbox WHERE target = ? AND created_at < ?",
+            (target, before),
+        )
+        return [Queued(number, created_at, json.loads(payload)) for number, created_at, payload in rows]
+
     def events(self, after: int, limit: int) -> list[AlertEvent]:
         """Events with sequences above `after`, in order."""
         rows = self._read(

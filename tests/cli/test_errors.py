@@ -90,6 +90,7 @@ def test_help_lists_every_command() -> None:
         "status",
         "watch",
         "history",
+        "alerts",
         "model",
         "scenario",
     ):
@@ -103,6 +104,16 @@ COMMANDS = [
     *("model", "model list", "model info", "model load", "model reload", "model roll-back", "model import"),
     *("history", "history summary", "history events", "history server", "history fleet", "history export"),
     *("scenario", "scenario get", "scenario set"),
+    *(
+        "alerts",
+        "alerts list",
+        "alerts watch",
+        "alerts ack",
+        "alerts note",
+        "alerts silence",
+        "alerts silences",
+    ),
+    *("alerts expire", "alerts maintenance list", "alerts maintenance put", "alerts maintenance delete"),
     *("bench", "bench ingest", "bench forecast", "bench fanout", "bench health"),
 ]
 

@@ -9,16 +9,19 @@ from typing import Any
 import pytest
 
 from argus_client import (
+    AlertMatcher,
     ArgusClient,
     AsyncArgusClient,
     Backoff,
     Closed,
     ConnectionLost,
+    DayOfWeek,
     DeadlineExceeded,
     FailedPrecondition,
     FieldViolation,
     ForecastSource,
     InvalidArgument,
+    MaintenanceWindow,
     NotFound,
     NotReady,
     Scenario,
@@ -45,6 +48,15 @@ CALLS: list[tuple[str, tuple[Any, ...]]] = [
     ("get_scenario", ()),
     ("set_scenario", ("healthy",)),
     ("health", ()),
+    ("list_alerts", ()),
+    ("acknowledge_alert", ("alert", "ada")),
+    ("add_alert_note", ("alert", "ada", "on it")),
+    ("create_silence", (AlertMatcher(), 60.0, "ada")),
+    ("expire_silence", ("silence",)),
+    ("list_silences", ()),
+    ("put_maintenance_window", (MaintenanceWindow((DayOfWeek.MONDAY,), "02:00", 60.0, "ada"),)),
+    ("delete_maintenance_window", ("window",)),
+    ("list_maintenance_windows", ()),
 ]
 
 
@@ -201,7 +213,13 @@ def test_the_calls_tested_are_all_calls() -> None:
     public = {
         name for name, member in vars(ArgusClient).items() if callable(member) and not name.startswith("_")
     }
-    assert public - {name for name, _ in CALLS} == {"close", "publisher", "subscribe", "wait_ready"}
+    assert public - {name for name, _ in CALLS} == {
+        "close",
+        "publisher",
+        "subscribe",
+        "wait_ready",
+        "watch_alerts",
+    }
 
 
 async def test_default_deadlines_come_from_the_client(twin: Twin, black_hole: str) -> None:

@@ -95,6 +95,7 @@ class Courier:
         self._wait = wait
         self._moment = asyncio.Event()
         self._failures = 0
+        self._patient = False
         # Right away: what fires since before a restart is told again at once.
         self._resend_at = 0.0
 
@@ -106,52 +107,58 @@ class Courier:
         """Serves for ever."""
         while True:
             self._moment.clear()
+            self._patient = False
             try:
                 pause = await self._round()
-            except StoreError as error:
-                # Whether it was told is not written down: it is told again, which at-least-once allows.
-                self._failures += 1
-                _LOG.error("notifications of %s wait: %s", self.name, error)
-                pause = self._wait(self._failures)
+            except Exception as error:
+                # A store that fails: whether something was told is not written down, and it is told again, which
+                # at-least-once allows. Anything else must not end this either; its message may name the address.
+                reason = str(error) if isinstance(error, StoreError) else type(error).__name__
+                _LOG.error("notifications of %s wait: %s", self.name, reason)
+                pause = self._back_off(0.0)
             if pause is None or pause > 0:
                 await self._rest(pause)
 
     async def _round(self) -> float | None:
         """One attempt, if there is something to tell; returns how long to wait, None until there is something new."""
-        self._drop_surplus()
+        self._drop_what_is_too_much_or_too_old()
         queued = self._desk.store.queued(self.name, self._speaks.batch)
         if not queued:
             return await self._resend()
         outcome = await self._send(self._speaks.post([one.payload for one in queued], datetime.now(UTC)))
         if outcome.taken:
-            self._metrics.notifications.labels(self.name).inc(len(queued))
-            self._settle(queued, EventKind.NOTIFIED, self.name)
-            self._failures = 0
+            self._taken(queued)
             return 0.0
-        self._failures += 1
         self._metrics.notification_failures.labels(self.name).inc()
-        _LOG.warning("notifying %s failed, attempt %d: %s", self.name, self._failures, outcome.reason)
-        if outcome.final and len(queued) > 1:
+        _LOG.warning("notifying %s failed, attempt %d: %s", self.name, self._failures + 1, outcome.reason)
+        if not outcome.final:
+            return self._back_off(outcome.retry_after)
+        if len(queued) > 1:
             # One of them spoils the request: find out which, one at a time.
             return await self._one_by_one(queued)
-        oldest = time.time() - self._give_up_seconds
-        lost = queued if outcome.final else [one for one in queued if one.created_at < oldest]
-        if lost:
-            self._drop(lost, outcome.reason)
-            return 0.0
-        return max(self._wait(self._failures), min(outcome.retry_after, LONGEST_WAIT_SECONDS))
+        self._drop(queued, outcome.reason)
+        return 0.0
+
+    def _taken(self, queued: Sequence[Queued]) -> None:
+        self._metrics.notifications.labels(self.name).inc(len(queued))
+        self._settle(queued, EventKind.NOTIFIED, self.name)
+        self._failures = 0
+
+    def _back_off(self, retry_after: float) -> float:
+        """Seconds until the next attempt; news do not cut them short."""
+        self._failures += 1
+        self._patient = True
+        return max(self._wait(self._failures), min(retry_after, LONGEST_WAIT_SECONDS))
 
     async def _one_by_one(self, queued: Sequence[Queued]) -> float:
         for one in queued:
             outcome = await self._send(self._speaks.post([one.payload], datetime.now(UTC)))
             if outcome.taken:
-                self._metrics.notifications.labels(self.name).inc()
-                self._settle([one], EventKind.NOTIFIED, self.name)
+                self._taken([one])
             elif outcome.final:
                 self._drop([one], outcome.reason)
             else:
-                return self._wait(self._failures)
-        self._failures = 0
+                return self._back_off(outcome.retry_after)
         return 0.0
 
     async def _resend(self) -> float | None:
@@ -187,13 +194,15 @@ class Courier:
                 return _judge(response)
         except TimeoutError:
             return Outcome(False, f"no answer within {self._timeout_seconds:g} s")
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             # Not its message: it may name the address.
             return Outcome(False, type(error).__name__)
 
-    def _drop_surplus(self) -> None:
+    def _drop_what_is_too_much_or_too_old(self) -> None:
         if surplus := self._desk.store.surplus(self.name, MAX_QUEUED):
             self._drop(surplus, f"more than {MAX_QUEUED} notifications wait")
+        if expired := self._desk.store.expired(self.name, time.time() - self._give_up_seconds):
+            self._drop(expired, f"not taken within {self._give_up_seconds / 3600:g} h")
 
     def _drop(self, lost: Sequence[Queued], reason: str) -> None:
         self._metrics.notifications_dropped.labels(self.name).inc(len(lost))
@@ -206,8 +215,8 @@ class Courier:
         )
 
     async def _rest(self, seconds: float | None) -> None:
-        """Waits; news cut the wait short unless it is one for a target that fails."""
-        if self._failures and seconds is not None:
+        """Waits; news cut the wait short unless the target has just failed."""
+        if self._patient and seconds is not None:
             await asyncio.sleep(seconds)
             return
         try:

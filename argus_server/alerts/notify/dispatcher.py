@@ -68,7 +68,11 @@ class Dispatcher:
         return tuple(TargetNeeds(target.name, speaks.falls) for target, _, speaks in self._targets)
 
     def start(self, desk: AlertDesk, metrics: ServerMetrics) -> None:
-        """Begins to deliver; does nothing without targets."""
+        """Begins to deliver; does nothing without targets.
+
+        Raises:
+            OSError: It cannot, such as for want of the certificates that the environment names.
+        """
         known = {target.name for target, _, _ in self._targets}
         for name, waiting in desk.store.queue_lengths().items():
             if name not in known:
@@ -78,10 +82,12 @@ class Dispatcher:
         # It logs every address it calls, and some addresses are secrets.
         logging.getLogger("httpx").setLevel(logging.WARNING)
         self._thread = threading.Thread(
-            target=lambda: asyncio.run(self._serve(desk, metrics)), name="argus-notify", daemon=True
+            target=self._run, args=(desk, metrics), name="argus-notify", daemon=True
         )
         self._thread.start()
         self._started.wait()
+        if self._loop is None:
+            raise OSError("notifications cannot be sent; the server's log has the details")
 
     def wake(self) -> None:
         """There may be something new. Any thread may call it."""
@@ -102,6 +108,14 @@ class Dispatcher:
         loop, self._loop = self._loop, None
         loop.call_soon_threadsafe(self._stop.set)
         thread.join()
+
+    def _run(self, desk: AlertDesk, metrics: ServerMetrics) -> None:
+        try:
+            asyncio.run(self._serve(desk, metrics))
+        except Exception:
+            _LOG.exception("notifications have ended")
+        finally:
+            self._started.set()
 
     def _wake(self) -> None:
         for courier in self._couriers:
