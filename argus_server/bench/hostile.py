@@ -30,6 +30,7 @@ _NAMES: Final = (
     "x" * 254,
     "y" * 100_000,
 )
+_STATES: Final[list[Any]] = metrics_pb2.ServerState.values()
 _LARGEST_VARINT: Final = b"\xff" * 9 + b"\x01"
 _ENDLESS_VARINT: Final = b"\xff" * 64
 
@@ -112,7 +113,7 @@ class HostileMessages:
         metrics = metrics_pb2.MetricBatch(
             timestamp=[self._now_ms - 1000 * draw.randint(0, 300_000) for _ in range(rows)],
             server_name=[f"{self._prefix}-{draw.randint(0, 5000)}" for _ in range(rows)],
-            state=draw.choices(metrics_pb2.ServerState.keys(), k=rows),
+            state=draw.choices(_STATES, k=rows),
         )
         for name in METRICS:
             getattr(metrics, name).extend(draw.random() * 100 for _ in range(rows))

@@ -186,7 +186,7 @@ async def test_a_real_server_refuses_everything_and_nothing_it_writes_has_a_key(
 
 
 def read_all(directory: Path) -> dict[str, str]:
-    return {path.name: path.read_text() for path in directory.iterdir() if path.is_file()}
+    return {path.name: path.read_text(errors="replace") for path in directory.rglob("*") if path.is_file()}
 
 
 async def scrape(address: str, key: str) -> str:
