@@ -29,6 +29,11 @@ class Source:
     _pending: int = 0
     _waiting: list[Callable[[], None]] = field(default_factory=list, repr=False)
 
+    def claim(self, owner: object) -> None:
+        """Lets a stream speak for the source; it numbers its batches anew, behind the last one."""
+        self.owner = owner
+        self._first = 0
+
     @property
     def expected_sequence(self) -> int:
         """The one sequence that may come next; 0 while any may."""
@@ -89,8 +94,7 @@ class SourceRegistry:
         """Makes `owner` the one stream that speaks for a source, and returns how far the source has come."""
         source = self._sources.setdefault(source_id, Source(source_id))
         self._sources.move_to_end(source_id)
-        source.owner = owner
-        source._first = 0  # a new stream numbers its batches anew
+        source.claim(owner)
         self._forget_oldest()
         return source
 

@@ -1,0 +1,66 @@
+"""Rows for a store, and what is in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from argus_server.ingest.columns import Columns
+from argus_server.metrics import METRICS
+from argus_server.store.options import StoreOptions
+from argus_server.store.reader import read
+from argus_server.store.samples import SampleRows
+from argus_server.store.store import Store
+from argus_server.store.tables import METRICS_TABLE
+
+DAY_MS = 86_400_000
+START_MS = 1_700_006_400_000  # the first moment of a day
+FOREVER = (0, 1 << 45)
+QUICK = StoreOptions(linger_seconds=0.0, retry_seconds=0.01)
+
+Key = tuple[str, int]
+
+
+def samples(names: Sequence[str], times_ms: Sequence[int], value: float = 50.0) -> SampleRows:
+    """Rows of the table of samples, every metric alike."""
+    return SampleRows(
+        Columns(
+            timestamp_ms=np.asarray(times_ms, np.int64),
+            server_names=list(names),
+            states=np.full(len(names), 2, np.int32),
+            metrics=np.full((len(METRICS), len(names)), value, np.float32),
+        )
+    )
+
+
+def put(store: Store, names: Sequence[str], times_ms: Sequence[int], value: float = 50.0) -> list[Key]:
+    """Appends rows and waits until they are durable; returns what identifies them."""
+    number = put.sequence = getattr(put, "sequence", 0) + 1
+    store.append_samples(samples(names, times_ms, value), "test", number).result(10)
+    return list(zip(names, times_ms, strict=True))
+
+
+def keys(batches: Sequence[pa.RecordBatch]) -> list[Key]:
+    """Server and time of every row, sorted."""
+    found: list[Key] = []
+    for batch in batches:
+        times = batch.column("timestamp").cast(pa.int64()).to_pylist()
+        found += zip(batch.column("server_name").to_pylist(), times, strict=True)
+    return sorted(found)
+
+
+def stored(store: Store) -> list[Key]:
+    """Every sample in the store, sorted."""
+    return keys(list(store.read(METRICS_TABLE, *FOREVER)))
+
+
+def on_disk(root: Path) -> list[Key]:
+    """The same of a directory that nobody writes to."""
+    store = Store(root, QUICK)
+    try:
+        return keys(list(read(store.catalog(METRICS_TABLE), *FOREVER)))
+    finally:
+        store.close()
