@@ -25,13 +25,13 @@ from argus_client import (
     AlertRecord,
     AlertState,
     AlertSubject,
-    ArgusClient,
     DayOfWeek,
     DeadlineExceeded,
     MaintenanceWindow,
     Silence,
 )
 from argus_client._json import plain
+from argus_client.cli.connecting import Connect, connecting
 from argus_client.cli.feeding import interruptible
 from argus_client.cli.options import DEFAULT_TARGET, AsJson, Target, Timeout
 
@@ -84,7 +84,10 @@ Comment = Annotated[str, typer.Option(help="Why.")]
 
 
 @app.command("list")
+@connecting
 def list_alerts(
+    *,
+    connect: Connect,
     target: Target = DEFAULT_TARGET,
     state: Annotated[
         list[AlertState] | None, typer.Option(help="Only this state; may be repeated; pending and firing.")
@@ -99,7 +102,7 @@ def list_alerts(
     as_json: AsJson = False,
 ) -> None:
     """List alerts, most urgent first."""
-    with ArgusClient(target) as client:
+    with connect.client(target) as client:
         found = client.list_alerts(
             states=state or (),
             servers=server or (),
@@ -117,7 +120,10 @@ def list_alerts(
 
 
 @app.command()
-def watch(target: Target = DEFAULT_TARGET, server: Servers = None, as_json: AsJson = False) -> None:
+@connecting
+def watch(
+    *, connect: Connect, target: Target = DEFAULT_TARGET, server: Servers = None, as_json: AsJson = False
+) -> None:
     """Print every change of alerts, those that are active first, until Ctrl-C; it reconnects by itself.
 
     With --json one line per alert.
@@ -125,7 +131,7 @@ def watch(target: Target = DEFAULT_TARGET, server: Servers = None, as_json: AsJs
     console = Console()
     with (
         interruptible() as stop,
-        ArgusClient(target) as client,
+        connect.client(target) as client,
         client.watch_alerts(servers=server or ()) as changes,
     ):
         while not stop.is_set():
@@ -138,19 +144,25 @@ def watch(target: Target = DEFAULT_TARGET, server: Servers = None, as_json: AsJs
 
 
 @app.command()
+@connecting
 def ack(
+    *,
+    connect: Connect,
     alert_id: Annotated[str, typer.Argument(help="Id of the alert, as listed.")],
     author: Author,
     target: Target = DEFAULT_TARGET,
     as_json: AsJson = False,
 ) -> None:
     """Say that you are on an alert, until it resolves."""
-    with ArgusClient(target) as client:
+    with connect.client(target) as client:
         _show(client.acknowledge_alert(alert_id, author), as_json)
 
 
 @app.command()
+@connecting
 def note(
+    *,
+    connect: Connect,
     alert_id: Annotated[str, typer.Argument(help="Id of the alert, as listed.")],
     text: Annotated[str, typer.Argument(help="What to note.")],
     author: Author,
@@ -158,12 +170,15 @@ def note(
     as_json: AsJson = False,
 ) -> None:
     """Add a note to an alert, resolved or not."""
-    with ArgusClient(target) as client:
+    with connect.client(target) as client:
         _show(client.add_alert_note(alert_id, author, text), as_json)
 
 
 @app.command()
+@connecting
 def silence(
+    *,
+    connect: Connect,
     duration: Annotated[str, typer.Argument(help="How long, such as 30m, 2h or 7d.")],
     author: Author,
     target: Target = DEFAULT_TARGET,
@@ -174,7 +189,7 @@ def silence(
 ) -> None:
     """Keep alerts quiet for a while: they live on and are shown, but nobody is notified."""
     metrics, subjects = _metrics_and_subjects(about or ())
-    with ArgusClient(target) as client:
+    with connect.client(target) as client:
         made = client.create_silence(
             AlertMatcher(tuple(server or ()), metrics, subjects), _seconds(duration), author, comment=comment
         )
@@ -182,37 +197,47 @@ def silence(
 
 
 @app.command()
+@connecting
 def silences(
+    *,
+    connect: Connect,
     target: Target = DEFAULT_TARGET,
     expired: Annotated[bool, typer.Option("--expired", help="Those that are over, too.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """List silences."""
-    with ArgusClient(target) as client:
+    with connect.client(target) as client:
         _print_silences(client.list_silences(include_expired=expired), as_json)
 
 
 @app.command()
+@connecting
 def expire(
+    *,
+    connect: Connect,
     silence_id: Annotated[str, typer.Argument(help="Id of the silence, as listed.")],
     author: Author,
     target: Target = DEFAULT_TARGET,
     as_json: AsJson = False,
 ) -> None:
     """End a silence early."""
-    with ArgusClient(target) as client:
+    with connect.client(target) as client:
         _print_silences([client.expire_silence(silence_id, author=author)], as_json)
 
 
 @maintenance.command("list")
-def list_windows(target: Target = DEFAULT_TARGET, as_json: AsJson = False) -> None:
+@connecting
+def list_windows(*, connect: Connect, target: Target = DEFAULT_TARGET, as_json: AsJson = False) -> None:
     """List maintenance windows, the one that begins next first."""
-    with ArgusClient(target) as client:
+    with connect.client(target) as client:
         _print_windows(client.list_maintenance_windows(), as_json)
 
 
 @maintenance.command("put")
+@connecting
 def put_window(
+    *,
+    connect: Connect,
     days: Annotated[
         str, typer.Option(help="Days it begins on, such as mon,thu; daily, weekdays or weekends.")
     ],
@@ -244,18 +269,21 @@ def put_window(
         expires_at_ms=now_ms + round(1000 * _seconds(expires_in)) if expires_in else 0,
         window_id=window_id,
     )
-    with ArgusClient(target) as client:
+    with connect.client(target) as client:
         _print_windows([client.put_maintenance_window(window)], as_json)
 
 
 @maintenance.command("delete")
+@connecting
 def delete_window(
+    *,
+    connect: Connect,
     window_id: Annotated[str, typer.Argument(help="Id of the window, as listed.")],
     author: Author,
     target: Target = DEFAULT_TARGET,
 ) -> None:
     """Remove a maintenance window."""
-    with ArgusClient(target) as client:
+    with connect.client(target) as client:
         client.delete_maintenance_window(window_id, author=author)
 
 

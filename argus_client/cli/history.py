@@ -16,9 +16,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from argus_client import ArgusClient, ExportFormat, HistoryTable, InvalidArgument, ServerHistory
+from argus_client import ExportFormat, HistoryTable, InvalidArgument, ServerHistory
 from argus_client._history_calls import length_of
 from argus_client._json import plain
+from argus_client.cli.connecting import Connect, connecting
 from argus_client.cli.options import DEFAULT_TARGET, AsJson, Target
 from argus_client.samples import METRICS
 
@@ -74,7 +75,10 @@ _SHOWN_METRICS: Final = ("cpu_idle_pct", "mem_used_pct", "disk_usage_pct")
 
 
 @app.command()
+@connecting
 def summary(
+    *,
+    connect: Connect,
     range: _Range = None,
     since: _Since = None,
     until: _Until = None,
@@ -82,7 +86,7 @@ def summary(
     as_json: AsJson = False,
 ) -> None:
     """Print alerts, incidents and how well the ones foretold the others, over at most 31 days."""
-    with ArgusClient(target) as client:
+    with connect.client(target) as client:
         made = client.history.summary(**_span(range, since, until))
     if as_json:
         typer.echo(json.dumps(plain(asdict(made)), allow_nan=False))
@@ -104,7 +108,10 @@ def summary(
 
 
 @app.command()
+@connecting
 def events(
+    *,
+    connect: Connect,
     range: _Range = None,
     since: _Since = None,
     until: _Until = None,
@@ -114,7 +121,7 @@ def events(
     as_json: AsJson = False,
 ) -> None:
     """List what happened to alerts, oldest first."""
-    with ArgusClient(target) as client:
+    with connect.client(target) as client:
         found = client.history.alert_events(**_span(range, since, until), servers=server or (), limit=limit)
     if as_json:
         listed = [plain(asdict(event)) for event in found]
@@ -139,7 +146,10 @@ def events(
 
 
 @app.command()
+@connecting
 def server(
+    *,
+    connect: Connect,
     name: Annotated[str, typer.Argument(help="Name of the server.")],
     range: _Range = None,
     since: _Since = None,
@@ -165,7 +175,7 @@ def server(
 ) -> None:
     """Show a server's past: risk, and what was measured against what had been forecast."""
     metrics = metric or (() if as_json else _SHOWN_METRICS)
-    with ArgusClient(target) as client:
+    with connect.client(target) as client:
         made = client.history.server(
             name,
             **_span(range, since, until),
@@ -185,7 +195,10 @@ def server(
 
 
 @app.command()
+@connecting
 def fleet(
+    *,
+    connect: Connect,
     range: _Range = None,
     since: _Since = None,
     until: _Until = None,
@@ -196,7 +209,7 @@ def fleet(
     as_json: AsJson = False,
 ) -> None:
     """Show the fleet's past."""
-    with ArgusClient(target) as client:
+    with connect.client(target) as client:
         made = client.history.fleet(
             **_span(range, since, until), max_points=points or (500 if as_json else 24)
         )
@@ -226,7 +239,10 @@ def fleet(
 
 
 @app.command()
+@connecting
 def export(
+    *,
+    connect: Connect,
     table: Annotated[str, typer.Option(help="metrics, server_risk, fleet_risk, forecasts or alert_events.")],
     out: Annotated[str, typer.Option(help="File to write, or - for standard output.")],
     format: Annotated[str, typer.Option(help="arrow (an IPC stream) or csv.")] = "arrow",
@@ -242,7 +258,7 @@ def export(
         if value not in (known := list(kind)[1:]):
             raise typer.BadParameter(f"{value!r} is none of {', '.join(known)}.")
     wanted: dict[str, Any] = {**_span(range, since, until), "format": format, "servers": server or ()}
-    with ArgusClient(target) as client:
+    with connect.client(target) as client:
         if out == "-":
             written = 0
             for chunk in client.history.export(table, **wanted):

@@ -6,17 +6,20 @@ import asyncio
 import json
 import re
 import shutil
+import ssl
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
+import grpc
 import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from argus.v1 import prediction_pb2
+from tests.certificates import Authority
 from tests.processes import ROOT
 from tests.server.models import untrained
 from tests.server.running import IngestStream, history, running
@@ -38,9 +41,17 @@ def exposed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[str
     """Labels of each series that a server with rows of all kinds exposes, by name."""
     directory = tmp_path_factory.mktemp("server")
     untrained(directory / "model")
+    authority = Authority()
+    certificate, key = authority.issue("argus").write(directory, "server")
 
     async def scrape() -> str:
-        async with running(model=directory / "model", data_dir=directory / "data") as argus:
+        async with running(
+            model=directory / "model",
+            data_dir=directory / "data",
+            tls_cert=certificate,
+            tls_key=key,
+            credentials=grpc.ssl_channel_credentials(authority.pem),
+        ) as argus:
             stream = IngestStream(argus.ingest)
             await stream.hello()
             batch = history(["web-1", "full"], 30)
@@ -53,7 +64,9 @@ def exposed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[str
             await argus.prediction.GetSnapshot(prediction_pb2.GetSnapshotRequest())
 
             def get() -> str:
-                with urlopen(f"http://{argus.metrics_address}/metrics", timeout=5) as response:
+                trust = ssl.create_default_context(cadata=authority.pem.decode())
+                address = f"https://{argus.metrics_address}/metrics"
+                with urlopen(address, timeout=5, context=trust) as response:
                     return str(response.read().decode())
 
             return await asyncio.to_thread(get)
