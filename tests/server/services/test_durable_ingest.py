@@ -81,7 +81,7 @@ async def test_everything_is_back_after_a_restart(tmp_path: Path) -> None:
         after = argus.server.window.frame()
     np.testing.assert_array_equal(after.values, before.values)
     assert after.server_names == before.server_names == ("a", "b")
-    assert again.header.origin_ms == snapshot.header.origin_ms
+    assert again.header.forecast_origin_ms == snapshot.header.forecast_origin_ms
     assert {s.server_name: s.risk_score for s in again.servers} == {
         s.server_name: s.risk_score for s in snapshot.servers
     }

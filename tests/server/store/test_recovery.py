@@ -71,8 +71,7 @@ class Server:
 
     def kill(self) -> None:
         """Ends as a killed process does: nothing more is written."""
-        self.store._subject = None
-        self.store.close()
+        self.store.abandon()
 
 
 def assert_alike(one: FleetWindow, other: FleetWindow) -> None:
