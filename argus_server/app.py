@@ -141,11 +141,19 @@ class ArgusServer:
         self._history: HistoryServicer | None = None
 
     async def start(self) -> Addresses:
-        """Binds, publishes the first snapshot, and serves.
+        """Brings back what was stored, binds, publishes the first snapshot, and serves.
 
         Raises:
-            OSError: An address is taken or cannot be bound.
+            OSError: An address is taken or cannot be bound, or the data directory cannot be read.
         """
+        try:
+            return await self._start()
+        except BaseException:
+            if self._store is not None:
+                self._store.close()
+            raise
+
+    async def _start(self) -> Addresses:
         settings = self._settings
         self._hub = Hub(self._clock.now_ms, settings.heartbeat_seconds)
         self.shard = Shard(

@@ -216,10 +216,59 @@ def fuzz(
     _print(result)
 
 
+@app.command()
+def restart(
+    servers: Annotated[int, typer.Option(min=1)] = 1_000,
+    hours: Annotated[float, typer.Option(min=0.5, help="What the window holds of each.")] = 24.0,
+    log_minutes: Annotated[float, typer.Option(min=0.0, help="Samples every 5 s to replay.")] = 5.0,
+    as_json: _AsJson = False,
+) -> None:
+    """Seconds until a killed server's fleet is warm again."""
+    from argus_server.bench import restart as bench
+
+    with _working("filling a data directory", as_json):
+        result = bench.run(servers=servers, hours=hours, log_minutes=log_minutes)
+    _print(result)
+
+
+@app.command()
+def durability(
+    kills: Annotated[int, typer.Option(min=0)] = 20,
+    servers: Annotated[int, typer.Option(min=1)] = 200,
+    seconds: Annotated[float, typer.Option(min=0.1, help="Most seconds between two kills.")] = 2.0,
+    durability: Annotated[_Durability, typer.Option(help="os or fsync.")] = _Durability.OS,
+    seed: Annotated[int, typer.Option(help="Of the moments.")] = 0,
+    as_json: _AsJson = False,
+) -> None:
+    """Rows lost or doubled when a server under load is killed again and again."""
+    from argus_server.bench import durability as bench
+
+    if durability is _Durability.NONE:
+        raise typer.BadParameter("a server without a data directory loses everything; use os or fsync")
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        console=Console(stderr=True, quiet=as_json),
+    ) as progress:
+        task = progress.add_task("killing servers", total=1.0)
+        result = bench.run(
+            kills,
+            servers,
+            seconds,
+            durability.value,
+            seed,
+            on_progress=lambda share: progress.update(task, completed=share),
+        )
+    _print(result)
+
+
 @app.command("all")
 def everything(as_json: _AsJson = False) -> None:
-    """All but `events` and `fuzz`, which take minutes, with their defaults, one JSON object per line."""
-    ingest(1_000, 1_000, 10.0, as_json)
+    """All but `events`, `fuzz` and `durability`, which take minutes, with their defaults, one JSON object per line."""
+    for kept in _Durability:
+        ingest(1_000, 1_000, 10.0, as_json, kept)
+    restart(1_000, 24.0, 5.0, as_json)
     forecast(90, 10.0, None, as_json)
     fanout(300, 90, 40, as_json)
     health(2_000, 20.0, as_json)

@@ -260,6 +260,12 @@ class Store:
             self.checkpoint()
         except (OSError, StoreError) as error:
             _LOG.error("no checkpoint at the end, so the next start takes longer: %s", error)
+        self.abandon()
+
+    def abandon(self) -> None:
+        """Lets go of the directory without a checkpoint: what the next one finds is what a killed process leaves."""
+        if self._upkeep is not None:
+            self._upkeep.close()
         self._writer.close()
         self._lock.release()
 

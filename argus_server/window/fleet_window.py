@@ -345,10 +345,13 @@ class FleetWindow:
             yield image
 
     def restore(self, image: WindowImage) -> None:
-        """Takes in servers that this window does not hold, as they were held by one of the same steps.
+        """Takes in servers that this window does not hold.
+
+        Args:
+            image: Of a window with as many steps of the same length.
 
         Raises:
-            ValueError: It holds one of them, or the image is of a window of other steps.
+            ValueError: The window holds one of them, or the image does not fit into it.
             KeyError: The image is not complete.
         """
         with self._lock:

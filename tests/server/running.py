@@ -149,6 +149,10 @@ class IngestStream:
         assert answer is not grpc.aio.EOF, await self._call.code()
         return answer
 
+    async def write(self, message: ingest_pb2.StreamMetricsRequest) -> None:
+        """Sends one message."""
+        await self._call.write(message)
+
     async def read(self) -> Any:
         """The next answer, or EOF."""
         return await self._call.read()
