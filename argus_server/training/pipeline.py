@@ -193,7 +193,7 @@ def _streamed(
     sets: list[Partitions] = []
     for path in request.data:
         say(f"counting {path.name}")
-        sets.append(Partitions.scan(path))
+        sets.append(Partitions.scan(path, request.memory_mb))
     _check_names([(name, part.source) for part in sets for name in part.extents], request.holdout)
     say("reading what is validated on")
     training = data.streamed(
