@@ -16,7 +16,6 @@ from argus_server.training import corpus, tables
 from argus_server.training.corpus import DataFile, History
 
 DEFAULT_SPLIT_COLUMN: Final = tables.SPLIT
-_FORMATS: Final = {".csv": "csv", ".arrow": "feather", ".feather": "feather", ".ipc": "feather"}
 
 
 def load(
@@ -76,7 +75,7 @@ def _split_by(path: Path, column: str, histories: Sequence[History]) -> list[His
 
 def _first_test_rows(file: Path, column: str) -> Iterable[tuple[str, int]]:
     """Servers of a file and the time of their first row that is not for training, Unix milliseconds UTC."""
-    data = pyarrow.dataset.dataset(file, format=_FORMATS.get(file.suffix.lower(), "parquet"))
+    data = pyarrow.dataset.dataset(file, format=tables.format_of(file))
     if column not in data.schema.names:
         raise EvaluationError(f"{file.name} has no column {column!r} to split by; got {data.schema.names}")
     rows = data.to_table(

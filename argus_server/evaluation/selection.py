@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argus_server.command_line import names
 from argus_server.evaluation.baselines import ALWAYS, FAST, Baseline, named
 from argus_server.evaluation.protocol import EvaluationError
 from argus_server.evaluation.statistical import STATISTICAL, Statistical
@@ -9,20 +10,20 @@ from argus_server.evaluation.statistical import STATISTICAL, Statistical
 _GROUPS = {"": (), "fast": tuple(FAST), "all": (*FAST, *STATISTICAL)}
 
 
-def chosen_baselines(names: str, series_seconds: float) -> dict[str, Baseline]:
+def chosen_baselines(given: str, series_seconds: float) -> dict[str, Baseline]:
     """Baselines from comma-separated names, `fast`, `all` or nothing; two are always there.
 
     Args:
-        names: What the user wrote.
+        given: What the user wrote.
         series_seconds: Time limit of a series for each baseline that must be fitted.
 
     Raises:
         EvaluationError: A name is unknown.
         ImportError: statsforecast is needed and not installed.
     """
-    wanted = _GROUPS.get(names.strip())
+    wanted = _GROUPS.get(given.strip())
     if wanted is None:
-        wanted = tuple(name.strip() for name in names.split(",") if name.strip())
+        wanted = names(given)
     unknown = [name for name in wanted if name not in FAST and name not in STATISTICAL]
     if unknown:
         raise EvaluationError(

@@ -31,7 +31,7 @@ import safetensors.torch
 import torch
 
 from argus_server.contract import CONTRACT_VERSION
-from argus_server.forecast import feature_config
+from argus_server.forecast import artifact_directory, feature_config
 from argus_server.forecast.feature_config import Schema
 from argus_server.forecast.features import FeatureSchema
 from argus_server.forecast.pipeline import PatchPipeline, Pipeline
@@ -151,14 +151,49 @@ class ArtifactContent:
     calibrator: Calibrator | None = None
 
 
-def save(path: Path, content: ArtifactContent) -> str:
-    """Write an artifact directory, replacing an older one in one move, and return its revision."""
-    state = {
-        name: tensor.detach().cpu().float().contiguous()
-        for name, tensor in content.module.state_dict().items()
-    }
+def check_target(path: Path) -> None:
+    """See that `save` can write to a path, before hours of work go into what it would write.
+
+    Raises:
+        OccupiedError: Something is there that is no artifact, or is in an artifact and not of it.
+        OSError: The directory cannot be made; its parent is, if need be.
+    """
+    path = path.resolve()
+    artifact_directory.check(path, CONTRACT_FILE, {*FILES, CALIBRATION_FILE})
+    artifact_directory.probe(path)
+
+
+def weights_of(module: TemporalFusionTransformer) -> tuple[bytes, str]:
+    """The weights as they are written, and their SHA-256."""
+    state = {name: tensor.detach().cpu().float().contiguous() for name, tensor in module.state_dict().items()}
     weights = safetensors.torch.save(state, metadata={"format": "pt"})
-    digest = hashlib.sha256(weights).hexdigest()
+    return weights, hashlib.sha256(weights).hexdigest()
+
+
+def save(path: Path, content: ArtifactContent) -> str:
+    """Write an artifact directory and return its revision.
+
+    An artifact that is there is replaced once the new one is complete; of a link, what it points at.
+
+    Raises:
+        OccupiedError: Something is there that is no artifact, or is in an artifact and not of it.
+        OSError: It cannot be written.
+    """
+    path = path.resolve()
+    check_target(path)
+    weights, digest = weights_of(content.module)
+    staging = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+    try:
+        _write(staging, content, weights, digest)
+        staging.chmod(0o755)
+        artifact_directory.replace(staging, path)
+    except BaseException:
+        shutil.rmtree(staging, ignore_errors=True)
+        raise
+    return revision_of(content.name, digest)
+
+
+def _write(directory: Path, content: ArtifactContent, weights: bytes, digest: str) -> None:
     schema = content.schema
     config = {
         "format_version": 1,
@@ -171,26 +206,15 @@ def save(path: Path, content: ArtifactContent) -> str:
         **feature_config.describe(schema),
         "model": content.module.config.to_json(),
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
-    (staging / WEIGHTS_FILE).write_bytes(weights)
-    _write_json(staging / CONFIG_FILE, config)
-    _write_json(staging / TRAINING_FILE, content.training_info)
-    _write_json(staging / MAPPING_FILE, {"identity": "none", "servers": {}})
-    _write_json(staging / METRICS_FILE, content.metrics)
+    (directory / WEIGHTS_FILE).write_bytes(weights)
+    _write_json(directory / CONFIG_FILE, config)
+    _write_json(directory / TRAINING_FILE, content.training_info)
+    _write_json(directory / MAPPING_FILE, {"identity": "none", "servers": {}})
+    _write_json(directory / METRICS_FILE, content.metrics)
     if content.calibrator is not None:
-        _write_json(staging / CALIBRATION_FILE, {"probabilities": content.calibrator.to_json()})
-    (staging / CONTRACT_FILE).write_text(f"{CONTRACT_VERSION}\n", encoding="utf-8")
-    (staging / CARD_FILE).write_text(content.card, encoding="utf-8")
-    staging.chmod(0o755)
-    if path.exists():
-        retired = staging.with_name(f"{staging.name}-old")
-        path.rename(retired)
-        staging.rename(path)
-        shutil.rmtree(retired)
-    else:
-        staging.rename(path)
-    return revision_of(content.name, digest)
+        _write_json(directory / CALIBRATION_FILE, {"probabilities": content.calibrator.to_json()})
+    (directory / CONTRACT_FILE).write_text(f"{CONTRACT_VERSION}\n", encoding="utf-8")
+    (directory / CARD_FILE).write_text(content.card, encoding="utf-8")
 
 
 def load(path: Path, *, step_seconds: int | None = None, max_context_steps: int | None = None) -> LoadedModel:

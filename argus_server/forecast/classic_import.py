@@ -58,10 +58,10 @@ def import_tft(directory: Path, out: Path, name: str = "") -> ImportedModel:
 
     Raises:
         UnsupportedModelError: The export is incomplete, damaged or nothing that can be served.
+        OccupiedError: Something other than an artifact is at `out`.
         OSError: A file cannot be read or written.
     """
-    if out.exists() and not (out / artifact.CONFIG_FILE).is_file():
-        raise UnsupportedModelError(f"{out} exists and is no artifact: choose another directory")
+    artifact.check_target(out)
     weights = _read(directory / WEIGHTS_FILE)
     text = _read(directory / DESCRIPTION_FILE)
     try:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
+
+_MOST_NAMES: Final = 20
 
 
 def model_card(name: str, training_info: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
@@ -32,7 +34,12 @@ def model_card(name: str, training_info: Mapping[str, Any], metrics: Mapping[str
         f"{training_info['seconds'] / 60:.0f} minutes on {training_info['device']} "
         f"({training_info['threads']} thread(s)), {training_info['steps']:,} steps of "
         f"{settings['sampling']['series']} series, seed {settings['seed']}; best validation loss "
-        f"{training_info['best_validation_loss']:.4f} in round {training_info['best_round']}.",
+        f"{training_info['best_validation_loss']:.4f} "
+        + (
+            f"in round {training_info['best_round']}."
+            if training_info["best_round"] >= 0
+            else "before the first step: the weights are the parent's."
+        ),
         "",
         "| file | rows | servers | SHA-256 |",
         "| --- | --- | --- | --- |",
@@ -41,36 +48,20 @@ def model_card(name: str, training_info: Mapping[str, Any], metrics: Mapping[str
             for file in data
         ),
         "",
-        f"Servers: {len(training_info['training_servers'])} for training, "
-        f"{len(training_info['validation_servers'])} for validation (early stopping), "
-        f"{len(training_info['held_out_servers'])} held out for the figures below. "
+        _servers(training_info)
         + (
-            "All rows of the training servers were used."
+            " All rows of the training servers were used."
             if training_info["rows"] == "all"
-            else "Where a file has a `split` column, only its `train` rows were used."
+            else " Where a file has a `split` column, only its `train` rows were used."
         ),
         "",
-        "## Accuracy on held-out servers",
-        "",
-        "Servers the model never saw. Rolling origins a horizon apart over the test part (the file's own",
-        "split, or the last 30 %); a forecast sees rows before its origin only. wQL is the mean over p10, p50,",
-        "p90 of 2 x pinball / |y|, pooled per metric, averaged over cpu_user_pct, mem_used_pct, load_average,",
-        "net_in_mb_s and disk_usage_pct where present. MASE is scaled by the in-sample seasonal-naive error.",
-        "Baselines: last value (a point), and yesterday with bands from its own past errors.",
-        "",
-    ]
-    for source, figures in metrics["datasets"].items():
-        lines += _dataset(source, figures)
-    lines += [
+        *_origin(training_info),
+        *_accuracy(training_info, metrics["datasets"]),
         "## Bands and probabilities",
         "",
-        "Bands are widened or narrowed while serving, by how often each server's values lay beyond them; the",
-        "figures above are with bands as served. Probabilities of crossing a threshold are corrected by",
-        "calibration.json, fitted to what happened to the validation servers; without that file too few of them",
-        "crossed any, and the forecast is taken at its word.",
+        "Bands are widened or narrowed while serving, by how often each server's values lay beyond them; figures",
+        f"are with bands as served. {_PROBABILITIES[training_info['calibration']]}",
         "",
-    ]
-    lines += [
         "## Limits",
         "",
         f"- It knows {training_info['context_days']} days of the past, no more; of all but the last one only what the "
@@ -81,6 +72,75 @@ def model_card(name: str, training_info: Mapping[str, Any], metrics: Mapping[str
         "",
     ]
     return "\n".join(lines)
+
+
+_PROBABILITIES: Final = {
+    "fitted": "Probabilities of crossing a threshold are corrected by calibration.json, fitted to what happened\n"
+    "to what was validated on.",
+    "parent": "Probabilities of crossing a threshold are corrected by calibration.json, which is the parent's: what\n"
+    "was validated on crossed too few thresholds to fit another.",
+    "none": "Probabilities of crossing a threshold are the forecast's own: what was validated on crossed too few to\n"
+    "fit a correction.",
+}
+"""By where the calibration is from."""
+
+
+def _servers(training_info: Mapping[str, Any]) -> str:
+    training, validation = training_info["training_servers"], training_info["validation_servers"]
+    held_out = f"{len(training_info['held_out_servers'])} held out."
+    if training_info["validated_on"] == "servers":
+        return f"Servers: {len(training)} for training, {len(validation)} for validation (early stopping), {held_out}"
+    return (
+        f"Servers: {len(training)} for training, of {len(validation)} the last tenth for validation (early stopping), "
+        f"{held_out}"
+    )
+
+
+def _origin(training_info: Mapping[str, Any]) -> list[str]:
+    parent = training_info["parent"]
+    if parent is None:
+        return []
+    return [
+        f"It goes on from {parent['revision']}, which had seen {len(parent['training_servers'])} servers.",
+        "",
+    ]
+
+
+def _accuracy(training_info: Mapping[str, Any], datasets: Mapping[str, Any]) -> list[str]:
+    lines = ["## Accuracy on held-out servers", ""]
+    if not datasets:
+        return [*lines, "Not evaluated: no server was held out.", ""]
+    lines += [
+        *_novelty(training_info, datasets),
+        "Rolling origins a horizon apart over the test part (the file's own split, or the last 30 %); a forecast",
+        "sees rows before its origin only. wQL is the mean over p10, p50, p90 of 2 x pinball / |y|, pooled per",
+        "metric, averaged over cpu_user_pct, mem_used_pct, load_average, net_in_mb_s and disk_usage_pct where",
+        "present. MASE is scaled by the in-sample seasonal-naive error. Baselines: last value (a point), and",
+        "yesterday with bands from its own past errors.",
+        "",
+    ]
+    for source, figures in datasets.items():
+        lines += _dataset(source, figures)
+    return lines
+
+
+def _novelty(training_info: Mapping[str, Any], datasets: Mapping[str, Any]) -> list[str]:
+    """Whether the model is new to the servers that it is scored on; a server is known by its name."""
+    seen = sorted(name for figures in datasets.values() for name in figures["servers_seen_in_training"])
+    if not seen:
+        return ["Servers the model never saw.", ""]
+    scored = sum(len(figures["servers"]) for figures in datasets.values())
+    named = ", ".join(seen[:_MOST_NAMES]) + (", ..." if len(seen) > _MOST_NAMES else "")
+    rows = (
+        "and all their rows were learned from, those scored here as well"
+        if training_info["parent"]["rows"] == "all"
+        else "though not the rows scored here, where a file has a `split` column"
+    )
+    return [
+        f"**Not a test of new servers:** {len(seen)} of {scored} have the names of servers that the model it goes on",
+        f"from had seen ({named}), {rows}.",
+        "",
+    ]
 
 
 def _dataset(source: str, figures: Mapping[str, Any]) -> list[str]:

@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -27,7 +28,12 @@ from torch import Tensor
 _TENSORS: Final = "state.safetensors"
 _FACTS: Final = "state.json"
 _PREFIX: Final = "round-"
-_FORMAT: Final = 1
+_STAGING: Final = ".staging-"
+_NAME: Final = re.compile(rf"{_PREFIX}\d{{6,}}|{re.escape(_STAGING)}.+")
+_FORMAT: Final = 2
+# Differences between two trainings that are named, and characters of a value.
+_MOST_NAMED: Final = 3
+_LONGEST_SHOWN: Final = 60
 _GROUPS: Final = ("model", "averaged", "best")
 _MOMENTS: Final = ("step", "exp_avg", "exp_avg_sq")
 
@@ -43,6 +49,7 @@ class TrainingState:
     Attributes:
         rounds_done: Rounds finished.
         steps_done: Optimiser steps done.
+        seconds: Time they took.
         model: Weights.
         averaged: Averaged weights.
         best: Best averaged weights, empty before the first validation.
@@ -55,6 +62,7 @@ class TrainingState:
 
     rounds_done: int
     steps_done: int
+    seconds: float
     model: Mapping[str, Tensor]
     averaged: Mapping[str, Tensor]
     best: Mapping[str, Tensor]
@@ -63,6 +71,24 @@ class TrainingState:
     moments: Mapping[int, Mapping[str, Tensor]]
     history: list[dict[str, float]]
     stopping: dict[str, Any]
+
+
+def prepare(directory: Path) -> None:
+    """See that checkpoints can be written to a directory, which is made if it is not there.
+
+    Raises:
+        CheckpointError: Something in it bears the name of a checkpoint and is none.
+        OSError: They cannot.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    ours = _found(directory)
+    for path in sorted(directory.iterdir()):
+        if _NAME.fullmatch(path.name) and path not in ours:
+            raise CheckpointError(
+                f"{path} is no checkpoint, and would be in the way of one: choose another directory"
+            )
+    with tempfile.TemporaryDirectory(prefix=_STAGING, dir=directory):
+        pass
 
 
 def save(directory: Path, state: TrainingState, fingerprint: Mapping[str, Any]) -> Path:
@@ -85,6 +111,7 @@ def save(directory: Path, state: TrainingState, fingerprint: Mapping[str, Any]) 
         "format_version": _FORMAT,
         "rounds_done": state.rounds_done,
         "steps_done": state.steps_done,
+        "seconds": state.seconds,
         "best_loss": state.best_loss,
         "best_round": state.best_round,
         "history": state.history,
@@ -92,7 +119,7 @@ def save(directory: Path, state: TrainingState, fingerprint: Mapping[str, Any]) 
         "fingerprint": dict(fingerprint),
     }
     target = directory / f"{_PREFIX}{state.rounds_done:06d}"
-    staging = Path(tempfile.mkdtemp(prefix=".staging-", dir=directory))
+    staging = Path(tempfile.mkdtemp(prefix=_STAGING, dir=directory))
     safetensors.torch.save_file(tensors, staging / _TENSORS)
     (staging / _FACTS).write_text(json.dumps(facts, indent=2), encoding="utf-8")
     for path in (staging / _TENSORS, staging / _FACTS, staging):
@@ -101,10 +128,21 @@ def save(directory: Path, state: TrainingState, fingerprint: Mapping[str, Any]) 
         shutil.rmtree(target)
     os.replace(staging, target)
     _sync(directory)
-    for other in directory.iterdir():
-        if other != target and other.name.startswith((_PREFIX, ".staging-")):
+    for other in _found(directory):
+        if other != target:
             shutil.rmtree(other, ignore_errors=True)
     return target
+
+
+def _found(directory: Path) -> list[Path]:
+    """Checkpoints of a directory, whole or not, by age; what holds anything else is somebody's and left alone."""
+    return sorted(
+        path
+        for path in directory.iterdir()
+        if _NAME.fullmatch(path.name)
+        and path.is_dir()
+        and {file.name for file in path.iterdir()} <= {_TENSORS, _FACTS}
+    )
 
 
 def load(directory: Path, fingerprint: Mapping[str, Any]) -> TrainingState | None:
@@ -113,7 +151,8 @@ def load(directory: Path, fingerprint: Mapping[str, Any]) -> TrainingState | Non
     Raises:
         CheckpointError: It is damaged, or was made with other settings or data.
     """
-    found = sorted(directory.glob(f"{_PREFIX}*")) if directory.is_dir() else []
+    found = _found(directory) if directory.is_dir() else []
+    found = [path for path in found if path.name.startswith(_PREFIX)]
     if not found:
         return None
     path = found[-1]
@@ -135,6 +174,7 @@ def load(directory: Path, fingerprint: Mapping[str, Any]) -> TrainingState | Non
         return TrainingState(
             rounds_done=int(facts["rounds_done"]),
             steps_done=int(facts["steps_done"]),
+            seconds=float(facts["seconds"]),
             best_loss=float(facts["best_loss"]),
             best_round=int(facts["best_round"]),
             moments=moments,
@@ -160,13 +200,30 @@ def _sync(path: Path) -> None:
 
 def _check(path: Path, made_with: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
     """Compare as JSON, so that tuples and lists are the same."""
-    now = json.loads(json.dumps(wanted))
-    different = sorted(key for key in {*made_with, *now} if made_with.get(key) != now.get(key))
+    different = list(_differences(made_with, json.loads(json.dumps(wanted))))
     if different:
+        more = f" and {len(different) - _MOST_NAMED} more" if len(different) > _MOST_NAMED else ""
         raise CheckpointError(
-            f"{path} was made with another {', '.join(different)}; give what it was made with, or another "
-            "--checkpoint directory to start afresh"
+            f"{path} was made with another {', '.join(different[:_MOST_NAMED])}{more}; give what it was made with, "
+            "or another --checkpoint directory to start afresh"
         )
+
+
+def _differences(before: Any, now: Any, name: str = "") -> Iterator[str]:
+    """Names of what differs, a dot before each level down, with both values."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        for key in sorted({*before, *now}):
+            yield from _differences(before.get(key), now.get(key), f"{name}.{key}" if name else key)
+    elif isinstance(before, list) and isinstance(now, list) and len(before) == len(now):
+        for number, (was, is_) in enumerate(zip(before, now, strict=True), start=1):
+            yield from _differences(was, is_, f"{name}[{number}]")
+    elif before != now:
+        yield f"{name} ({_short(before)}, now {_short(now)})"
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
 
 
 def moments_of(optimizer: torch.optim.Optimizer) -> dict[int, dict[str, Tensor]]:

@@ -6,7 +6,6 @@ import hashlib
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +17,7 @@ from argus_server.metrics import METRICS
 from argus_server.profiles import profile_of
 from argus_server.training import tables
 from argus_server.training.tables import CorpusError
+from argus_server.training.times import first_fault
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +63,8 @@ def load(path: Path, step_seconds: int) -> tuple[list[History], DataFile]:
     out of training.
 
     Raises:
-        CorpusError: Unknown file type, missing column, a column of the wrong type, a value outside the contract, or
-            two rows of a server at the same time.
+        CorpusError: Unknown file type, missing column, a column of the wrong type, a value outside the contract, two
+            rows of a server at the same time, or more than a year between two.
     """
     table = tables.narrow(tables.read(path), path.name)
     found = histories(table, path.stem, step_seconds, [(path.name, table.num_rows)])
@@ -103,7 +103,7 @@ def histories(
         files: Names and rows of the files that the table is made of, for messages; none if it is a part of them.
 
     Raises:
-        CorpusError: A server has two rows at the same time.
+        CorpusError: A server has two rows at the same time, or more than a year between two.
     """
     times = table["timestamp"].to_numpy()
     names = pc.dictionary_encode(table["server_name"].combine_chunks())
@@ -116,14 +116,10 @@ def histories(
 
     order = np.lexsort((times, codes))
     times, codes, values, training = times[order], codes[order], values[order], training[order]
-    repeated = np.flatnonzero((np.diff(times) == 0) & (np.diff(codes) == 0))
-    if len(repeated):
-        at = int(repeated[0])
-        server, when = str(names.dictionary[int(codes[at])]), datetime.fromtimestamp(times[at] / 1000, UTC)
-        raise CorpusError(
-            f"{_place(int(order[at + 1]), files) or source}: server {server!r} has a row at {when.isoformat()} already "
-            f"({len(repeated)} such rows); keep one row per server and time"
-        )
+    if (fault := first_fault(codes, times)) is not None:
+        at, wrong = fault
+        server = str(names.dictionary[int(codes[at])])
+        raise CorpusError(f"{_place(int(order[at]), files) or source}: server {server!r} {wrong}")
     steps = times // (step_seconds * 1000)
     edges = np.flatnonzero(np.diff(codes, prepend=-1, append=-1))
     return [

@@ -45,6 +45,7 @@ class TrainingData:
         validation_histories: What it is drawn from.
         rounds: Rounds of an epoch.
         workers: Most processes that may prepare windows.
+        by_time: Whether the servers validated on are those learned from, and it is their last tenth that counts.
     """
 
     training: tuple[str, ...]
@@ -54,6 +55,7 @@ class TrainingData:
     validation_histories: tuple[History, ...]
     rounds: int
     workers: int
+    by_time: bool = False
 
 
 def in_memory(
@@ -84,7 +86,8 @@ def in_memory(
     chosen = _validation_servers([h.name for h in usable], split)
     validation = [h for h in usable if h.name in chosen]
     training = [h for h in usable if h.name not in chosen]
-    if split.by_time or not validation or not training:
+    by_time = split.by_time or not validation or not training
+    if by_time:
         # A fleet of a few servers: validate on the last tenth of everyone's training part.
         training, validation = _split_by_time(usable, schema, sampling.min_encoder_steps)
 
@@ -99,6 +102,7 @@ def in_memory(
         validation_histories=tuple(validation),
         rounds=1,
         workers=1 << 16,
+        by_time=by_time,
     )
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import lightning
 import torch
@@ -24,7 +24,10 @@ from argus_server.training import checkpoint
 from argus_server.training.checkpoint import TrainingState
 from argus_server.training.data import SplitConfig, TrainingData
 from argus_server.training.module import BestWeights, ForecastTraining, OptimizerConfig
-from argus_server.training.sampling import SamplingConfig
+from argus_server.training.sampling import Batch, SamplingConfig
+
+# How torch begins the message of what was raised while a process drew windows ahead.
+_IN_A_WORKER: Final = "in DataLoader worker process"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +95,7 @@ class FitResult:
 
     Attributes:
         model: The model with its best weights, in eval mode, on the CPU.
-        seconds: Wall time of the fit; after a resume only that since.
+        seconds: Wall time of the fit, that before a resume included.
         steps: Optimiser steps.
         best_round: Round of the best validation loss, 0 for the first; -1 when the weights that training
             started from were the best.
@@ -136,7 +139,8 @@ def fit(
 
     Raises:
         CheckpointError: There is a checkpoint that cannot be gone on from.
-        ValueError: Checkpoints together with a time limit, under which no two runs are the same.
+        ValueError: Checkpoints together with a time limit, under which no two runs are the same; or windows cannot
+            be drawn from the data.
     """
     if checkpoints is not None and config.minutes is not None:
         raise ValueError("a training with a time limit cannot be gone on with exactly; limit epochs instead")
@@ -162,17 +166,57 @@ def fit(
         _restore(state, best, stopping)
     rounds_done = len(best.history)
     stopped = bool(state is not None and state.stopping.get("stopped"))
+    watch = _Watch(state.seconds if state is not None else 0.0)
 
     callbacks: list[Callback] = [best, stopping]
     if checkpoints is not None:
-        callbacks.append(_Save(checkpoints, best, stopping))
+        callbacks.append(_Save(checkpoints, best, stopping, watch))
     if on_progress is not None:
         callbacks.append(_Report(on_progress, best))
-    accelerator = "gpu" if profile.device == "cuda" else "cpu"
-    trainer = lightning.Trainer(
-        max_epochs=rounds - rounds_done,
+    trainer = _trainer(config, profile, rounds - rounds_done, callbacks)
+    validation = DataLoader(data.validation_windows, batch_size=None)
+    if start is not None and state is None:
+        trainer.validate(module, validation, verbose=False)
+    if rounds_done < rounds and not stopped:
+        _run(trainer, module, _ahead(data, rounds_done, profile), validation)
+    if best.state is None:
+        # The time was up within the first round.
+        trainer.validate(module, validation, verbose=False)
+    best.restore(model)
+    return FitResult(
+        model=model.cpu().eval(),
+        seconds=watch.seconds,
+        steps=module.steps_done,
+        best_round=best.round,
+        best_loss=best.loss,
+        history=tuple(best.history),
+        data=data,
+        device=_accelerator(profile),
+    )
+
+
+class _Watch:
+    """Wall time of a training over all its resumes, in seconds."""
+
+    def __init__(self, before: float) -> None:
+        self._before, self._started = before, time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        return self._before + time.monotonic() - self._started
+
+
+def _accelerator(profile: DeviceProfile) -> str:
+    return "gpu" if profile.device == "cuda" else "cpu"
+
+
+def _trainer(
+    config: TrainingConfig, profile: DeviceProfile, rounds: int, callbacks: list[Callback]
+) -> lightning.Trainer:
+    return lightning.Trainer(
+        max_epochs=rounds,
         max_time=timedelta(minutes=config.minutes) if config.minutes is not None else None,
-        accelerator=accelerator,
+        accelerator=_accelerator(profile),
         devices=1,
         precision=profile.training_precision,
         gradient_clip_val=config.optimizer.gradient_clip,
@@ -183,37 +227,31 @@ def fit(
         enable_model_summary=False,
         num_sanity_val_steps=0,
     )
+
+
+def _ahead(data: TrainingData, first_round: int, profile: DeviceProfile) -> DataLoader[Batch]:
+    """Training windows, drawn ahead by processes on the cores that are left over."""
     workers = min(_spare_cores(profile), profile.workers, data.workers)
-    validation = DataLoader(data.validation_windows, batch_size=None)
-    started = time.monotonic()
-    if start is not None and state is None:
-        trainer.validate(module, validation, verbose=False)
-    if rounds_done < rounds and not stopped:
-        trainer.fit(
-            module,
-            # Workers live as long as the fit: each keeps count of its passes, and no pass repeats another.
-            DataLoader(
-                data.windows(rounds_done),
-                batch_size=None,
-                num_workers=workers,
-                persistent_workers=workers > 0,
-            ),
-            validation,
-        )
-    if best.state is None:
-        # The time was up within the first round.
-        trainer.validate(module, validation, verbose=False)
-    best.restore(model)
-    return FitResult(
-        model=model.cpu().eval(),
-        seconds=time.monotonic() - started,
-        steps=module.steps_done,
-        best_round=best.round,
-        best_loss=best.loss,
-        history=tuple(best.history),
-        data=data,
-        device=accelerator,
+    # Workers live as long as the fit: each keeps count of its passes, and no pass repeats another.
+    return DataLoader(
+        data.windows(first_round), batch_size=None, num_workers=workers, persistent_workers=workers > 0
     )
+
+
+def _run(
+    trainer: lightning.Trainer,
+    module: ForecastTraining,
+    training: DataLoader[Batch],
+    validation: DataLoader[Batch],
+) -> None:
+    try:
+        trainer.fit(module, training, validation)
+    except (OSError, ValueError) as error:
+        if _IN_A_WORKER not in str(error):
+            raise
+        # What is raised in another process comes back with its whole traceback for a message.
+        reason = str(error).rstrip().splitlines()[-1].partition(": ")[2]
+        raise ValueError(f"training windows cannot be drawn: {reason}") from error
 
 
 def _fresh(schema: FeatureSchema, config: TrainingConfig) -> TemporalFusionTransformer:
@@ -250,8 +288,10 @@ def _restore(state: TrainingState, best: BestWeights, stopping: EarlyStopping) -
 class _Save(Callback):
     """Writes a checkpoint after every so many rounds, and after the last."""
 
-    def __init__(self, checkpoints: Checkpoints, best: BestWeights, stopping: EarlyStopping) -> None:
-        self._checkpoints, self._best, self._stopping = checkpoints, best, stopping
+    def __init__(
+        self, checkpoints: Checkpoints, best: BestWeights, stopping: EarlyStopping, watch: _Watch
+    ) -> None:
+        self._checkpoints, self._best, self._stopping, self._watch = checkpoints, best, stopping, watch
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         assert isinstance(pl_module, ForecastTraining)
@@ -262,6 +302,7 @@ class _Save(Callback):
         state = TrainingState(
             rounds_done=done,
             steps_done=pl_module.steps_done,
+            seconds=self._watch.seconds,
             model=pl_module.model.state_dict(),
             averaged=pl_module.averaged.state_dict(),
             best=self._best.state or {},

@@ -25,12 +25,15 @@ from argus_server.metrics import METRICS
 from argus_server.training import corpus, tables
 from argus_server.training.corpus import DataFile, History
 from argus_server.training.tables import CorpusError
+from argus_server.training.times import Int64Array, TimeOrder, first_fault
 
 # Rows in flight: a megabyte or two.
 _BATCH_ROWS: Final = 16_384
 _BUFFER_BYTES: Final = 1 << 16
 # A row while a chunk is read: as Arrow columns, and twice as float32 metrics, the second time sorted.
 _BYTES_PER_ROW: Final = 256
+# A row while its time is compared with the others': server, time and place, twice, and their order.
+_BYTES_PER_TIME: Final = 96
 _BYTES_PER_STEP: Final = 4 * len(METRICS)
 _MEBIBYTE: Final = 1 << 20
 
@@ -83,10 +86,18 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class RowGroup:
-    """A row group of a file, and the numbers of the servers that are in it, int32, ascending."""
+    """A row group of a file.
+
+    Attributes:
+        file: The file.
+        number: Its place in it.
+        first_row: Number of its first row in the file, from 1.
+        servers: Numbers of the servers that are in it, int32, ascending.
+    """
 
     file: Path
     number: int
+    first_row: int
     servers: npt.NDArray[np.int32]
 
 
@@ -105,30 +116,85 @@ class Partitions:
     groups: tuple[RowGroup, ...]
 
     @classmethod
-    def scan(cls, path: Path) -> Partitions:
+    def scan(cls, path: Path, memory_mb: int) -> Partitions:
         """Check every row, and learn how much there is of every server.
+
+        Servers whose rows are not in order of time are read once more, times only.
 
         Args:
             path: A Parquet file, or a directory of them at any depth.
+            memory_mb: Memory for times, in MiB.
 
         Raises:
-            CorpusError: There is no Parquet file, or a column or value cannot be used.
+            CorpusError: There is no Parquet file, a column or value cannot be used, a server has two rows at the same
+                time, or more than a year between two.
         """
         extents: dict[str, Extent] = {}
         numbers: dict[str, int] = {}
         groups: list[RowGroup] = []
+        seen = TimeOrder()
         for file in parquet_files(path):
             with _opened(file) as parquet:
                 row = 1
                 for group in range(parquet.num_row_groups):
                     inside: set[int] = set()
+                    first = row
                     for batch in _batches(parquet, [group]):
-                        for name, extent in _extents(tables.narrow(batch, file.name, row)):
+                        table = tables.narrow(batch, file.name, row)
+                        seen.watch(*_coded(table))
+                        for name, extent in _extents(table):
                             extents[name] = extents[name].joined(extent) if name in extents else extent
                             inside.add(numbers.setdefault(name, len(numbers)))
                         row += batch.num_rows
-                    groups.append(RowGroup(file, group, np.array(sorted(inside), dtype=np.int32)))
-        return cls(path, extents, tuple(groups))
+                    groups.append(RowGroup(file, group, first, np.array(sorted(inside), dtype=np.int32)))
+        found = cls(path, extents, tuple(groups))
+        found._check_times(sorted(seen.doubtful), memory_mb)
+        return found
+
+    def _check_times(self, servers: Sequence[str], memory_mb: int) -> None:
+        """Compare the times of some servers, as many of them at once as fit."""
+        limit = memory_mb * _MEBIBYTE // _BYTES_PER_TIME
+        some: list[str] = []
+        rows = 0
+        for server in servers:
+            if some and rows + self.extents[server].rows > limit:
+                self._compare_times(some)
+                some, rows = [], 0
+            some.append(server)
+            rows += self.extents[server].rows
+        if some:
+            self._compare_times(some)
+
+    def _compare_times(self, servers: Sequence[str]) -> None:
+        names = pa.array(servers, pa.string())
+        parts: list[tuple[Int64Array, Int64Array, Int64Array]] = []
+        needed = self._groups_of(servers)
+        for number, group in enumerate(needed):
+            row = group.first_row
+            with _opened(group.file) as parquet:
+                for batch in _batches(parquet, [group.number], tables.REQUIRED):
+                    codes = pc.index_in(batch["server_name"].cast(pa.string()), value_set=names)
+                    inside = np.flatnonzero(codes.is_valid().to_numpy())
+                    stamps = tables.times_ms(batch["timestamp"], group.file.name, row).to_numpy()
+                    found = codes.fill_null(0).to_numpy().astype(np.int64)
+                    parts.append((found[inside], stamps[inside], (row + inside) * len(needed) + number))
+                    row += batch.num_rows
+        codes, stamps, places = (np.concatenate(column) for column in zip(*parts, strict=True))
+        del parts
+        order = np.lexsort((stamps, codes))
+        fault = first_fault(codes[order], stamps[order])
+        if fault is not None:
+            at, wrong = order[fault[0]], fault[1]
+            row, number = divmod(int(places[at]), len(needed))
+            raise CorpusError(
+                f"{needed[number].file.name}: column 'timestamp', row {row}: server {servers[codes[at]]!r} {wrong}"
+            )
+
+    def _groups_of(self, servers: Sequence[str]) -> list[RowGroup]:
+        """Row groups that hold any of these servers."""
+        numbers = {name: number for number, name in enumerate(self.extents)}
+        wanted = np.array([numbers[name] for name in servers if name in numbers], dtype=np.int32)
+        return [group for group in self.groups if np.isin(group.servers, wanted).any()]
 
     @property
     def source(self) -> str:
@@ -156,13 +222,10 @@ class Partitions:
         Raises:
             CorpusError: A column cannot be used.
         """
-        numbers = {name: number for number, name in enumerate(self.extents)}
-        wanted = np.array([numbers[name] for name in servers if name in numbers], dtype=np.int32)
         names = pa.array(servers, pa.string())
         needed: dict[Path, list[int]] = {}
-        for group in self.groups:
-            if np.isin(group.servers, wanted).any():
-                needed.setdefault(group.file, []).append(group.number)
+        for group in self._groups_of(servers):
+            needed.setdefault(group.file, []).append(group.number)
         parts: list[pa.Table] = []
         for file, groups in needed.items():
             with _opened(file) as parquet:
@@ -251,13 +314,20 @@ def _opened(file: Path) -> Any:
         raise CorpusError(f"{file.name} cannot be read: {str(error).splitlines()[0]}") from error
 
 
-def _batches(parquet: Any, groups: list[int]) -> Iterator[pa.Table]:
+def _batches(parquet: Any, groups: list[int], wanted: Sequence[str] = tables.KNOWN) -> Iterator[pa.Table]:
     """Rows of some row groups, in columns that are of use."""
-    columns = [name for name in tables.KNOWN if name in parquet.schema_arrow.names]
+    columns = [name for name in wanted if name in parquet.schema_arrow.names]
     for batch in parquet.iter_batches(
         batch_size=_BATCH_ROWS, row_groups=groups, columns=columns, use_threads=False
     ):
         yield pa.Table.from_batches([batch])
+
+
+def _coded(table: pa.Table) -> tuple[list[str], Int64Array, Int64Array]:
+    """Servers of a narrowed table, the place of each row's server among them, and the rows' times."""
+    names = pc.dictionary_encode(table["server_name"].combine_chunks())
+    codes = names.indices.to_numpy(zero_copy_only=False).astype(np.int64)
+    return names.dictionary.to_pylist(), codes, table["timestamp"].to_numpy()
 
 
 def _extents(table: pa.Table) -> Iterator[tuple[str, Extent]]:

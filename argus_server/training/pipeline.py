@@ -7,19 +7,20 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import torch
 
 from argus_server.evaluation.backtest import backtest
 from argus_server.evaluation.calibrating import fit_calibrator
-from argus_server.evaluation.rolling import Candidate
+from argus_server.evaluation.rolling import Candidate, seen_servers
 from argus_server.forecast import artifact
 from argus_server.forecast.artifact import ArtifactContent, LoadedModel
 from argus_server.forecast.features import FeatureSchema
 from argus_server.forecast.pipeline import PatchPipeline
 from argus_server.forecast.tft import parameter_count
-from argus_server.training import corpus, data
+from argus_server.risk.calibration import Calibrator
+from argus_server.training import checkpoint, corpus, data
 from argus_server.training.card import model_card
 from argus_server.training.corpus import DataFile, History
 from argus_server.training.data import TrainingData
@@ -36,7 +37,7 @@ class TrainingRequest:
     Attributes:
         data: Parquet, CSV or Arrow files in contract columns, or directories of them; a server may be in one of
             them only.
-        out: Artifact directory; an artifact that is there is replaced at the end, in one move.
+        out: Artifact directory; an artifact that is there is replaced at the end, anything else refused at once.
         name: Name of the model.
         holdout: Servers that training must not see; the evaluation is on them.
         all_rows: Also learn from rows that a `split` column keeps for tests; never from held-out servers.
@@ -90,10 +91,13 @@ def train(
     Raises:
         CorpusError: A file cannot be used, or a held-out server is in none of them.
         ArtifactError: The parent cannot be used.
+        OccupiedError: Something other than an artifact is where it shall be written.
         CheckpointError: There is a checkpoint that cannot be gone on from.
+        OSError: A place to write to cannot be written to; that is found before anything is read.
         ValueError: Too little data, or settings that do not go together.
     """
     say = on_stage if on_stage is not None else _ignore
+    _check_places(request)
     parent = artifact.load(request.parent) if request.parent is not None else None
     schema = parent.schema if parent is not None else request.schema
     if parent is not None:
@@ -118,11 +122,19 @@ def train(
         on_progress=on_progress,
     )
     say("calibrating")
-    candidate = Candidate(PatchPipeline(result.model, schema), "", config.sampling.min_encoder_steps)
-    calibrator = fit_calibrator(candidate, supply.training.validation_histories)
+    candidate = Candidate(
+        PatchPipeline(result.model, schema),
+        artifact.revision_of(request.name, artifact.weights_of(result.model)[1]),
+        config.sampling.min_encoder_steps,
+    )
+    calibrator, calibration = _calibrator(candidate, supply.training.validation_histories, parent)
+    training_info = {
+        **_training_info(result, schema, config, request, supply.files, parent),
+        "calibration": calibration,
+    }
     say("evaluating")
-    metrics = evaluate(result, schema, supply.held_out())
-    training_info = _training_info(result, schema, config, request, supply.files, parent)
+    candidate = replace(candidate, calibrator=calibrator, seen=seen_servers(training_info))
+    metrics = evaluate(candidate, supply.held_out())
     say("saving")
     revision = artifact.save(
         request.out,
@@ -138,6 +150,31 @@ def train(
         ),
     )
     return TrainingOutcome(revision, metrics, training_info)
+
+
+def _check_places(request: TrainingRequest) -> None:
+    """See that everything can be written that will be, before hours of work go into it."""
+    artifact.check_target(request.out)
+    if request.checkpoint is None:
+        return
+    if request.checkpoint.resolve().is_relative_to(request.out.resolve()):
+        raise ValueError(
+            f"checkpoints in {request.checkpoint} would be lost when the artifact {request.out} is replaced; "
+            "choose a directory outside"
+        )
+    checkpoint.prepare(request.checkpoint)
+
+
+def _calibrator(
+    candidate: Candidate, histories: Sequence[History], parent: LoadedModel | None
+) -> tuple[Calibrator | None, str]:
+    """What corrects crossing probabilities, and where it is from: `fitted`, `parent` or `none`."""
+    fitted = fit_calibrator(candidate, histories)
+    if fitted is not None:
+        return fitted, "fitted"
+    if parent is not None and parent.calibrator is not None:
+        return parent.calibrator, "parent"
+    return None, "none"
 
 
 def _as_parent(config: TrainingConfig, parent: LoadedModel) -> TrainingConfig:
@@ -193,7 +230,7 @@ def _streamed(
     sets: list[Partitions] = []
     for path in request.data:
         say(f"counting {path.name}")
-        sets.append(Partitions.scan(path))
+        sets.append(Partitions.scan(path, request.memory_mb))
     _check_names([(name, part.source) for part in sets for name in part.extents], request.holdout)
     say("reading what is validated on")
     training = data.streamed(
@@ -212,14 +249,19 @@ def _streamed(
     return _Supply(training, files, lambda: reader.read(request.holdout))
 
 
-def evaluate(result: FitResult, schema: FeatureSchema, held_out: Sequence[History]) -> dict[str, Any]:
-    """metrics.json: held-out servers by file; without held-out servers nothing is claimed."""
+def evaluate(candidate: Candidate, held_out: Sequence[History]) -> dict[str, Any]:
+    """metrics.json: held-out servers by file; without held-out servers nothing is claimed.
+
+    Args:
+        candidate: The model as it will be served, and all servers that it or its ancestors have seen.
+        held_out: Servers that this training did not see.
+    """
     sources = sorted({h.source for h in held_out})
     return {
-        "protocol": "rolling origins a horizon apart over the test part of servers that training never saw",
+        "protocol": "rolling origins a horizon apart over the test part of servers held out from this training; "
+        "servers_seen_in_training bear the name of one that the model it went on from had seen",
         "datasets": {
-            source: backtest(result.model, schema, [h for h in held_out if h.source == source])
-            for source in sources
+            source: backtest(candidate, [h for h in held_out if h.source == source]) for source in sources
         },
     }
 
@@ -287,6 +329,7 @@ def _training_info(
         ],
         "training_servers": list(result.data.training),
         "validation_servers": list(result.data.validation),
+        "validated_on": "last tenth of each server" if result.data.by_time else "servers",
         "held_out_servers": sorted(request.holdout),
         "parent": _ancestry(parent),
         "device": result.device,
@@ -296,17 +339,17 @@ def _training_info(
     }
 
 
-_SEEN: Final = ("training_servers", "validation_servers")
-
-
 def _ancestry(parent: LoadedModel | None) -> dict[str, Any] | None:
-    """The model that training went on from, and all servers it or its ancestors had seen."""
+    """The model that training went on from, all servers it or its ancestors had seen, and which rows of them."""
     if parent is None:
         return None
     info = parent.training_info
-    seen = {server for key in _SEEN for server in info.get(key, ())}
-    seen |= set((info.get("parent") or {}).get("training_servers", ()))
-    return {"revision": parent.revision, "training_servers": sorted(seen)}
+    rows = {info.get("rows"), (info.get("parent") or {}).get("rows")}
+    return {
+        "revision": parent.revision,
+        "training_servers": sorted(seen_servers(info)),
+        "rows": "all" if "all" in rows else "train",
+    }
 
 
 def _ignore(stage: str) -> None:

@@ -93,7 +93,7 @@ class WindowSampler(IterableDataset[Batch]):
         first_pass: Number of the first pass: a resumed training goes on with the one it was at.
 
     Raises:
-        ValueError: No server is long enough, or weights do not fit the files.
+        ValueError: No server is long enough, nothing was measured, or weights do not fit the files.
     """
 
     def __init__(
@@ -117,6 +117,12 @@ class WindowSampler(IterableDataset[Batch]):
             raise ValueError(
                 f"no server has {config.min_encoder_steps + schema.horizon} training steps; "
                 "give longer histories"
+            )
+        if not any(_measured(h) for h in usable):
+            sources = ", ".join(sorted({h.source for h in usable}))
+            raise ValueError(
+                f"no training row of {sources} has a reading of a metric that is forecast; "
+                "is what was measured in columns of other names?"
             )
         self._schema, self._config, self._batches = schema, config, batches
         self._seed, self._damage, self._fixed = seed, damage, fixed
@@ -251,6 +257,10 @@ class WindowSampler(IterableDataset[Batch]):
             past[window, steps - rng.integers(1, 7) :] = np.nan
         for window in chosen(config.metric_loss):
             past[window, :, rng.random(metrics) < 0.5] = np.nan
+
+
+def _measured(history: History) -> bool:
+    return not np.isnan(history.values[: history.boundary, MODELLED_COLUMNS]).all()
 
 
 def _server_probability(histories: Sequence[History], config: SamplingConfig) -> npt.NDArray[np.float64]:

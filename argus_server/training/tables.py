@@ -19,10 +19,21 @@ from argus_server.metrics import METRICS
 
 REQUIRED: Final = ("timestamp", "server_name")
 SPLIT: Final = "split"
-PARQUET_SUFFIXES: Final = frozenset({".parquet", ".pq"})
-ARROW_SUFFIXES: Final = frozenset({".arrow", ".feather", ".ipc"})
-SUFFIXES: Final = PARQUET_SUFFIXES | ARROW_SUFFIXES | {".csv"}
+FORMATS: Final = {
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".arrow": "feather",
+    ".feather": "feather",
+    ".ipc": "feather",
+    ".csv": "csv",
+}
+"""Formats by the ending of a file's name, as Arrow calls them."""
+
+SUFFIXES: Final = frozenset(FORMATS)
+PARQUET_SUFFIXES: Final = frozenset(suffix for suffix, kind in FORMATS.items() if kind == "parquet")
 TRAIN: Final = "train"
+# The year 2000. What is before it is no measurement of a server, but most likely in seconds.
+_EARLIEST_MS: Final = 946_684_800_000
 # Columns that are read, whatever else a file holds.
 KNOWN: Final = (*REQUIRED, SPLIT, *METRICS)
 
@@ -37,18 +48,26 @@ def read(path: Path) -> pa.Table:
     Raises:
         CorpusError: Another kind of file, or one that is not what its name says.
     """
-    suffix = path.suffix.lower()
+    kind = format_of(path)
     try:
-        if suffix in PARQUET_SUFFIXES:
+        if kind == "parquet":
             names = [name for name in pq.read_schema(path).names if name in KNOWN]
             return pq.read_table(path, columns=names)
-        if suffix == ".csv":
-            return pa.csv.read_csv(path)
-        if suffix in ARROW_SUFFIXES:
-            return pa.feather.read_table(path)
+        return pa.csv.read_csv(path) if kind == "csv" else pa.feather.read_table(path)
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
         raise CorpusError(f"{path.name} cannot be read: {str(error).splitlines()[0]}") from error
-    raise CorpusError(f"{path.name}: unknown file type {suffix!r}; use .parquet, .csv or .arrow")
+
+
+def format_of(path: Path) -> str:
+    """What a file holds by its name: `parquet`, `csv` or `feather`.
+
+    Raises:
+        CorpusError: None of them.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in FORMATS:
+        raise CorpusError(f"{path.name}: unknown file type {suffix!r}; use .parquet, .csv or .arrow")
+    return FORMATS[suffix]
 
 
 def data_files(directory: Path, suffixes: Collection[str] = SUFFIXES) -> list[Path]:
@@ -109,7 +128,7 @@ def narrow(table: pa.Table, file: str, first_row: int = 1) -> pa.Table:
     if SPLIT in table.column_names:
         training = pc.fill_null(pc.equal(table[SPLIT].cast(pa.string()), TRAIN), False)
     columns: dict[str, Any] = {
-        "timestamp": _timestamps_ms(table["timestamp"], file, first_row),
+        "timestamp": times_ms(table["timestamp"], file, first_row),
         "server_name": _names(table["server_name"], file, first_row),
         "training": training,
     }
@@ -119,18 +138,17 @@ def narrow(table: pa.Table, file: str, first_row: int = 1) -> pa.Table:
     return pa.table(columns)
 
 
-def _names(column: pa.ChunkedArray, file: str, first_row: int) -> pa.ChunkedArray:
-    names = column.cast(pa.string())
-    bad = pc.fill_null(pc.equal(names, ""), True)
-    if (row := _first(bad)) is not None:
-        raise CorpusError(
-            f"{file}: column 'server_name', row {first_row + row}: a name is missing; every row needs one"
-        )
-    return names
+def times_ms(column: pa.ChunkedArray, file: str, first_row: int) -> pa.ChunkedArray:
+    """Unix milliseconds UTC from a timestamp column, or from integers that already are.
 
+    Args:
+        column: Times of rows.
+        file: For messages.
+        first_row: Number of the column's first row in the file.
 
-def _timestamps_ms(column: pa.ChunkedArray, file: str, first_row: int) -> pa.ChunkedArray:
-    """Unix milliseconds UTC from a timestamp column, or from integers that already are."""
+    Raises:
+        CorpusError: It is of another type, a time is missing, or is before the year 2000 or after 9999.
+    """
     kind: Any = column.type
     if pa.types.is_timestamp(kind):
         column = column.cast(pa.timestamp("ms", tz=kind.tz), safe=False).cast(pa.int64())
@@ -143,13 +161,23 @@ def _timestamps_ms(column: pa.ChunkedArray, file: str, first_row: int) -> pa.Chu
             f"{file}: column 'timestamp', row {first_row + missing}: it is null; every row needs a time "
             f"({column.null_count} have none)"
         )
-    least, most = batch_constraints().timestamp_bounds
-    if (row := _first(pc.or_(pc.less(column, least), pc.greater(column, most)))) is not None:
+    latest = batch_constraints().timestamp_bounds[1]
+    if (row := _first(pc.or_(pc.less(column, _EARLIEST_MS), pc.greater(column, latest)))) is not None:
         raise CorpusError(
-            f"{file}: column 'timestamp', row {first_row + row}: {column[row]} is not between {least} and {most} "
-            "Unix milliseconds; seconds, perhaps?"
+            f"{file}: column 'timestamp', row {first_row + row}: {column[row]} is not between {_EARLIEST_MS} and "
+            f"{latest} Unix milliseconds (the years 2000 to 9999); is it in seconds, or in microseconds?"
         )
     return column
+
+
+def _names(column: pa.ChunkedArray, file: str, first_row: int) -> pa.ChunkedArray:
+    names = column.cast(pa.string())
+    bad = pc.fill_null(pc.equal(names, ""), True)
+    if (row := _first(bad)) is not None:
+        raise CorpusError(
+            f"{file}: column 'server_name', row {first_row + row}: a name is missing; every row needs one"
+        )
+    return names
 
 
 def _floats(column: pa.ChunkedArray, metric: int, file: str, first_row: int) -> npt.NDArray[np.float32]:

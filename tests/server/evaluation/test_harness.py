@@ -14,10 +14,9 @@ from argus_server.evaluation.baselines import Task
 from argus_server.evaluation.harness import evaluate
 from argus_server.evaluation.protocol import EvaluationError, Protocol
 from argus_server.evaluation.summary import buckets, summary, worse_servers
-from argus_server.forecast.features import FeatureSchema
 from argus_server.metrics import METRICS
 from argus_server.training.corpus import History
-from tests.server.evaluation.conftest import CPU, NET, candidate, history, untrained
+from tests.server.evaluation.conftest import CPU, NET, candidate, history
 
 A, B = history("a", seed=1), history("b", seed=2)
 
@@ -160,10 +159,10 @@ def test_every_other_origin() -> None:
 
 def test_a_training_run_is_not_lost_to_a_short_test_part() -> None:
     short: History = history(steps=1000, boundary=900)
-    figures = backtest(untrained(), FeatureSchema(), [short])
+    figures = backtest(candidate(), [short])
     assert figures["wql"] is None
     assert "too short" in figures["not_scored_because"]
-    assert backtest(untrained(), FeatureSchema(), [A])["servers"] == ["a"]
+    assert backtest(candidate(), [A])["servers"] == ["a"]
 
 
 def test_parts_of_the_horizon() -> None:

@@ -14,7 +14,9 @@ import torch
 
 from argus_server.forecast import artifact
 from argus_server.forecast.artifact import FILES, ArtifactError, ArtifactReason, LoadedModel
+from argus_server.forecast.artifact_directory import OccupiedError
 from argus_server.forecast.pipeline import PatchPipeline
+from tests.server.forecast.conftest import write_artifact
 
 
 def edit_config(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
@@ -53,13 +55,83 @@ def test_what_was_saved_is_what_is_loaded(artifact_dir: Path) -> None:
 
 
 def test_saving_over_an_artifact_replaces_all_of_it(artifact_dir: Path, model: LoadedModel) -> None:
-    (artifact_dir / "stray.txt").write_text("from before")
+    (artifact_dir / "calibration.json").write_text("from before")
     artifact.save(
         artifact_dir, artifact.ArtifactContent(model.module, model.schema, "other", {}, {}, card="x")
     )
     assert artifact.load(artifact_dir).name == "other"
     assert sorted(p.name for p in artifact_dir.iterdir()) == sorted(FILES)
     assert [p.name for p in artifact_dir.parent.iterdir()] == ["tiny"]
+
+
+def contents(path: Path) -> dict[str, bytes]:
+    return {str(file.relative_to(path)): file.read_bytes() for file in path.rglob("*") if file.is_file()}
+
+
+def make_file(path: Path) -> None:
+    path.write_text("timestamp,server_name\n")
+
+
+def make_thesis(path: Path) -> None:
+    path.mkdir()
+    (path / "thesis.txt").write_text("years of work")
+
+
+def make_other_model(path: Path) -> None:
+    """As other libraries lay a model out."""
+    path.mkdir()
+    (path / "config.json").write_text("{}")
+    (path / "model.safetensors").write_bytes(b"weights")
+
+
+def make_artifact_with_notes(path: Path) -> None:
+    write_artifact(path)
+    (path / "notes").mkdir()
+    (path / "notes" / "day1.txt").write_text("it learns")
+
+
+@pytest.mark.parametrize(
+    ("make", "hint"),
+    [
+        (make_file, "is a file, not an artifact's directory"),
+        (make_thesis, "exists and is no artifact .it holds 'thesis.txt'"),
+        (make_other_model, "exists and is no artifact"),
+        (make_artifact_with_notes, "is an artifact that also holds 'notes', which would be lost"),
+    ],
+)
+def test_what_is_no_artifact_is_never_replaced(
+    model: LoadedModel, tmp_path: Path, make: Callable[[Path], object], hint: str
+) -> None:
+    place = tmp_path / "precious"
+    make(place)
+    before = contents(tmp_path)
+    content = artifact.ArtifactContent(model.module, model.schema, "other", {}, {}, card="x")
+    for write in (lambda: artifact.check_target(place), lambda: artifact.save(place, content)):
+        with pytest.raises(OccupiedError, match=hint):
+            write()
+    assert contents(tmp_path) == before
+
+
+def test_an_empty_directory_and_what_a_link_points_at_are_used(model: LoadedModel, tmp_path: Path) -> None:
+    content = artifact.ArtifactContent(model.module, model.schema, "other", {}, {}, card="x")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "link").symlink_to("empty")
+    artifact.save(tmp_path / "link", content)
+    artifact.save(tmp_path / "link", content)
+    assert (tmp_path / "link").is_symlink()
+    assert artifact.load(tmp_path / "empty").name == "other"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["empty", "link", "models"]
+
+
+def test_what_cannot_be_written_leaves_nothing(artifact_dir: Path, model: LoadedModel) -> None:
+    before = contents(artifact_dir.parent)
+    spoiled = artifact.ArtifactContent(
+        model.module, model.schema, "other", {}, {"wql": float("nan")}, card="x"
+    )
+    with pytest.raises(ValueError, match="JSON"):
+        artifact.save(artifact_dir, spoiled)
+    assert contents(artifact_dir.parent) == before
+    assert [path.name for path in artifact_dir.parent.iterdir()] == ["tiny"]
 
 
 @pytest.mark.parametrize("name", FILES)

@@ -18,6 +18,7 @@ import torch
 from argus.v1 import admin_pb2, prediction_pb2, snapshot_pb2
 from argus_server.forecast import artifact
 from argus_server.forecast.artifact import ArtifactError, ArtifactReason
+from argus_server.forecast.artifact_directory import OccupiedError
 from argus_server.forecast.classic_export import export_tft
 from argus_server.forecast.classic_import import import_tft
 from argus_server.forecast.classic_schema import UnsupportedModelError
@@ -168,7 +169,7 @@ def test_a_damaged_export_leaves_the_old_artifact(
 def test_a_directory_that_is_no_artifact_is_never_replaced(export: Path, tmp_path: Path) -> None:
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "letter.txt").write_text("dear")
-    with pytest.raises(UnsupportedModelError, match="home exists and is no artifact"):
+    with pytest.raises(OccupiedError, match="home exists and is no artifact"):
         import_tft(export, tmp_path / "home")
     assert (tmp_path / "home" / "letter.txt").read_text() == "dear"
 

@@ -12,10 +12,12 @@ import pytest
 import torch
 
 from argus_server.metrics import METRICS
+from argus_server.risk.calibration import Calibrator, HorizonMap
 from argus_server.training import fit
 
 START_MS = 1_767_225_600_000
 STEP_MS = 300_000
+MILD = Calibrator((HorizonMap(30.0, -1.0, 0.5), HorizonMap(480.0, -0.5, 0.8)))
 
 
 @pytest.fixture(autouse=True)

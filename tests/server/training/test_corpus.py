@@ -18,6 +18,7 @@ from argus_server.training.tables import CorpusError
 from tests.server.training.conftest import START_MS, STEP_MS, fleet_table
 
 CPU = METRIC_INDEX["cpu_user_pct"]
+T = START_MS
 
 
 def test_a_split_file_keeps_its_test_rows_out(fleet_file: Path) -> None:
@@ -76,24 +77,32 @@ def test_faster_readings_are_averaged_into_steps(tmp_path: Path) -> None:
     ("columns", "hint"),
     [
         ({"server_name": ["a"], "cpu_user_pct": [1.0]}, "'timestamp' is missing"),
-        ({"timestamp": [1], "cpu_user_pct": [1.0]}, "'server_name' is missing"),
-        ({"timestamp": [1], "server_name": ["a"]}, "none of the metric columns"),
+        ({"timestamp": [T], "cpu_user_pct": [1.0]}, "'server_name' is missing"),
+        ({"timestamp": [T], "server_name": ["a"]}, "none of the metric columns"),
         ({"timestamp": ["x"], "server_name": ["a"], "cpu_user_pct": [1.0]}, "timestamp or integer ms"),
         (
-            {"timestamp": [1, 2], "server_name": ["a", "a"], "cpu_user_pct": ["1.5", "x"]},
+            {"timestamp": [T, T + 1], "server_name": ["a", "a"], "cpu_user_pct": ["1.5", "x"]},
             "column 'cpu_user_pct', row 2: 'x' is not a number",
         ),
         (
-            {"timestamp": [1, 2, 3], "server_name": ["a"] * 3, "cpu_user_pct": [1.0, 2.0, 101.0]},
+            {"timestamp": [T, T + 1, T + 2], "server_name": ["a"] * 3, "cpu_user_pct": [1.0, 2.0, 101.0]},
             r"column 'cpu_user_pct', row 3: 101 is outside the contract's 0 to 100 \(1 such",
         ),
         (
-            {"timestamp": [1], "server_name": ["a"], "load_average": [-0.5]},
+            {"timestamp": [T], "server_name": ["a"], "load_average": [-0.5]},
             "row 1: -0.5 is outside",
         ),
-        ({"timestamp": [1, 2], "server_name": ["a", None], "cpu_user_pct": [1.0, 1.0]}, "row 2: a name"),
-        ({"timestamp": [1, -5], "server_name": ["a", "a"], "cpu_user_pct": [1.0, 1.0]}, "row 2: -5 is not"),
-        ({"timestamp": [1], "server_name": ["a"], "cpu_user_pct": [True]}, "must be numeric, got bool"),
+        ({"timestamp": [T, T + 1], "server_name": ["a", None], "cpu_user_pct": [1.0, 1.0]}, "row 2: a name"),
+        ({"timestamp": [T, -5], "server_name": ["a", "a"], "cpu_user_pct": [1.0, 1.0]}, "row 2: -5 is not"),
+        (
+            {"timestamp": [T, T // 1000], "server_name": ["a", "a"], "cpu_user_pct": [1.0, 1.0]},
+            "column 'timestamp', row 2: 1767225600 is not between .* Unix milliseconds .*; is it in seconds",
+        ),
+        (
+            {"timestamp": [T * 1000], "server_name": ["a"], "cpu_user_pct": [1.0]},
+            "row 1: .* or in microseconds",
+        ),
+        ({"timestamp": [T], "server_name": ["a"], "cpu_user_pct": [True]}, "must be numeric, got bool"),
         (
             {"timestamp": pa.array([None], pa.int64()), "server_name": ["a"], "cpu_user_pct": [1.0]},
             "row 1: it is null",
@@ -121,6 +130,29 @@ def test_two_rows_of_a_server_at_one_time_are_refused(tmp_path: Path) -> None:
         corpus.load_all(tmp_path, 300)
 
 
+@pytest.mark.parametrize("days", [20_000, 367])
+def test_a_date_far_from_all_others_is_refused_by_its_row(tmp_path: Path, days: int) -> None:
+    """It would stretch the server's grid over decades."""
+    times = [T, T + STEP_MS, T + STEP_MS + days * 86_400_000]
+    table = pa.table({"timestamp": times, "server_name": ["a"] * 3, "cpu_user_pct": [1.0, 2.0, 3.0]})
+    pq.write_table(table, tmp_path / "far.parquet")
+    with pytest.raises(
+        CorpusError,
+        match=rf"far\.parquet: column 'timestamp', row 3: server 'a' has no row between .* {days:,} days \(366 are",
+    ):
+        corpus.load(tmp_path / "far.parquet", 300)
+
+
+def test_a_year_without_rows_is_a_gap(tmp_path: Path) -> None:
+    table = pa.table(
+        {"timestamp": [T, T + 366 * 86_400_000], "server_name": ["a"] * 2, "cpu_user_pct": [1.0, 2.0]}
+    )
+    pq.write_table(table, tmp_path / "year.parquet")
+    history = corpus.load(tmp_path / "year.parquet", 300)[0][0]
+    assert len(history.values) == 366 * 288 + 1
+    assert (~np.isnan(history.values)).sum() == 2
+
+
 def test_an_unknown_file_type_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.xlsx").write_bytes(b"")
     with pytest.raises(CorpusError, match=r"use .parquet, .csv or .arrow"):
@@ -128,7 +160,9 @@ def test_an_unknown_file_type_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_csv_file_with_a_word_in_it_is_refused_by_its_row(tmp_path: Path) -> None:
-    (tmp_path / "a.csv").write_text("timestamp,server_name,cpu_user_pct\n1000,a,1\n2000,a,\n3000,a,abc\n")
+    (tmp_path / "a.csv").write_text(
+        f"timestamp,server_name,cpu_user_pct\n{T},a,1\n{T + 1},a,\n{T + 2},a,abc\n"
+    )
     with pytest.raises(CorpusError, match=r"a\.csv: column 'cpu_user_pct', row 3: 'abc' is not a number"):
         corpus.load(tmp_path / "a.csv", 300)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from argus_server.training.fit import TrainingConfig
 from argus_server.training.module import OptimizerConfig
 from argus_server.training.pipeline import TrainingOutcome, TrainingRequest
 from argus_server.training.sampling import SamplingConfig
-from tests.server.training.conftest import fleet_table
+from tests.server.training.conftest import MILD, fleet_table
 from tests.server.training.test_training import app
 
 TINY = TrainingConfig(
@@ -120,6 +121,86 @@ def test_its_check_is_the_last_tenth_with_what_was_before(own_fleet: Path) -> No
     for batch in data.windows(0):
         chosen = batch.inputs.static_categoricals[:, 0, 0] == sys_code
         assert float(batch.target[chosen].max()) < 1.0, "training never sees the last tenth"
+
+
+def held_out(parent: Path, fleet: Path, out: Path, *servers: str, all_rows: bool = False) -> TrainingOutcome:
+    short = replace(TINY, epochs=1, steps_per_epoch=2)
+    request = TrainingRequest((fleet,), out, out.name, holdout=servers, parent=parent, all_rows=all_rows)
+    return pipeline.train(request, short)
+
+
+def test_held_out_servers_that_an_ancestor_saw_are_no_test_of_new_ones(
+    parent: Path, fleet_file: Path, tmp_path: Path
+) -> None:
+    child = held_out(parent, fleet_file, tmp_path / "child", "ppweb001")
+    grandchild = held_out(tmp_path / "child", fleet_file, tmp_path / "grandchild", "ppweb001")
+    for outcome in (child, grandchild):
+        assert outcome.metrics["datasets"]["fleet"]["servers_seen_in_training"] == ["ppweb001"]
+        assert "never saw" not in json.dumps(outcome.metrics)
+    card = (tmp_path / "grandchild" / "MODEL_CARD.md").read_text()
+    assert "never saw" not in card
+    assert "**Not a test of new servers:** 1 of 1 have the names of servers that the model it goes on" in card
+    assert "had seen (ppweb001), though not the rows scored here, where a file has a `split` column." in card
+    assert f"It goes on from {child.revision}, which had seen 3 servers." in card
+
+
+def test_rows_that_an_ancestor_learned_from_are_admitted(fleet_file: Path, tmp_path: Path) -> None:
+    short = replace(TINY, epochs=1, steps_per_epoch=2)
+    pipeline.train(TrainingRequest((fleet_file,), tmp_path / "parent", "parent", all_rows=True), short)
+    held_out(tmp_path / "parent", fleet_file, tmp_path / "child", "ppweb001")
+    outcome = held_out(tmp_path / "child", fleet_file, tmp_path / "grandchild", "ppweb001")
+    assert outcome.training_info["parent"]["rows"] == "all"
+    card = (tmp_path / "grandchild" / "MODEL_CARD.md").read_text()
+    assert "and all their rows were learned from, those scored here as well." in card
+
+
+def test_new_servers_stay_new(fleet_file: Path, tmp_path: Path) -> None:
+    short = replace(TINY, epochs=1, steps_per_epoch=2)
+    pipeline.train(
+        TrainingRequest((fleet_file,), tmp_path / "parent", "parent", holdout=("ppweb001",)), short
+    )
+    outcome = held_out(tmp_path / "parent", fleet_file, tmp_path / "child", "ppweb001")
+    assert outcome.metrics["datasets"]["fleet"]["servers_seen_in_training"] == []
+    assert "Servers the model never saw." in (tmp_path / "child" / "MODEL_CARD.md").read_text()
+
+
+def calibrated(path: Path) -> None:
+    model = artifact.load(path)
+    content = artifact.ArtifactContent(
+        model.module, model.schema, model.name, model.training_info, model.metrics, "x", calibrator=MILD
+    )
+    artifact.save(path, content)
+
+
+def test_the_parents_calibration_is_kept_where_too_little_happened_to_fit_another(
+    parent: Path, own_fleet: Path, tmp_path: Path
+) -> None:
+    calibrated(parent)
+    arguments = ["--mode", "incremental", "--from", str(parent), "--data", str(own_fleet)]
+    small = ["--epochs", "1", "--steps-per-epoch", "2", "--series", "16", "--out", str(tmp_path / "m")]
+    result = CliRunner().invoke(app(), [*arguments, *small])
+    assert result.exit_code == 0, result.stderr
+    model = artifact.load(tmp_path / "m")
+    assert model.calibrator == MILD
+    assert model.training_info["calibration"] == "parent"
+    assert "calibration.json, which is the parent's" in (tmp_path / "m" / "MODEL_CARD.md").read_text()
+    assert "the parent's calibration was kept" in " ".join(result.stderr.split())
+
+
+def test_a_calibration_of_its_own_comes_first(
+    parent: Path, own_fleet: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calibrated(parent)
+    own = replace(MILD, maps=MILD.maps[:1])
+    monkeypatch.setattr(pipeline, "fit_calibrator", lambda candidate, histories: own)
+    go_on(parent, own_fleet, tmp_path / "own", 0.0)
+    model = artifact.load(tmp_path / "own")
+    assert (model.calibrator, model.training_info["calibration"]) == (own, "fitted")
+
+
+def test_without_any_calibration_the_card_says_so(parent: Path) -> None:
+    assert artifact.load(parent).training_info["calibration"] == "none"
+    assert "are the forecast's own" in (parent / "MODEL_CARD.md").read_text()
 
 
 def test_a_damaged_parent_is_refused(parent: Path, own_fleet: Path, tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ from argus_server.training.partitions import Extent, Partitions
 from argus_server.training.pipeline import TrainingRequest
 from argus_server.training.sampling import SamplingConfig
 from argus_server.training.tables import CorpusError
+from argus_server.training.times import TimeOrder
 from tests import processes
 from tests.server.training.conftest import START_MS, STEP_MS, fleet_table
 
@@ -59,7 +60,7 @@ def by_day(tmp_path: Path) -> Path:
 
 
 def test_every_server_is_planned_once_and_chunks_fit(by_day: Path) -> None:
-    part = Partitions.scan(by_day)
+    part = Partitions.scan(by_day, 64)
     found = partitions.plan([part], sorted(part.extents), 2, 300)
     names = [name for chunk in found for name in chunk.servers]
     assert sorted(names) == [f"ppweb{index:03d}" for index in range(SERVERS)]
@@ -95,13 +96,97 @@ def test_a_bad_row_is_found_before_training(by_day: Path) -> None:
     index = table.column_names.index("cpu_user_pct")
     pq.write_table(table.set_column(index, "cpu_user_pct", pa.array(values, pa.float32())), file)
     with pytest.raises(CorpusError, match=r"part-0\.parquet: column 'cpu_user_pct', row 78: 101 is outside"):
-        Partitions.scan(by_day)
+        Partitions.scan(by_day, 64)
+
+
+def spoiled(by_day: Path, column: str, row: int, value: object) -> None:
+    """Change one value of the second day's file; rows are counted from 1."""
+    file = by_day / "date=1" / "part-0.parquet"
+    table = pq.read_table(file, partitioning=None)
+    if column == "timestamp":
+        table = table.set_column(0, column, table[column].cast(pa.int64()))
+    values = table[column].to_pylist()
+    values[row - 1] = value
+    index = table.column_names.index(column)
+    pq.write_table(
+        table.set_column(index, column, pa.array(values, table[column].type)), file, row_group_size=50
+    )
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "hint"),
+    [
+        ("load_average", -1.0, "column 'load_average', row 78: -1 is outside the contract's 0 to"),
+        ("server_name", None, "column 'server_name', row 78: a name is missing"),
+        ("timestamp", None, "column 'timestamp', row 78: it is null"),
+        ("timestamp", START_MS // 1000, "column 'timestamp', row 78: 1767225600 is not between"),
+        (
+            "timestamp",
+            START_MS + 20_000 * 86_400_000,
+            "column 'timestamp', row 78: server 'ppweb[0-9]+' has no row between",
+        ),
+    ],
+)
+def test_errors_name_file_column_row_and_rule(by_day: Path, column: str, value: object, hint: str) -> None:
+    spoiled(by_day, column, 78, value)
+    with pytest.raises(CorpusError, match=rf"part-0\.parquet: {hint}"):
+        Partitions.scan(by_day, 64)
+
+
+@pytest.mark.parametrize("change", [{"timestamp": "x"}, {"server_name": None}, {"cpu_user_pct": True}])
+def test_columns_that_cannot_be_used_are_named(tmp_path: Path, change: dict[str, object]) -> None:
+    columns: dict[str, object] = {"timestamp": START_MS, "server_name": "a", "cpu_user_pct": 1.0, **change}
+    table = pa.table({name: [value] for name, value in columns.items() if value is not None})
+    pq.write_table(table, tmp_path / "odd.parquet")
+    with pytest.raises(CorpusError, match=rf"odd\.parquet: column '{next(iter(change))}'"):
+        Partitions.scan(tmp_path / "odd.parquet", 64)
+
+
+@pytest.mark.parametrize("shuffled", [True, False])
+@pytest.mark.parametrize("memory_mb", [64, 0])
+def test_two_rows_of_a_server_at_one_time_are_found_before_training(
+    tmp_path: Path, shuffled: bool, memory_mb: int
+) -> None:
+    """Far apart, in two files, whatever the order and however many servers' times fit into memory."""
+    table = fleet_table(servers=6, steps=400)
+    again = table.slice(3 * 400 + 10, 1)
+    order = np.random.default_rng(1).permutation(2400) if shuffled else np.arange(2400)
+    (tmp_path / "fleet").mkdir()
+    pq.write_table(table.take(order), tmp_path / "fleet" / "a.parquet", row_group_size=300)
+    assert len(Partitions.scan(tmp_path / "fleet", memory_mb).extents) == 6
+    pq.write_table(pa.concat_tables([table.slice(0, 0), again]), tmp_path / "fleet" / "b.parquet")
+    with pytest.raises(
+        CorpusError,
+        match=r"b\.parquet: column 'timestamp', row 1: server 'ppweb003' has a row at 2026-01-01T00:50:00",
+    ):
+        Partitions.scan(tmp_path / "fleet", memory_mb)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 2), st.integers(0, 12)), min_size=1, max_size=30),
+    st.integers(1, 5),
+)
+def test_servers_out_of_order_are_noted_whatever_the_batches(rows: list[tuple[int, int]], size: int) -> None:
+    seen = TimeOrder()
+    for begin in range(0, len(rows), size):
+        some = np.array(rows[begin : begin + size], dtype=np.int64)
+        # Every batch numbers its servers anew.
+        known = sorted({int(code) for code in some[:, 0]}, reverse=True)
+        codes = np.array([known.index(code) for code in some[:, 0].tolist()], dtype=np.int64)
+        seen.watch([f"s{code}" for code in known], codes, some[:, 1] * 60 * 86_400_000)
+    expected = set()
+    for code in range(3):
+        steps = np.diff([time for server, time in rows if server == code])
+        if ((steps <= 0) | (steps * 60 > 366)).any():
+            expected.add(f"s{code}")
+    assert seen.doubtful == expected
 
 
 def test_rows_for_tests_are_not_counted_as_training(tmp_path: Path) -> None:
     """A server with too short a training part must not be planned: its chunk would have nothing to draw."""
     pq.write_table(fleet_table(servers=6, steps=400, split_at=100), tmp_path / "short.parquet")
-    part = Partitions.scan(tmp_path / "short.parquet")
+    part = Partitions.scan(tmp_path / "short.parquet", 64)
     assert part.extents["ppweb000"].test_ms == START_MS + 100 * STEP_MS
     with pytest.raises(ValueError, match="0 usable ones are too few"):
         streamed(
@@ -117,7 +202,7 @@ def test_rows_for_tests_are_not_counted_as_training(tmp_path: Path) -> None:
 
 
 def test_a_chunk_is_what_reading_everything_gives(by_day: Path) -> None:
-    part = Partitions.scan(by_day)
+    part = Partitions.scan(by_day, 64)
     assert part.source == "fleet"
     whole_time = Extent(STEPS, START_MS, START_MS + (STEPS - 1) * STEP_MS)
     assert part.extents == {f"ppweb{index:03d}": whole_time for index in range(SERVERS)}
@@ -133,7 +218,7 @@ def test_files_without_a_chunks_servers_are_not_read(by_day: Path, tmp_path: Pat
     stranger = fleet_table(servers=1, steps=50)
     other = stranger.set_column(1, "server_name", pa.array(["stranger"] * 50))
     pq.write_table(other, by_day / "z.parquet")
-    part = Partitions.scan(by_day)
+    part = Partitions.scan(by_day, 64)
     (by_day / "date=0" / "part-0.parquet").unlink()
     assert [h.name for h in part.read(["stranger"], 300)] == ["stranger"]
     with pytest.raises(FileNotFoundError):
@@ -141,7 +226,7 @@ def test_files_without_a_chunks_servers_are_not_read(by_day: Path, tmp_path: Pat
 
 
 def test_a_server_that_does_not_fit_is_named(by_day: Path) -> None:
-    part = Partitions.scan(by_day)
+    part = Partitions.scan(by_day, 64)
     huge = replace(part, extents={**part.extents, "ppweb005": Extent(10**9, 0, 86_400_000)})
     with pytest.raises(
         CorpusError, match=r"server 'ppweb005' has 1,000,000,000 rows over 1 days and needs [\d,]+ MiB"
@@ -152,9 +237,9 @@ def test_a_server_that_does_not_fit_is_named(by_day: Path) -> None:
 def test_streaming_reads_parquet_only(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("timestamp,server_name,cpu_user_pct\n")
     with pytest.raises(CorpusError, match="streaming reads Parquet"):
-        Partitions.scan(tmp_path / "a.csv")
+        Partitions.scan(tmp_path / "a.csv", 64)
     with pytest.raises(CorpusError, match="file is in it"):
-        Partitions.scan(tmp_path)
+        Partitions.scan(tmp_path, 64)
 
 
 def test_an_epoch_meets_every_chunk_in_a_new_order() -> None:
@@ -166,7 +251,7 @@ def test_an_epoch_meets_every_chunk_in_a_new_order() -> None:
 
 def stream(by_day: Path, config: TrainingConfig = TINY) -> pipeline.TrainingData:
     return streamed(
-        [Partitions.scan(by_day)],
+        [Partitions.scan(by_day, 64)],
         FeatureSchema(),
         config.sampling,
         config.split,
@@ -185,6 +270,9 @@ def test_one_optimiser_lives_through_all_chunks(by_day: Path) -> None:
     assert len(result.history) == 2 * data.rounds
     assert "ppweb001" not in data.training
     assert len(data.training) == SERVERS - 1
+
+
+FINGERPRINT = {"data": ({"name": "a", "rows": 1},)}
 
 
 class Killed(BaseException):
@@ -208,7 +296,7 @@ def kill_after(rounds: int, monkeypatch: pytest.MonkeyPatch, train: Callable[[],
 
 
 def stopped_after(rounds: int, by_day: Path, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    checkpoints = Checkpoints(directory, 1, {"data": 1})
+    checkpoints = Checkpoints(directory, 1, FINGERPRINT)
     kill_after(
         rounds, monkeypatch, lambda: fit(stream(by_day), FeatureSchema(), TINY, checkpoints=checkpoints)
     )
@@ -221,15 +309,20 @@ def test_a_training_gone_on_with_ends_in_the_same_weights(
     whole = fit(stream(by_day), FeatureSchema(), TINY)
     directory = tmp_path / "checkpoints"
     stopped_after(rounds, by_day, directory, monkeypatch)
-    again = fit(stream(by_day), FeatureSchema(), TINY, checkpoints=Checkpoints(directory, 1, {"data": 1}))
+    again = fit(stream(by_day), FeatureSchema(), TINY, checkpoints=Checkpoints(directory, 1, FINGERPRINT))
     assert again.steps == whole.steps
     assert again.history == whole.history
     for name, tensor in whole.model.state_dict().items():
         assert bool((again.model.state_dict()[name] == tensor).all()), name
     assert len(list(directory.iterdir())) == 1, "older checkpoints are removed"
+    state = next(directory.glob("round-*")) / "state.json"
+    facts = json.loads(state.read_text())
+    state.write_text(json.dumps({**facts, "seconds": facts["seconds"] + 1000.0}))
     # What is finished is not trained again.
-    third = fit(stream(by_day), FeatureSchema(), TINY, checkpoints=Checkpoints(directory, 1, {"data": 1}))
+    third = fit(stream(by_day), FeatureSchema(), TINY, checkpoints=Checkpoints(directory, 1, FINGERPRINT))
     assert third.history == whole.history
+    assert third.seconds > 1000.0, "time before a resume counts"
+    assert again.seconds > facts["seconds"] > 0.0
 
 
 def test_standard_training_can_be_gone_on_with_too(
@@ -261,7 +354,7 @@ def test_early_stopping_is_remembered(by_day: Path, tmp_path: Path) -> None:
 def spoil_other_settings(directory: Path) -> None:
     facts = next(directory.glob("round-*")) / "state.json"
     state = json.loads(facts.read_text())
-    state["fingerprint"] = {"data": 2}
+    state["fingerprint"] = {"data": [{"name": "a", "rows": 2}]}
     facts.write_text(json.dumps(state))
 
 
@@ -276,7 +369,7 @@ def spoil_facts(directory: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "hint"),
     [
-        (spoil_other_settings, "was made with another data"),
+        (spoil_other_settings, r"was made with another data\[1\]\.rows \(2, now 1\); give"),
         (spoil_tensors, "cannot be read"),
         (spoil_facts, "cannot be read"),
     ],
@@ -292,7 +385,21 @@ def test_checkpoints_that_do_not_fit_are_refused(
     stopped_after(1, by_day, directory, monkeypatch)
     spoil(directory)
     with pytest.raises(CheckpointError, match=hint):
-        fit(stream(by_day), FeatureSchema(), TINY, checkpoints=Checkpoints(directory, 1, {"data": 1}))
+        fit(stream(by_day), FeatureSchema(), TINY, checkpoints=Checkpoints(directory, 1, FINGERPRINT))
+
+
+def test_what_is_no_checkpoint_is_neither_read_nor_removed(
+    by_day: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory = tmp_path / "checkpoints"
+    for name in ("round-trip", "round-000099", ".staging-area"):
+        (directory / name).mkdir(parents=True)
+        (directory / name / "thesis.txt").write_text("years of work")
+    stopped_after(1, by_day, directory, monkeypatch)
+    assert len(list(directory.glob("*/thesis.txt"))) == 3
+    assert checkpoint.load(directory, FINGERPRINT) is not None
+    with pytest.raises(CheckpointError, match=r"\.staging-area is no checkpoint, and would be in the way"):
+        checkpoint.prepare(directory)
 
 
 def test_time_limits_and_checkpoints_exclude_each_other(by_day: Path, tmp_path: Path) -> None:
@@ -351,7 +458,7 @@ path, memory_mb = Path(sys.argv[1]), int(sys.argv[2])
 given = FeatureSchema(), SamplingConfig(series=16), SplitConfig(servers=("ppweb001",), batches=1)
 before = peak()
 if memory_mb:
-    sets = [Partitions.scan(path)]
+    sets = [Partitions.scan(path, memory_mb)]
     data = streamed(sets, *given, batches=2, seed=1, memory_mb=memory_mb, all_rows=False)
 else:
     data = in_memory(corpus.load_all(path, 300)[0], *given, batches=2, seed=1)
@@ -381,7 +488,10 @@ def peak_mb(path: Path, memory_mb: int) -> tuple[int, float]:
 def test_data_several_times_larger_than_memory_stays_within_it(tmp_path: Path) -> None:
     """An epoch over data of five times the memory, all in one row group, beside reading all of it at once."""
     large, small = tmp_path / "large.parquet", tmp_path / "small.parquet"
-    pq.write_table(fleet_table(servers=400, steps=2000), large)
+    table = fleet_table(servers=400, steps=2000)
+    # Shuffled, so that times must be compared as well.
+    pq.write_table(table.take(np.random.default_rng(0).permutation(table.num_rows)), large)
+    del table
     pq.write_table(fleet_table(servers=4, steps=300), small)
     rounds, bounded = peak_mb(large, 48)
     assert rounds >= 5

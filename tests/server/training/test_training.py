@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 import typer
 from typer.testing import CliRunner
 
+from argus_server.evaluation.backtest import backtest
+from argus_server.evaluation.rolling import Candidate
 from argus_server.forecast import artifact, device
 from argus_server.forecast.features import FeatureSchema
 from argus_server.training import corpus, pipeline
@@ -23,8 +28,9 @@ from argus_server.training.data import SplitConfig, TrainingData, in_memory
 from argus_server.training.fit import Progress, TrainingConfig, fit
 from argus_server.training.module import OptimizerConfig, quantile_loss
 from argus_server.training.pipeline import TrainingRequest
-from argus_server.training.sampling import SamplingConfig
+from argus_server.training.sampling import Batch, SamplingConfig, WindowSampler
 from argus_server.training.tables import CorpusError
+from tests.server.training.conftest import MILD, fleet_table
 
 TINY = TrainingConfig(
     hidden_size=8,
@@ -170,6 +176,125 @@ def test_the_command_says_what_is_wrong(fleet_file: Path, tmp_path: Path) -> Non
     result = CliRunner().invoke(app(), arguments)
     assert result.exit_code == 1
     assert "held-out servers are in none of the files: nobody" in result.output
+
+
+def refuse_to_fit(*args: object, **options: object) -> None:
+    raise AssertionError("hours of work went by before the error was found")
+
+
+@pytest.mark.parametrize(
+    ("options", "hint"),
+    [
+        (["--out", "precious"], "precious exists and is no artifact .it holds 'thesis.txt'"),
+        (["--out", "fleet.parquet"], "fleet.parquet is a file, not an artifact's directory"),
+        (["--out", "fleet.parquet/m"], "fleet.parquet"),
+        (["--out", "."], "holds 'fleet.parquet'|holds 'precious'"),
+        (["--out", "m", "--checkpoint", "fleet.parquet"], "fleet.parquet"),
+        (["--out", "m", "--checkpoint", "m/checkpoints"], "m.checkpoints would be lost when the artifact"),
+    ],
+)
+def test_places_that_cannot_be_written_are_refused_before_any_work(
+    fleet_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], hint: str
+) -> None:
+    (tmp_path / "precious").mkdir()
+    (tmp_path / "precious" / "thesis.txt").write_text("years of work")
+    before = fleet_file.read_bytes()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(pipeline.corpus, "load_all", refuse_to_fit)
+    result = CliRunner().invoke(app(), ["--data", str(fleet_file), *options])
+    assert result.exit_code == 1, result.output
+    assert re.search(rf"^argus train: .*({hint})", result.stderr, re.MULTILINE), result.stderr
+    assert fleet_file.read_bytes() == before
+    assert (tmp_path / "precious" / "thesis.txt").read_text() == "years of work"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["fleet.parquet", "precious"]
+
+
+@pytest.mark.parametrize("mode", ["standard", "streaming"])
+def test_files_without_any_reading_are_named(tmp_path: Path, mode: str) -> None:
+    table = fleet_table(servers=30, steps=700)
+    for name in ("cpu_user_pct", "cpu_idle_pct", "net_in_mb_s"):
+        index = table.column_names.index(name)
+        table = table.set_column(index, name, pa.array(np.full(table.num_rows, np.nan, np.float32)))
+    pq.write_table(table, tmp_path / "silent.parquet")
+    arguments = ["--data", str(tmp_path / "silent.parquet"), "--out", str(tmp_path / "m"), "--mode", mode]
+    result = CliRunner().invoke(app(), arguments)
+    assert result.exit_code == 1
+    assert "argus train: no training row of silent has a reading of a metric" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_what_fails_in_another_process_is_said_in_one_line(
+    fleet_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(self: WindowSampler, rng: object) -> Batch:
+        raise CorpusError("fleet.parquet: column 'timestamp', row 7: it is null")
+
+    histories, _ = corpus.load(fleet_file, 300)
+    data = supply(histories, TINY)
+    monkeypatch.setattr(WindowSampler, "_batch", fail)
+    monkeypatch.setattr(fitting, "_spare_cores", lambda profile: 1)
+    with pytest.raises(ValueError, match=r"^training windows cannot be drawn: fleet.*row 7: it is null$"):
+        fit(data, FeatureSchema(), TINY)
+
+
+@pytest.mark.parametrize("mode", ["standard", "streaming", "incremental"])
+def test_two_rows_of_a_server_at_one_time_are_refused_in_every_mode(
+    fleet_file: Path, tmp_path: Path, mode: str
+) -> None:
+    short = replace(TINY, epochs=1, steps_per_epoch=1)
+    parent = None
+    if mode == "incremental":
+        parent = tmp_path / "parent"
+        pipeline.train(TrainingRequest((fleet_file,), parent, "parent"), short)
+    table = pq.read_table(fleet_file)
+    pq.write_table(pa.concat_tables([table, table.slice(1300, 1)]), fleet_file)
+    request = TrainingRequest(
+        (fleet_file,), tmp_path / "m", "x", parent=parent, memory_mb=64 if mode == "streaming" else None
+    )
+    with pytest.raises(
+        CorpusError, match=r"fleet\.parquet: column 'timestamp', row 3601: server 'ppweb001' has a"
+    ):
+        pipeline.train(request, short)
+
+
+def test_what_is_evaluated_is_what_is_saved(
+    fleet_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Calibrator, revision and least steps are part of the model that metrics.json tells about."""
+    evaluated: list[Candidate] = []
+
+    def spy(candidate: Candidate, histories: list[History]) -> dict[str, Any]:
+        evaluated.append(candidate)
+        return backtest(candidate, histories)
+
+    monkeypatch.setattr(pipeline, "backtest", spy)
+    monkeypatch.setattr(pipeline, "fit_calibrator", lambda candidate, histories: MILD)
+    request = TrainingRequest((fleet_file,), tmp_path / "m", "small", holdout=("ppweb002",))
+    outcome = pipeline.train(request, replace(TINY, epochs=1))
+    served = Candidate.of(artifact.load(tmp_path / "m"))
+    (ours,) = evaluated
+    assert (ours.revision, ours.min_encoder_steps) == (served.revision, served.min_encoder_steps)
+    assert (
+        (ours.calibrator, ours.seen) == (served.calibrator, served.seen) == (MILD, {"ppweb000", "ppweb001"})
+    )
+    histories = [h for h in corpus.load(fleet_file, 300)[0] if h.name == "ppweb002"]
+    again = backtest(served, histories)
+    told = outcome.metrics["datasets"]["fleet"]
+    assert {**again, "seconds": 0} == {**told, "seconds": 0}
+
+
+def test_the_card_tells_how_it_was_validated(fleet_file: Path, tmp_path: Path) -> None:
+    short = replace(TINY, epochs=1, steps_per_epoch=1)
+    pipeline.train(TrainingRequest((fleet_file,), tmp_path / "a", "a"), short)
+    card = (tmp_path / "a" / "MODEL_CARD.md").read_text()
+    assert "Servers: 3 for training, of 3 the last tenth for validation (early stopping), 0 held out." in card
+    assert "Not evaluated: no server was held out." in card
+    named = replace(short, split=SplitConfig(servers=("ppweb002",), batches=2))
+    pipeline.train(TrainingRequest((fleet_file,), tmp_path / "b", "b", holdout=("ppweb001",)), named)
+    card = (tmp_path / "b" / "MODEL_CARD.md").read_text()
+    assert "Servers: 1 for training, 1 for validation (early stopping), 1 held out." in card
+    assert "Servers the model never saw." in card
 
 
 def _fields(config: TrainingConfig) -> dict[str, object]:
