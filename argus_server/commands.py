@@ -25,7 +25,9 @@ def server(
     metrics_listen: Annotated[
         str | None, typer.Option(help="HOST:PORT for Prometheus; empty turns it off.")
     ] = None,
-    data_dir: Annotated[Path | None, typer.Option(help="Directory for rows, state and further models.")] = None,
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Directory for rows, state and further models.")
+    ] = None,
     durability: Annotated[
         str | None, typer.Option(help="os: acknowledged rows survive a kill; fsync: and a power cut.")
     ] = None,

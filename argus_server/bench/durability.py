@@ -165,7 +165,9 @@ def compare(directory: Path, servers: int, ticks: int) -> dict[str, Any]:
         expected.write(columns, np.ones(servers, np.bool_))
     store = Store(directory)
     try:
-        window = FleetWindow(EventClock(), steps=CONTEXT_STEPS, step_seconds=STEP_SECONDS, max_servers=servers)
+        window = FleetWindow(
+            EventClock(), steps=CONTEXT_STEPS, step_seconds=STEP_SECONDS, max_servers=servers
+        )
         store.recover(window, EventClock(), 10_000 * 3_600_000)
         seen = np.zeros((servers, ticks), np.int64)
         place = {name: index for index, name in enumerate(fleet.names(servers))}
@@ -225,4 +227,6 @@ def _difference(expected: FleetWindow, window: FleetWindow) -> float:
     values = got.values[[places[name] for name in wanted.server_names]]
     if (np.isnan(values) != np.isnan(wanted.values)).any():
         return float("inf")
-    return float(np.nanmax(np.abs(values - wanted.values) / np.maximum(np.abs(wanted.values), 1.0), initial=0.0))
+    return float(
+        np.nanmax(np.abs(values - wanted.values) / np.maximum(np.abs(wanted.values), 1.0), initial=0.0)
+    )
