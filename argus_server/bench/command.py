@@ -144,10 +144,15 @@ def alerts(
 def events(
     servers: Annotated[int, typer.Option(min=1, help="Servers of each simulated fleet.")] = 40,
     days: Annotated[float, typer.Option(min=0.5, help="Days of each fleet that are forecast.")] = 7.0,
-    stride_minutes: Annotated[float, typer.Option(min=5.0, help="Time between forecasts.")] = 30.0,
+    stride_minutes: Annotated[
+        float, typer.Option(min=5.0, help="Time between forecasts; a server makes one every 5 minutes.")
+    ] = 15.0,
     model: Annotated[Path | None, typer.Option(help="Artifact; the shipped one if not given.")] = None,
     tuning_seed: Annotated[
-        list[int] | None, typer.Option(help="Fleets to choose alarms on; repeat it for more.")
+        list[int] | None, typer.Option(help="Fleets to tune alarms on; repeat it for more.")
+    ] = None,
+    choosing_seed: Annotated[
+        list[int] | None, typer.Option(help="Fleets that show how many false alarms to tune to; repeat it.")
     ] = None,
     test_seed: Annotated[
         list[int] | None, typer.Option(help="Fleets to score alarms on; repeat it for more.")
@@ -173,6 +178,7 @@ def events(
                 days=days,
                 stride_minutes=stride_minutes,
                 tuning_seeds=tuning_seed or bench.TUNING_SEEDS,
+                choosing_seeds=choosing_seed or bench.CHOOSING_SEEDS,
                 test_seeds=test_seed or bench.TEST_SEEDS,
                 on_progress=lambda share: progress.update(task, completed=share),
             )

@@ -2,12 +2,12 @@
 
 Alarms are raised per server and group of signals: one about memory does not announce a full disk. An alarm
 claims that an event comes within the horizon of the forecast, a slack added. One that is still on when its
-claim has run out, or half an hour after the event it announced, makes a new claim: an alarm that is always on
+claim has run out, or an hour after the event it announced, makes a new claim: an alarm that is always on
 is false over and over, not right at last. For each claim
 
 * an event of its group that begins after it and in time is announced, with the time from the earliest such
   claim to the event as its lead;
-* during an event, and for half an hour after it, there is nothing to claim;
+* during an event, and for an hour after it, there is nothing to claim;
 * where a failure that is known of shows in another group in time, it is not false, but announces nothing;
 * while a failure runs that is known of, it is not false either: the trouble is real. It is early where the
   crossing comes later than claimed, and about a failure repaired in time where nobody knows what would have
@@ -29,13 +29,20 @@ from typing import Any, Final
 
 import numpy as np
 
-from argus_server.evaluation.truth import MERGE_MINUTES, Event, Flags, FloatArray, Rows
+from argus_server.evaluation.truth import Event, Flags, FloatArray, Rows
 
 SLACK_MINUTES: Final = 60.0
 """How much later than the horizon an event may come and still have been announced."""
 
+SETTLING_MINUTES: Final = 60.0
+"""How long after an event there is nothing to claim: alarms take half an hour to clear."""
+
+CLEAR_MINUTES: Final = 30.0
+"""How long it must be over for an alarm to clear, as alerts do."""
+
 _WEEK_SECONDS: Final = 7 * 86_400
-_MONTH_SECONDS: Final = 30 * 86_400
+MONTH_SECONDS: Final = 30 * 86_400
+"""The month that false alarms are counted by."""
 _OBSERVED_SHARE: Final = 0.5
 
 
@@ -46,7 +53,8 @@ class AlarmPolicy:
     Attributes:
         horizon_minutes: Whose crossing probability is watched.
         tau: Raised when the probability is at least this.
-        hold: For so many origins on end; cleared after as many below the clearing level.
+        hold: For so many origins on end.
+        clear_hold: Cleared after so many origins on end below the clearing level.
         clear_ratio: Clearing level as a share of tau.
         unprecedented: Whether only values beyond all of the last days count: what went as far before and came
             back may do so again.
@@ -55,6 +63,7 @@ class AlarmPolicy:
     horizon_minutes: float
     tau: float
     hold: int = 1
+    clear_hold: int = 1
     clear_ratio: float = 0.5
     unprecedented: bool = False
 
@@ -68,22 +77,10 @@ class AlarmPolicy:
         NaN means that nothing was forecast: the alarm is off and starts anew. Leaves out whether values are
         unprecedented; `Watched.alarm` knows.
         """
-        result = np.zeros(len(probability), dtype=np.bool_)
-        if not (probability >= self.tau).any():
-            return result
-        on = False
-        streak = 0
-        clear = self.tau * self.clear_ratio
-        for index, value in enumerate(probability.tolist()):
-            if value != value:
-                on, streak = False, 0
-            else:
-                turning = value < clear if on else value >= self.tau
-                streak = streak + 1 if turning else 0
-                if streak >= self.hold:
-                    on, streak = not on, 0
-            result[index] = on
-        return result
+        with np.errstate(invalid="ignore"):
+            raised = lasting(probability >= self.tau, self.hold)
+            cleared = lasting(probability < self.tau * self.clear_ratio, self.clear_hold)
+        return latched(raised, cleared | np.isnan(probability))
 
 
 @dataclass(frozen=True)
@@ -118,7 +115,7 @@ class Timeline:
     @property
     def settling(self) -> int:
         """Rows after an event in which there is nothing to claim."""
-        return round(MERGE_MINUTES * 60 / self.step_seconds)
+        return round(SETTLING_MINUTES * 60 / self.step_seconds)
 
     @property
     def stride_seconds(self) -> int:
@@ -234,7 +231,7 @@ class Tally:
         """The figures that are compared."""
         return {
             **_leads(self._counted()),
-            "false_alarms_per_server_month": _rate(self.wrong, self.seconds, _MONTH_SECONDS),
+            "false_alarms_per_server_month": _rate(self.wrong, self.seconds, MONTH_SECONDS),
         }
 
     def to_json(self) -> dict[str, Any]:
@@ -255,120 +252,28 @@ class Tally:
             "alarms_undecided": self.undecided,
             "server_weeks": round(self.seconds / _WEEK_SECONDS, 2),
             "false_alarms_per_server_week": _rate(self.wrong, self.seconds, _WEEK_SECONDS),
-            "false_alarms_per_server_month": _rate(self.wrong, self.seconds, _MONTH_SECONDS),
+            "false_alarms_per_server_month": _rate(self.wrong, self.seconds, MONTH_SECONDS),
         }
 
     def _counted(self) -> list[float | None]:
         return [lead for _, counts, lead in self.leads if counts]
 
 
-Alarm = AlarmPolicy | str
-"""What may raise alarms: a policy on probabilities, or a rule by its name."""
+def latched(raised: Flags, cleared: Flags) -> Flags:
+    """On from where it is raised up to where it is cleared, [steps]; where both are true it is off."""
+    rows = np.arange(len(raised))
+    last_raised = np.maximum.accumulate(np.where(raised, rows, -1))
+    last_cleared = np.maximum.accumulate(np.where(cleared, rows, -1))
+    on: Flags = last_raised > last_cleared
+    return on
 
 
-@dataclass(frozen=True, slots=True)
-class Watched:
-    """One group of signals of a server and its crossing probabilities.
-
-    Attributes:
-        timeline: What happened.
-        probability: Minutes of a horizon to the probability of crossing by then, [origins]; NaN where nothing
-            was forecast.
-        unprecedented: Whether the newest values are beyond all of the last days, [origins].
-        fires: Name of a rule to when it fires, [origins].
-    """
-
-    timeline: Timeline
-    probability: dict[float, FloatArray]
-    unprecedented: Flags
-    fires: dict[str, Flags]
-
-    def alarm(self, alarm: Alarm | None) -> tuple[Timeline, Flags]:
-        """What happened, and when an alarm was on, [origins]; without one never."""
-        if alarm is None:
-            return self.timeline, np.zeros(len(self.timeline.origins), dtype=np.bool_)
-        if isinstance(alarm, str):
-            return self.timeline, self.fires[alarm]
-        probability = self.probability[alarm.horizon_minutes]
-        if alarm.unprecedented:
-            counted = self.unprecedented | np.isnan(probability)
-            probability = np.where(counted, probability, np.float32(0.0))
-        return self.timeline, alarm.active(probability)
-
-
-Server = dict[str, Watched]
-"""A server as its groups of signals, by name."""
-
-Alarms = dict[str, Alarm]
-"""Group to what raises its alarms; a group without any has none."""
-
-
-def judge(servers: Iterable[Server], alarms: Alarms) -> Tally:
-    """What alarms reach over servers."""
-    tally = Tally()
-    for server in servers:
-        tally.add(watched.alarm(alarms.get(group)) for group, watched in server.items())
-    return tally
-
-
-Sweep = dict[str, list[tuple[Alarm, Tally]]]
-"""Group to every alarm that was tried and what it reached."""
-
-
-def sweep(servers: Sequence[Server], alarms: Sequence[Alarm]) -> Sweep:
-    """What each alarm reaches in each group by itself."""
-    result: Sweep = {}
-    for group in servers[0] if servers else ():
-        result[group] = []
-        for alarm in alarms:
-            tally = Tally()
-            for server in servers:
-                tally.add([server[group].alarm(alarm)])
-            result[group].append((alarm, tally))
+def lasting(flags: Flags, length: int) -> Flags:
+    """Whether a flag and so many as `length` in all up to it are set, [steps]."""
+    rows = np.arange(len(flags))
+    last_unset = np.maximum.accumulate(np.where(flags, -1, rows))
+    result: Flags = rows - last_unset >= length
     return result
-
-
-def choose(tried: Sweep, seconds: float, most_per_month: float) -> Alarms:
-    """The alarms that together announce most events within an allowance of false alarms.
-
-    Of equals, the one with fewer false alarms, and of those the one with more lead.
-
-    False alarms are an allowance that all groups share: a knapsack over their alarms, exact.
-
-    Args:
-        tried: Alarms of each group.
-        seconds: Time in which alarms could be false, summed over servers.
-        most_per_month: False alarms per server and 30 days that are borne.
-    """
-    allowance = int(most_per_month * seconds / _MONTH_SECONDS)
-    # Allowance spent to (events announced, minutes of lead, alarms).
-    best: dict[int, tuple[int, float, Alarms]] = {0: (0, 0.0, {})}
-    for group, settings in tried.items():
-        options = _worthwhile(settings, allowance)
-        merged = dict(best)
-        for spent, (announced, minutes, alarms) in best.items():
-            for alarm, tally in options:
-                total = spent + tally.wrong
-                leads = tally.announced
-                value = (announced + len(leads), minutes + sum(leads))
-                if total <= allowance and (total not in merged or value > merged[total][:2]):
-                    merged[total] = (*value, {**alarms, group: alarm})
-        best = merged
-    _, spent = max((announced, -spent) for spent, (announced, _, _) in best.items())
-    return best[-spent][2]
-
-
-def _worthwhile(settings: Sequence[tuple[Alarm, Tally]], allowance: int) -> list[tuple[Alarm, Tally]]:
-    """Settings that no other with as few false alarms beats, fewest first."""
-
-    def worth(tally: Tally) -> tuple[int, float]:
-        return len(tally.announced), sum(tally.announced)
-
-    kept: list[tuple[Alarm, Tally]] = []
-    for alarm, tally in sorted(settings, key=lambda one: (one[1].wrong, *(-x for x in worth(one[1])))):
-        if tally.wrong <= allowance and worth(tally) > (worth(kept[-1][1]) if kept else (0, 0.0)):
-            kept.append((alarm, tally))
-    return kept
 
 
 def _next(events: Sequence[Event], origin: int, reach: int) -> Event | None:

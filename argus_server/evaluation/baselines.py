@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from argus_server.evaluation.protocol import Rows
+from argus_server.evaluation.regression import Lines
 from argus_server.forecast.scaling import upper_bounds
 from argus_server.metrics import QUANTILES
 
@@ -115,23 +116,14 @@ def predict_linear(task: Task, *, hours: int) -> FloatArray:
     Its band is p10 and p90 of the line's own residuals; p50 is the line itself.
     """
     steps = hours * _HOUR_SECONDS // task.step_seconds
-    past = task.rows(-steps, steps).astype(np.float64)  # [origins, steps, metrics]
-    known = ~np.isnan(past)
-    # Time in steps from the origin row: the last row seen is at -1, the first forecast one at 0.
-    at = np.broadcast_to(np.arange(-steps, 0.0)[:, None], past.shape)
-    count = known.sum(axis=1)
-    enough = count >= 2
-    mean_at = np.where(known, at, 0.0).sum(axis=1) / np.maximum(count, 1)
-    mean = np.where(known, past, 0.0).sum(axis=1) / np.maximum(count, 1)
-    from_mean = np.where(known, at - mean_at[:, None], 0.0)
-    moved = np.where(known, past - mean[:, None], 0.0)
-    slope = (from_mean * moved).sum(axis=1) / np.where(enough, (from_mean**2).sum(axis=1), 1.0)
-    residual = np.where(known, moved - slope[:, None] * from_mean, np.nan)
-    spread = empirical(residual, axis=1)  # [origins, metrics, 3]
+    lines = Lines.through(task.values, steps)
+    level, slope = lines.level[task.origins - 1], lines.slope[task.origins - 1]  # [origins, metrics]
+    past = task.rows(-steps, steps)  # [origins, steps, metrics]
+    at = np.arange(1.0 - steps, 1.0)[:, None]
+    spread = empirical(past - (level[:, None] + slope[:, None] * at), axis=1)  # [origins, metrics, 3]
     spread[..., 1] = 0.0
-    line = mean[:, :, None] + slope[:, :, None] * (np.arange(task.horizon) - mean_at[:, :, None])
-    quantiles = np.sort(line[..., None] + spread[:, :, None], axis=-1)
-    return np.where(enough[:, :, None, None], quantiles, np.nan).astype(np.float32)
+    line = level[:, :, None] + slope[:, :, None] * np.arange(1.0, task.horizon + 1)
+    return np.sort(line[..., None] + spread[:, :, None], axis=-1).astype(np.float32)
 
 
 FAST: Final[Mapping[str, Baseline]] = {

@@ -1,4 +1,4 @@
-"""Fits the map from crossing probabilities to what then happens, on servers that no weight was fitted to."""
+"""Fits what turns crossing probabilities into true ones, on servers that no weight was fitted to."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from typing import Final
 import numpy as np
 
 from argus_server.evaluation import rolling
-from argus_server.evaluation.events import EventBoard
+from argus_server.evaluation.probabilities import ProbabilityBoard, crossings_at
 from argus_server.evaluation.rolling import Candidate
+from argus_server.evaluation.truth import Truth
 from argus_server.risk.calibration import Calibrator
+from argus_server.risk.table_file import load_tables
 from argus_server.training.corpus import History
 
 LEAST_CROSSINGS: Final = 30
@@ -32,22 +34,45 @@ def fit_calibrator(candidate: Candidate, histories: Sequence[History]) -> Calibr
     Returns:
         The calibrator; None when too few thresholds were crossed to learn from.
     """
-    board = EventBoard()
-    pipeline = candidate.pipeline
-    day = 86_400 // pipeline.step_seconds
-    for history in histories:
-        first = max(history.first_target, day)
-        first = max(first, history.boundary - _MOST_DAYS * day)
-        for part in range(_PER_HORIZON):
-            # Bands learn from the forecast before, so those of a sequence lie a horizon apart.
-            begin = first + part * pipeline.horizon // _PER_HORIZON
-            origins = np.arange(begin, history.boundary - pipeline.horizon + 1, pipeline.horizon)
-            if len(origins):
-                board.add(rolling.forecasts(candidate, history, origins))
-    if not board.watched:
+    board = _observed(candidate, histories, None)
+    if board is None:
         return None
-    probabilities = board.probabilities
-    samples = {minutes: probabilities.samples(name) for name, minutes in probabilities.horizons.items()}
+    samples = {minutes: board.samples(name) for name, minutes in board.horizons.items()}
     if min(int(happened.sum()) for _, happened in samples.values()) < LEAST_CROSSINGS:
         return None
-    return Calibrator.fit(samples)
+    return fit_dependence(candidate, histories, Calibrator.fit(samples))
+
+
+def fit_dependence(candidate: Candidate, histories: Sequence[History], calibrator: Calibrator) -> Calibrator:
+    """Learn how servers of a fleet depend on each other from forecasts whose probabilities are calibrated.
+
+    Args:
+        candidate: The model.
+        histories: As for `fit_calibrator`; servers of one source, at one time, make fleets.
+        calibrator: Its maps are kept.
+    """
+    board = _observed(candidate, histories, calibrator)
+    if board is None:
+        return calibrator
+    return calibrator.with_dependence(
+        {minutes: board.fleets(name) for name, minutes in board.horizons.items()}
+    )
+
+
+def _observed(
+    candidate: Candidate, histories: Sequence[History], calibrator: Calibrator | None
+) -> ProbabilityBoard | None:
+    """Probabilities and what then happened; None where no history is long enough."""
+    pipeline, tables = candidate.pipeline, load_tables()
+    board = ProbabilityBoard.of(tables, pipeline.step_seconds, pipeline.horizon)
+    day = 86_400 // pipeline.step_seconds
+    stride = max(pipeline.horizon // _PER_HORIZON, 1)
+    for history in histories:
+        first = max(history.first_target, day, history.boundary - _MOST_DAYS * day)
+        origins = np.arange(first, history.boundary - pipeline.horizon + 1, stride)
+        if len(origins):
+            made = rolling.closely_spaced(candidate, history, origins)
+            truth = Truth.of(made.values, made.profile, tables)
+            found = crossings_at(made, tables, calibrator)
+            board.add(made, truth, found, fleet=history.source)
+    return board if board.origins else None

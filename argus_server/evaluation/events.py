@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
 from typing import Any, Final
 
 import numpy as np
 
+from argus_server.evaluation import rules, served
 from argus_server.evaluation.alarms import (
+    CLEAR_MINUTES,
+    SETTLING_MINUTES,
     SLACK_MINUTES,
-    Alarm,
     AlarmPolicy,
-    Alarms,
-    Server,
     Tally,
-    Timeline,
-    Watched,
-    choose,
-    judge,
-    sweep,
 )
 from argus_server.evaluation.probabilities import ProbabilityBoard, crossings_at
 from argus_server.evaluation.rolling import ServerForecasts
-from argus_server.evaluation.rules import LinearRule
-from argus_server.evaluation.truth import EVENT_MINUTES, MERGE_MINUTES, Event, Truth, members_of_groups
+from argus_server.evaluation.timelines import Failure, timelines
+from argus_server.evaluation.truth import EVENT_MINUTES, MERGE_MINUTES, Truth, members_of_groups
+from argus_server.evaluation.tuning import Alarm, Alarms, Server, Watched, choose, judge, sweep
 from argus_server.risk.calibration import Calibrator
 from argus_server.risk.table_file import load_tables
 from argus_server.risk.tables import RiskTables
@@ -35,93 +30,14 @@ MOST_FALSE_ALARMS_PER_MONTH: Final = 1.0
 TAUS: Final = (0.002, 0.005, 0.01, 0.02, *(round(0.04 * step, 2) for step in range(1, 25)), 0.98)
 """Probabilities that an alarm may be raised at."""
 
-NO_FAILURE: Final = "no failure"
-"""Kind of a threshold event that no known failure explains."""
+HORIZON_SHARES: Final = (1.0, 0.5, 0.25, 0.125)
+"""Parts of the forecast whose crossing probability an alarm may watch."""
 
-RULES: Final = {
-    "node_mixin_24h": LinearRule(horizon_hours=24.0),
-    "node_mixin_8h": LinearRule(horizon_hours=8.0),
-}
+HOLD_MINUTES: Final = (0.0, 15.0)
+"""How long a probability may have to be high for an alarm to be raised."""
 
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """What is known of a failure besides what the metrics show.
-
-    Attributes:
-        first: Row at which it begins to show.
-        fails: Row at which it fails, which may lie behind the history; None when it was repaired before.
-        end: First row after it.
-        kind: Failure mode.
-        signals: Names of the signals whose threshold it drives at; empty for any.
-        counts: Whether its threshold crossing counts for recall.
-    """
-
-    first: int
-    fails: int | None
-    end: int
-    kind: str
-    signals: tuple[str, ...] = ()
-    counts: bool = True
-
-
-def timelines(
-    forecasts: ServerForecasts,
-    truth: Truth,
-    tables: RiskTables,
-    failures: Sequence[Failure] | None = None,
-) -> dict[str, Timeline]:
-    """What happened to each group of signals of a server.
-
-    Without failures, every threshold event counts. With them, the crossing of one of a failure's own signals
-    while it runs counts, and threshold events beside it do not.
-    """
-    groups = members_of_groups(tables)
-    named = [signal.name for signal in tables.signals]
-    step = forecasts.step_seconds
-    owned: dict[str, list[Event]] = {group: [] for group in groups}
-    elsewhere: dict[str, list[Event]] = {group: [] for group in groups}
-    rising: dict[str, list[tuple[int, int]]] = {group: [] for group in groups}
-    mitigated: list[tuple[int, int]] = []
-    for failure in failures or ():
-        own = [named.index(name) for name in failure.signals] or list(range(len(named)))
-        found = [one for one in truth.events(own, step) if failure.first <= one.first < failure.end]
-        home = ""
-        if found:
-            # One failure is one event, however often its signals cross their thresholds.
-            event = Event(found[0].first, found[-1].end, failure.kind, failure.counts)
-            home = tables.signals[own[int(truth.over[event.first, own].argmax())]].group
-            owned[home].append(event)
-            rising[home].append((failure.first, event.first))
-        elif failure.fails is None:
-            mitigated.append((failure.first, failure.end))
-            continue
-        elif failure.fails < len(forecasts.values):
-            event = Event(failure.fails, failure.end, failure.kind, counts=False)
-        else:
-            continue
-        for group in groups:
-            if group != home:
-                elsewhere[group].append(event)
-    result = {}
-    for group, members in groups.items():
-        events = list(owned[group])
-        for one in truth.events(members, step):
-            if failures is None:
-                events.append(one)
-            elif not any(one.first < other.end and other.first < one.end for other in owned[group]):
-                events.append(Event(one.first, one.end, NO_FAILURE, counts=False))
-        result[group] = Timeline(
-            origins=forecasts.origins,
-            step_seconds=step,
-            horizon=forecasts.quantiles.shape[2],
-            measured=truth.measured(members),
-            events=tuple(sorted(events, key=_begin)),
-            elsewhere=tuple(sorted(elsewhere[group], key=_begin)),
-            rising=tuple(rising[group]),
-            mitigated=tuple(mitigated),
-        )
-    return result
+AS_SERVED: Final = "as_served"
+"""Name of the alerts that a server raises with its own tables, among the rules."""
 
 
 class EventBoard:
@@ -130,29 +46,23 @@ class EventBoard:
     Args:
         tables: Signals and thresholds.
         calibrator: Corrects crossing probabilities; None takes the forecasts at their word.
-        horizons: Minutes of the horizons that alarms may watch; the longest is also what they claim. None
-            takes the whole forecast.
     """
 
-    def __init__(
-        self,
-        tables: RiskTables | None = None,
-        *,
-        calibrator: Calibrator | None = None,
-        horizons: Sequence[float] | None = None,
-    ) -> None:
+    def __init__(self, tables: RiskTables | None = None, *, calibrator: Calibrator | None = None) -> None:
         self.tables = load_tables() if tables is None else tables
         self.watched: list[Server] = []
+        self.names: list[str] = []
+        self.fleets: list[str] = []
+        self.stride_minutes = 0.0
         self._calibrator = calibrator
-        self._horizons = horizons
         self._probabilities: ProbabilityBoard | None = None
-        self._names: list[str] = []
 
     def add(
         self,
         forecasts: ServerForecasts,
         failures: Sequence[Failure] | None = None,
         calibrator: Calibrator | None = None,
+        fleet: str = "",
     ) -> None:
         """Add a server.
 
@@ -160,22 +70,24 @@ class EventBoard:
             forecasts: Its forecasts and history.
             failures: What is known to have failed; None when nothing is known, empty when nothing failed.
             calibrator: That of the server's model, instead of the board's.
+            fleet: Name of what it belongs to: what happens to servers of one fleet may happen together.
         """
         if not len(forecasts.origins):
             return
         tables, step, horizon = self.tables, forecasts.step_seconds, forecasts.quantiles.shape[2]
+        calibrator = calibrator or self._calibrator
         truth = Truth.of(forecasts.values, forecasts.profile, tables)
-        found = crossings_at(forecasts, tables, calibrator or self._calibrator)
+        found = crossings_at(forecasts, tables, calibrator)
         whole = horizon * step / 60.0
         if self._probabilities is None:
-            near = tables.weights.near_steps(step) * step / 60.0
-            self._probabilities = ProbabilityBoard(tables, {_name(near): near, _name(whole): whole})
-        self._probabilities.add(forecasts, truth, found)
+            self._probabilities = ProbabilityBoard.of(tables, step, horizon)
+        self._probabilities.add(forecasts, truth, found, fleet=fleet, calibrator=calibrator)
         lines = timelines(forecasts, truth, tables, failures)
+        self.stride_minutes = next(iter(lines.values())).stride_seconds / 60.0
         unseen = np.isnan(forecasts.quantiles).all(axis=(1, 2, 3))
-        self._names.append(forecasts.name)
-        fires = {name: rule.fires(truth, forecasts.profile, step, tables) for name, rule in RULES.items()}
         before = forecasts.origins - 1
+        by_rule = rules.fires(rules.RULES, truth, forecasts.profile, step, tables)
+        alerts = served.alerts(forecasts, found, tables)
         server: Server = {}
         for group, members in members_of_groups(tables).items():
             blind = unseen | ~lines[group].measured[before]
@@ -183,13 +95,18 @@ class EventBoard:
             server[group] = Watched(
                 timeline=lines[group],
                 probability={
-                    minutes: curve[:, min(round(minutes * 60 / step), horizon) - 1].copy()
-                    for minutes in self._horizons or (whole,)
+                    whole * share: curve[:, max(round(horizon * share), 1) - 1].copy()
+                    for share in HORIZON_SHARES
                 },
                 unprecedented=truth.unprecedented(members, forecasts.origins, step),
-                fires={name: rule[group][before] for name, rule in fires.items()},
+                fires={
+                    AS_SERVED: alerts[group],
+                    **{name: rule[group][before] for name, rule in by_rule.items()},
+                },
             )
         self.watched.append(server)
+        self.names.append(forecasts.name)
+        self.fleets.append(fleet)
 
     @property
     def probabilities(self) -> ProbabilityBoard:
@@ -202,43 +119,72 @@ class EventBoard:
             raise ValueError("no server with a forecast was added; there is nothing to score")
         return self._probabilities
 
-    def policies(self, holds: Sequence[int]) -> list[Alarm]:
-        """All that may be chosen from: every horizon, every tau, the given holds, with and without a past."""
+    def policies(self) -> list[Alarm]:
+        """All alarms that may be chosen from: every horizon, tau and hold, with and without a past."""
+        # So many origins on end span so many minutes.
+        holds = sorted({1 + round(minutes / self.stride_minutes) for minutes in HOLD_MINUTES})
+        clear_hold = 1 + int(CLEAR_MINUTES // self.stride_minutes)
         horizons = sorted({m for one in self.watched for group in one.values() for m in group.probability})
         return [
-            AlarmPolicy(minutes, tau, hold, unprecedented=unprecedented)
+            AlarmPolicy(minutes, tau, hold, clear_hold, unprecedented=unprecedented)
             for minutes in horizons
             for tau in TAUS
             for hold in holds
             for unprecedented in (False, True)
         ]
 
-    def rules(self) -> dict[str, Tally]:
-        """What the linear rules reach, by name."""
-        return {name: judge(self.watched, dict.fromkeys(self.watched[0], name)) for name in RULES}
+    def fixed(self) -> dict[str, Tally]:
+        """What the alarms reach that nobody tunes: the alerts as they are served, and the published rules."""
+        names = {"alarms_as_served": AS_SERVED, **{name: name for name in rules.NODE_MIXIN}}
+        return {
+            title: judge(self.watched, dict.fromkeys(self.watched[0], name)) for title, name in names.items()
+        }
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self, halves: tuple[Collection[str], Collection[str]]) -> dict[str, Any]:
         """Scores of probabilities, of alarms and of the rules.
 
-        The alarms' policies are chosen on one half of the servers and scored on the other, both ways: with
-        the names in order, neighbours go to different halves.
+        Alarms and rules that are tuned are chosen on one half of the servers and scored on the other, both ways.
+
+        Args:
+            halves: Names of the servers in two parts that have nothing in common; where one is empty, nothing can
+                be tuned and only what is fixed is scored.
         """
-        order = np.argsort(self._names)
-        halves = [[self.watched[index] for index in order[part::2]] for part in (0, 1)]
-        policies = self.policies(holds=(1,))
-        total, chosen = Tally(), []
-        for tuning, scored in (halves, halves[::-1]):
-            best = chosen_alarms(tuning, policies)
-            chosen.append(described(best))
-            for server in scored:
-                total.add(watched.alarm(best.get(group)) for group, watched in server.items())
+        parts = [
+            [one for name, one in zip(self.names, self.watched, strict=True) if name in half]
+            for half in halves
+        ]
+        tuned = {}
+        if all(parts):
+            tuned = {
+                "alarms": _cross_tuned(parts, self.policies()),
+                "linear_rule_tuned": _cross_tuned(parts, list(rules.RULES)),
+            }
         return {
-            "definition": definition(),
+            "definition": definition(self.stride_minutes),
             "servers": len(self.watched),
+            "halves": [sorted(half) for half in halves],
             "probabilities": self.probabilities.to_json(),
-            "alarms": {"chosen_by_each_half": chosen, **total.to_json()},
-            **{name: tally.to_json() for name, tally in self.rules().items()},
+            **tuned,
+            **{name: tally.to_json() for name, tally in self.fixed().items()},
         }
+
+
+def _cross_tuned(parts: Sequence[Sequence[Server]], alarms: Sequence[Alarm]) -> dict[str, Any]:
+    """What alarms reach on each half that were chosen on the other, and which those are."""
+    total = Tally()
+    halves = []
+    for tuning, scored in (parts, parts[::-1]):
+        best = chosen_alarms(tuning, alarms)
+        own = judge(scored, best)
+        judge(scored, best, total)
+        halves.append(
+            {
+                "chosen": described(best),
+                "on_the_half_that_chose": judge(tuning, best).summary(),
+                "on_the_other_half": own.summary(),
+            }
+        )
+    return {"chosen_by_each_half": halves, **total.to_json()}
 
 
 def chosen_alarms(
@@ -255,38 +201,21 @@ def described(alarms: Alarms) -> dict[str, Any]:
     return {group: one if isinstance(one, str) else one.to_json() for group, one in alarms.items()}
 
 
-def score(results: Iterable[ServerForecasts]) -> dict[str, Any]:
-    """Score threshold events on servers, one in memory at a time.
+def definition(stride_minutes: float) -> dict[str, Any]:
+    """What a reader must know to repeat it.
 
-    Returns:
-        `probabilities` (Brier and calibration error per horizon), `alarms` (recall, median lead, false alarms
-        per server-week and server-month) and the same for `node_mixin_24h` and `node_mixin_8h`; ready for
-        JSON. Only `definition` and `servers` when there is nothing to score.
+    Args:
+        stride_minutes: Time between the forecasts that alarms are judged at.
     """
-    board = EventBoard()
-    for forecasts in results:
-        board.add(forecasts)
-    if not board.watched:
-        return {"definition": definition(), "servers": 0}
-    return board.to_json()
-
-
-def definition() -> dict[str, Any]:
-    """What a reader must know to repeat it."""
     return {
         "event": "a signal at or above its critical threshold",
         "event_minutes": EVENT_MINUTES,
         "merged_when_closer_minutes": MERGE_MINUTES,
         "announced": "an alarm before the crossing, no earlier than the forecast's horizon plus the slack",
         "slack_minutes": SLACK_MINUTES,
+        "settling_minutes": SETTLING_MINUTES,
+        "looked_at_every_minutes": stride_minutes,
+        "clears_after_minutes": CLEAR_MINUTES,
         "most_false_alarms_per_server_month": MOST_FALSE_ALARMS_PER_MONTH,
         "month_days": 30,
     }
-
-
-def _begin(event: Event) -> int:
-    return event.first
-
-
-def _name(minutes: float) -> str:
-    return f"{minutes:g}min" if minutes < 60 else f"{minutes / 60:g}h"

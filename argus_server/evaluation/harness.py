@@ -1,4 +1,4 @@
-"""`evaluate`: models and baselines scored on the same steps of the same servers, one server in memory at a time."""
+"""`evaluate`: models and baselines scored on the same steps of the same servers; forecasts of one server at a time."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import numpy as np
 from argus_server.evaluation import baselines as simple
 from argus_server.evaluation import rolling
 from argus_server.evaluation.baselines import Baseline, Task
+from argus_server.evaluation.clusters import clusters, halves
 from argus_server.evaluation.events import EventBoard
 from argus_server.evaluation.protocol import HEADLINE, SCORED, EvaluationError, Protocol, targets
 from argus_server.evaluation.rolling import Candidate, ServerForecasts
@@ -27,7 +28,6 @@ from argus_server.evaluation.summary import (
     worse_servers,
 )
 from argus_server.metrics import METRICS
-from argus_server.risk.calibration import Calibrator
 from argus_server.training.corpus import History
 
 REFERENCE: Final = "seasonal_naive"
@@ -151,6 +151,7 @@ def evaluate(
     protocol: Protocol | None = None,
     baselines: Mapping[str, Baseline] | None = None,
     unseen_only: bool = False,
+    event_stride: int = 1,
     on_progress: Callable[[float], None] | None = None,
 ) -> Report:
     """Score models against baselines.
@@ -164,6 +165,8 @@ def evaluate(
         protocol: Where to forecast; by default what the models were made for.
         baselines: More baselines by name; seasonal naive and last value are always there.
         unseen_only: Leave servers out that every model has seen.
+        event_stride: Steps between the forecasts that probabilities and alarms are judged at. A server looks at
+            every step; 1 does the same.
         on_progress: Told the share of the work that is done.
 
     Raises:
@@ -175,11 +178,19 @@ def evaluate(
     scored, too_short, left_out = _plan(candidates, histories, protocol, unseen_only)
     if not scored:
         raise EvaluationError(_nothing(histories, protocol, too_short, left_out))
-    boards = _Boards(protocol, chosen, on_progress, sum(one.origins for one in scored))
-    for one in scored:
+    event_origins = [protocol.event_origins(one.history, event_stride) for one in scored]
+    work = _Work(on_progress)
+    boards = _Boards(protocol, chosen, work)
+    work.total = sum(one.origins for one in scored) * boards.weight + sum(map(len, event_origins))
+    for one, closely in zip(scored, event_origins, strict=True):
         origins = protocol.origins(one.history)
-        forecasts = rolling.forecasts(one.candidate, one.history, origins)
-        boards.add(forecasts, protocol.boundary(one.history), one.candidate.calibrator)
+        boards.add(rolling.forecasts(one.candidate, one.history, origins), protocol.boundary(one.history))
+        boards.events.add(
+            rolling.closely_spaced(one.candidate, one.history, closely),
+            calibrator=one.candidate.calibrator,
+            fleet=one.history.source,
+        )
+        work.advance(len(closely))
     model = boards.model.table()
     if not model.present()[:, SCORED].any():
         raise EvaluationError(
@@ -194,7 +205,7 @@ def evaluate(
         uncalibrated=boards.uncalibrated.table(),
         baselines={name: board.table() for name, board in boards.baselines.items()},
         partial={name: boards.partial[name].table() for name in sorted(boards.incomplete)},
-        events=boards.events.to_json() if boards.events.watched else {},
+        events=boards.events.to_json(halves(clusters([one.history for one in scored]))),
         fits={name: one.notes() for name, one in chosen.items() if isinstance(one, Statistical)},
         seconds=time.perf_counter() - started,
     )
@@ -236,16 +247,24 @@ def _nothing(
     )
 
 
+class _Work:
+    """How much of all that has to be done is done; a forecast of a model is the unit."""
+
+    def __init__(self, on_progress: Callable[[float], None] | None) -> None:
+        self.total = 1.0
+        self._on_progress = on_progress
+        self._done = 0.0
+
+    def advance(self, work: float) -> None:
+        self._done += work
+        if self._on_progress is not None:
+            self._on_progress(self._done / self.total)
+
+
 class _Boards:
     """Scoreboards of the models and of all baselines, filled server by server."""
 
-    def __init__(
-        self,
-        protocol: Protocol,
-        baselines: Mapping[str, Baseline],
-        on_progress: Callable[[float], None] | None,
-        origins: int,
-    ) -> None:
+    def __init__(self, protocol: Protocol, baselines: Mapping[str, Baseline], work: _Work) -> None:
         self.model = Scoreboard()
         self.uncalibrated = Scoreboard()
         self.baselines = {name: Scoreboard() for name in baselines}
@@ -254,12 +273,15 @@ class _Boards:
         self.events = EventBoard()
         self._protocol = protocol
         self._forecasters = baselines
-        self._on_progress = on_progress
         self._weights = {name: _SLOW_WEIGHT if name in STATISTICAL else _FAST_WEIGHT for name in baselines}
-        self._total = origins * (1.0 + sum(self._weights.values()))
-        self._done = 0.0
+        self._work = work
 
-    def add(self, forecasts: ServerForecasts, boundary: int, calibrator: Calibrator | None) -> None:
+    @property
+    def weight(self) -> float:
+        """Work of one origin with all forecasters."""
+        return 1.0 + sum(self._weights.values())
+
+    def add(self, forecasts: ServerForecasts, boundary: int) -> None:
         """Score a server's forecasts, and make and score the baselines' on the same steps."""
         protocol, name = self._protocol, forecasts.name
         series = Series.of(forecasts.values, boundary, protocol.season)
@@ -270,8 +292,7 @@ class _Boards:
         sums = score(actual, forecasts.quantiles)
         self.model.add(name, series, sums)
         self.uncalibrated.add(name, series, score(actual, forecasts.uncalibrated))
-        self.events.add(forecasts, calibrator=calibrator)
-        self._advance(len(forecasts.origins))
+        self._work.advance(len(forecasts.origins))
         task = Task(
             forecasts.values, forecasts.origins, protocol.horizon, protocol.season, protocol.step_seconds
         )
@@ -284,9 +305,4 @@ class _Boards:
                 self.incomplete.add(baseline)
                 ours = score(np.where(np.isnan(quantiles).any(axis=-1), np.nan, actual), forecasts.quantiles)
             self.partial[baseline].add(name, series, ours)
-            self._advance(len(forecasts.origins) * self._weights[baseline])
-
-    def _advance(self, work: float) -> None:
-        self._done += work
-        if self._on_progress is not None:
-            self._on_progress(self._done / self._total)
+            self._work.advance(len(forecasts.origins) * self._weights[baseline])

@@ -9,6 +9,7 @@ out, reaches a threshold.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -27,7 +28,7 @@ from argus_server.evaluation.truth import (
 )
 from argus_server.risk.calibration import Calibrator
 from argus_server.risk.crossings import Crossings, crossings
-from argus_server.risk.environment import environment
+from argus_server.risk.dependence import INDEPENDENT, Fleet, any_of
 from argus_server.risk.tables import RiskTables
 
 FloatArray = npt.NDArray[np.float32]
@@ -128,6 +129,15 @@ class _Samples:
         return np.concatenate(self.probability).astype(np.float64), np.concatenate(self.outcome)
 
 
+@dataclass(frozen=True, slots=True)
+class _Member:
+    """A server of a fleet at one time: its chance, what happened, and the share of the fleet that counts."""
+
+    probability: float
+    happened: bool
+    exponent: float
+
+
 class ProbabilityBoard:
     """Collects servers, one at a time, and scores them all.
 
@@ -140,12 +150,36 @@ class ProbabilityBoard:
         self._tables = tables
         self.horizons = horizons
         self._servers: dict[str, dict[str, _Samples]] = defaultdict(lambda: defaultdict(_Samples))
-        self._fleets: dict[str, dict[int, list[tuple[float, bool]]]] = defaultdict(lambda: defaultdict(list))
+        self._fleets: dict[str, dict[tuple[str, int], list[_Member]]] = defaultdict(lambda: defaultdict(list))
         self._over = 0
         self.origins = 0
 
-    def add(self, forecasts: ServerForecasts, truth: Truth, found: Crossings) -> None:
-        """Add a server: its forecasts, what happened, and its crossings at each origin."""
+    @classmethod
+    def of(cls, tables: RiskTables, step_seconds: int, horizon: int) -> ProbabilityBoard:
+        """A board for the near future, as the tables say, and the whole of a forecast of `horizon` steps."""
+        near, whole = (
+            steps * step_seconds / 60.0 for steps in (tables.weights.near_steps(step_seconds), horizon)
+        )
+        return cls(tables, {_name(near): near, _name(whole): whole})
+
+    def add(
+        self,
+        forecasts: ServerForecasts,
+        truth: Truth,
+        found: Crossings,
+        *,
+        fleet: str = "",
+        calibrator: Calibrator | None = None,
+    ) -> None:
+        """Add a server.
+
+        Args:
+            forecasts: Its forecasts.
+            truth: What happened.
+            found: Its crossings at each origin.
+            fleet: Servers of the same one, at the same time, may have incidents together.
+            calibrator: Says how much they do.
+        """
         tables, origins = self._tables, forecasts.origins
         before = origins - 1
         lasting = sustained(truth.over, max(1, round(EVENT_MINUTES * 60 / forecasts.step_seconds)))
@@ -156,6 +190,10 @@ class ProbabilityBoard:
             scopes[f"group {group}"] = (found.groups[group], members)
         for index, signal in enumerate(tables.signals):
             scopes[f"signal {signal.name}"] = (found.crossed[index].probability, [index])
+        # Servers whose origins lie in the same stretch between two origins make fleets of that time.
+        stride = int(np.diff(origins).min()) if len(origins) > 1 else 1
+        step_ms = forecasts.step_seconds * 1000
+        slots: Rows = (forecasts.start_ms + origins * step_ms) // (stride * step_ms)
         self.origins += len(origins)
         self._over += int(truth.over[before].any(axis=1).sum())
         for scope, (probability, members) in scopes.items():
@@ -173,13 +211,23 @@ class ProbabilityBoard:
                 self._servers[name][scope].add(at, reached, chosen)
                 if scope == "server":
                     self._servers[name]["server, for 10 minutes"].add(at, events, chosen)
-                    self._add_to_fleets(name, forecasts, at, reached, chosen)
+                    exponent = INDEPENDENT if calibrator is None else calibrator.exponent(minutes)
+                    for time in np.flatnonzero(chosen).tolist():
+                        member = _Member(float(at[time]), bool(reached[time]), exponent)
+                        self._fleets[name][fleet, int(slots[time])].append(member)
 
     def samples(self, name: str) -> tuple[Figures, Flags]:
         """Probabilities and outcomes of all signals at one horizon, both [samples]: what a calibrator is
         fitted to."""
         joined = [one.joined() for scope, one in self._servers[name].items() if scope.startswith("signal ")]
         return np.concatenate([p for p, _ in joined]), np.concatenate([y for _, y in joined])
+
+    def fleets(self, name: str) -> list[Fleet]:
+        """Chances and outcome of every fleet at one horizon: what dependence is fitted to."""
+        return [
+            (np.array([one.probability for one in fleet]), any(one.happened for one in fleet))
+            for fleet in self._members(name)
+        ]
 
     def to_json(self) -> dict[str, Any]:
         """Scores by horizon."""
@@ -204,39 +252,30 @@ class ProbabilityBoard:
         signals = [self._tables.signals[index] for index in members]
         return sorted({metric for one in signals for metric in (one.metric, *one.substitutes[:1])})
 
-    def _add_to_fleets(
-        self, name: str, forecasts: ServerForecasts, probability: FloatArray, reached: Flags, chosen: Flags
-    ) -> None:
-        """Servers whose origins lie in the same stretch between two origins make fleets of that time."""
-        origins = forecasts.origins
-        stride = int(np.diff(origins).min()) if len(origins) > 1 else 1
-        at_ms: Rows = forecasts.start_ms + origins * forecasts.step_seconds * 1000
-        times = at_ms // (stride * forecasts.step_seconds * 1000)
-        for time, p, happened in zip(
-            times[chosen].tolist(), probability[chosen].tolist(), reached[chosen].tolist(), strict=True
-        ):
-            self._fleets[name][time].append((p, happened))
-
-    def _environment(self, name: str) -> dict[str, Any]:
-        stated: list[float] = []
-        happened: list[bool] = []
+    def _members(self, name: str) -> Iterator[list[_Member]]:
         for servers in self._fleets[name].values():
             for begin in range(0, len(servers), FLEET_SERVERS):
                 fleet = servers[begin : begin + FLEET_SERVERS]
-                if len(fleet) < 2:
-                    continue
-                chances = np.array([p for p, _ in fleet], dtype=np.float32)
-                judged = np.ones(len(fleet), dtype=np.bool_)
-                # Which of its two horizons a chance belongs to makes no difference to how they add up.
-                verdict = environment(chances, chances, judged, self._tables.environment)
-                stated.append(verdict.incident_probability_8h)
-                happened.append(any(outcome for _, outcome in fleet))
-        probability, outcome = np.array(stated), np.array(happened, dtype=np.bool_)
+                if len(fleet) > 1:
+                    yield fleet
+
+    def _environment(self, name: str) -> dict[str, Any]:
+        probability = np.array(
+            [
+                any_of(chances, float(np.mean([one.exponent for one in fleet])))
+                for fleet, (chances, _) in zip(self._members(name), self.fleets(name), strict=True)
+            ]
+        )
+        outcome = np.array([happened for _, happened in self.fleets(name)], dtype=np.bool_)
         return {
             "fleet_servers": FLEET_SERVERS,
             **brier(probability, outcome),
             "reliability": reliability(probability, outcome),
         }
+
+
+def _name(minutes: float) -> str:
+    return f"{minutes:g}min" if minutes < 60 else f"{minutes / 60:g}h"
 
 
 def _figure(value: float) -> float:

@@ -71,6 +71,12 @@ class Protocol:
         last = len(history.values) - self.horizon
         return np.arange(first, last + 1, self.horizon * self.origin_stride, dtype=np.int64)
 
+    def event_origins(self, history: History, stride: int) -> Rows:
+        """Indices of the first unseen rows of the forecasts that alarms are judged at, so many steps apart."""
+        regular = self.origins(history)
+        last = len(history.values) - self.horizon
+        return np.arange(regular[0], last + 1, stride, dtype=np.int64) if len(regular) else regular
+
     def to_json(self) -> dict[str, Any]:
         """What a reader must know to repeat it."""
         return {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -146,6 +146,24 @@ def forecasts(candidate: Candidate, history: History, origins: Rows) -> ServerFo
         quantiles=_calibrated(raw, actual, history.step_seconds),
         uncalibrated=raw,
     )
+
+
+def closely_spaced(candidate: Candidate, history: History, origins: Rows) -> ServerForecasts:
+    """Forecasts at regular origins that are closer than a horizon.
+
+    Bands learn from forecasts that have come true, a horizon apart. So the origins are dealt out to as many
+    sequences as fit between two such, and each learns from its own past.
+    """
+    stride = int(np.diff(origins).min()) if len(origins) > 1 else candidate.pipeline.horizon
+    sequences = min(-(-candidate.pipeline.horizon // stride), max(len(origins), 1))
+    made = [forecasts(candidate, history, origins[first::sequences]) for first in range(sequences)]
+    quantiles, uncalibrated = (
+        np.empty((len(origins), *made[0].quantiles.shape[1:]), dtype=np.float32) for _ in range(2)
+    )
+    for first, part in enumerate(made):
+        quantiles[first::sequences] = part.quantiles
+        uncalibrated[first::sequences] = part.uncalibrated
+    return replace(made[0], origins=origins, quantiles=quantiles, uncalibrated=uncalibrated)
 
 
 def _raw_forecasts(candidate: Candidate, history: History, origins: Rows) -> FloatArray:

@@ -11,18 +11,24 @@ at the nearest one. Two lines may fall from one horizon to the next where the ra
 a crossing within 30 minutes is one within 8 hours as well: the running maximum along the horizon keeps that.
 
 A probability of 0 stays 0: it is what a threshold out of reach, or a metric without a forecast, has.
+
+What holds for one server does not yet hold for a fleet: how its servers depend on each other is calibrated as
+well, see `argus_server.risk.dependence`.
 """
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
+
+from argus_server.risk.dependence import INDEPENDENT, Dependence, Fleet
+from argus_server.risk.dependence import CalibrationError as CalibrationError
 
 Floats = npt.NDArray[np.float32]
 Wide = npt.NDArray[np.float64]
@@ -36,10 +42,6 @@ _PRIOR: Final = 1.0
 _MIN_SLOPE: Final = 0.05
 _NEWTON_STEPS: Final = 50
 _CLOSE_ENOUGH: Final = 1e-10
-
-
-class CalibrationError(ValueError):
-    """A calibration that cannot be used; the message says what was got, what is allowed and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,18 +101,23 @@ class HorizonMap:
 
 @dataclass(frozen=True, slots=True)
 class Calibrator:
-    """Maps at several horizons.
+    """Maps at several horizons, and how servers of a fleet depend on each other.
 
     Attributes:
         maps: By horizon, shortest first, at least one.
+        dependence: The same; none where servers are taken as independent.
     """
 
     maps: tuple[HorizonMap, ...]
+    dependence: tuple[Dependence, ...] = ()
 
     def __post_init__(self) -> None:
         minutes = [one.minutes for one in self.maps]
         if not minutes or any(a >= b for a, b in itertools.pairwise(minutes)):
             raise CalibrationError(f"maps must have rising horizons, at least one, got minutes {minutes}")
+        minutes = [one.minutes for one in self.dependence]
+        if any(a >= b for a, b in itertools.pairwise(minutes)):
+            raise CalibrationError(f"dependence must have rising horizons, got minutes {minutes}")
 
     @classmethod
     def fit(
@@ -125,6 +132,22 @@ class Calibrator:
             CalibrationError: As `HorizonMap.fit`.
         """
         return cls(tuple(HorizonMap.fit(minutes, *samples[minutes]) for minutes in sorted(samples)))
+
+    def with_dependence(self, fleets: Mapping[float, Sequence[Fleet]]) -> Calibrator:
+        """The same maps, and how servers depended on each other in some fleets.
+
+        Args:
+            fleets: Minutes to the fleets at that horizon, their chances calibrated by these maps.
+        """
+        fitted = tuple(Dependence.fit(minutes, fleets[minutes]) for minutes in sorted(fleets))
+        return Calibrator(self.maps, fitted)
+
+    def exponent(self, minutes: float) -> float:
+        """Share of a fleet's servers that counts at a horizon, for `argus_server.risk.dependence.any_of`."""
+        if not self.dependence:
+            return INDEPENDENT
+        known = np.log([one.minutes for one in self.dependence])
+        return float(np.interp(math.log(minutes), known, [one.exponent for one in self.dependence]))
 
     def apply(self, probability: Floats, step_seconds: int) -> Floats:
         """Calibrate the probability of having crossed by each step.
@@ -153,11 +176,12 @@ class Calibrator:
             "maps": [
                 {"minutes": one.minutes, "intercept": one.intercept, "slope": one.slope} for one in self.maps
             ],
+            "dependence": [{"minutes": one.minutes, "exponent": one.exponent} for one in self.dependence],
         }
 
     @classmethod
     def from_json(cls, state: Mapping[str, Any]) -> Calibrator:
-        """Read what `to_json` gave.
+        """Read what `to_json` gave, with or without dependence, which came later.
 
         Raises:
             CalibrationError: Another format, or values that are not allowed.
@@ -175,7 +199,16 @@ class Calibrator:
             raise CalibrationError(
                 f"maps must be a list of minutes, intercept and slope, got {state.get('maps')!r}"
             ) from error
-        return cls(maps)
+        try:
+            dependence = tuple(
+                Dependence(float(one["minutes"]), float(one["exponent"]))
+                for one in state.get("dependence", ())
+            )
+        except (KeyError, TypeError) as error:
+            raise CalibrationError(
+                f"dependence must be a list of minutes and exponent, got {state['dependence']!r}"
+            ) from error
+        return cls(maps, dependence)
 
 
 def _newton(odds: Wide, happened: Wide, start: Wide, *, free_slope: bool) -> tuple[float, float]:

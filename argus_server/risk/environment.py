@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from argus.v1 import snapshot_pb2
+from argus_server.risk.dependence import INDEPENDENT, any_of
 from argus_server.risk.frame import Environment
 from argus_server.risk.tables import EnvironmentLimits
 
@@ -15,21 +16,23 @@ def environment(
     probability_horizon: npt.NDArray[np.float32],
     judged: npt.NDArray[np.bool_],
     limits: EnvironmentLimits,
+    exponents: tuple[float, float] = (INDEPENDENT, INDEPENDENT),
 ) -> Environment:
     """The fleet in probabilities.
 
-    An incident is at least one server crossing a critical threshold, servers taken as independent:
-    1 - prod(1 - p). It is not a mean over servers, so one certain failure is a certain incident in any fleet.
+    An incident is at least one server crossing a critical threshold. It is not a mean over servers, so one certain
+    failure is a certain incident in any fleet.
 
     Args:
         probability_near: Of each server crossing within 30 minutes, [servers].
         probability_horizon: The same within the horizon, [servers].
         judged: Whether anything is known about the server, [servers].
         limits: Where fleet health turns.
+        exponents: Shares of the servers that count within 30 minutes and within the horizon; servers are taken as
+            independent by default.
     """
     near = probability_near.astype(np.float64)
-    horizon = probability_horizon.astype(np.float64)
-    incident_near = float(1.0 - np.prod(1.0 - near))
+    incident_near = any_of(near, exponents[0])
     if not judged.any():
         health = snapshot_pb2.FLEET_HEALTH_UNSPECIFIED
     elif incident_near > limits.critical_probability:
@@ -40,9 +43,9 @@ def environment(
         health = snapshot_pb2.FLEET_HEALTH_HEALTHY
     return Environment(
         incident_probability_30m=incident_near,
-        incident_probability_8h=float(1.0 - np.prod(1.0 - horizon)),
+        incident_probability_8h=any_of(probability_horizon, exponents[1]),
         expected_incidents_30m=float(near.sum()),
-        expected_incidents_8h=float(horizon.sum()),
+        expected_incidents_8h=float(probability_horizon.sum(dtype=np.float64)),
         high_risk_servers=int((near > limits.high_risk_probability).sum()),
         fleet_health=int(health),
     )

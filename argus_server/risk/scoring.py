@@ -28,6 +28,7 @@ from argus_server.metrics import METRICS
 from argus_server.risk.calibration import Calibrator
 from argus_server.risk.causes import CauseParts, name_causes
 from argus_server.risk.crossings import crossings
+from argus_server.risk.dependence import INDEPENDENT
 from argus_server.risk.display import display_values
 from argus_server.risk.environment import environment
 from argus_server.risk.frame import RiskFrame
@@ -149,7 +150,9 @@ def score(inputs: RiskInputs, tables: RiskTables) -> RiskFrame:
         signal_current=signals.current,
         signal_critical=signals.critical,
         signal_per_core=signals.per_core,
-        environment=environment(near, horizon, signals.judged | inputs.silent, tables.environment),
+        environment=environment(
+            near, horizon, signals.judged | inputs.silent, tables.environment, _exponents(inputs, tables)
+        ),
     )
 
 
@@ -255,6 +258,15 @@ class _Signals:
             minutes=np.where(expected, self.minutes[rows, first], none),
             probabilities=np.where(expected, self.signal_probability[rows, first], np.float32(0.0)),
         )
+
+
+def _exponents(inputs: RiskInputs, tables: RiskTables) -> tuple[float, float]:
+    """Shares of the servers that count, soon and within the horizon."""
+    if inputs.calibrator is None:
+        return INDEPENDENT, INDEPENDENT
+    whole = inputs.quantiles.shape[2] * inputs.step_seconds / 60.0
+    near = min(tables.weights.near_minutes, whole)
+    return inputs.calibrator.exponent(near), inputs.calibrator.exponent(whole)
 
 
 def _capped(points: Floats) -> npt.NDArray[np.float64]:
