@@ -11,12 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from importlib import metadata
+from types import ModuleType
 from typing import Final
 
-import grpc
 from google.protobuf.descriptor import ServiceDescriptor
-from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
 
 from argus.v1 import admin_pb2, alert_pb2, history_pb2, ingest_pb2, prediction_pb2
 from argus_server.alerts.desk import AlertDesk
@@ -40,11 +38,10 @@ from argus_server.security.access import Access
 from argus_server.security.caller import current_caller
 from argus_server.services.admin import AdminServicer
 from argus_server.services.alerts import AlertServicer
-from argus_server.services.health import HealthBoard
 from argus_server.services.history import HistoryServicer
 from argus_server.services.ingest import IngestServicer
 from argus_server.services.prediction import PredictionServicer
-from argus_server.services.registration import register
+from argus_server.services.transport import MAX_MESSAGE_BYTES, Service, add_services, listen, make_server
 from argus_server.settings import ServerSettings, split_address
 from argus_server.shard import SILENT_STEPS, SILENT_STEPS_IN_EVENT_TIME, Shard
 from argus_server.snapshot.builder import Provenance, SnapshotBuilder
@@ -61,24 +58,10 @@ from argus_server.window.fleet_window import FleetWindow
 _LOG: Final = logging.getLogger(__name__)
 
 DISTRIBUTION: Final = "argus-forecast"
-MAX_MESSAGE_BYTES: Final = 64 << 20
 _LEAST_REQUEST_BYTES: Final = 16 << 20
 _LAG_PROBE_SECONDS: Final = 0.5
 _NOTIFY_GRACE_SECONDS: Final = 1.0
 _STORE_PROBE_SECONDS: Final = 0.5
-
-CHANNEL_OPTIONS: Final = (
-    ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
-    # A second server on the same port must fail, not silently take half of the fleet.
-    ("grpc.so_reuseport", 0),
-    # Readers that stall must not make the transport buffer megabytes each.
-    ("grpc.http2.bdp_probe", 0),
-    # Agrees with the client's keepalive, which pings every 30 s.
-    ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
-    ("grpc.keepalive_permit_without_calls", 1),
-    ("grpc.keepalive_time_ms", 60_000),
-    ("grpc.keepalive_timeout_ms", 20_000),
-)
 
 
 def settle_heap() -> None:
@@ -289,56 +272,26 @@ class ArgusServer:
         )
 
     async def _bind(self) -> None:
-        limit = ("grpc.max_receive_message_length", self._max_request_bytes)
-        self._server = grpc.aio.server(interceptors=(self._access.guard,), options=(*CHANNEL_OPTIONS, limit))
+        self._server = make_server(self._access.guard, self._max_request_bytes)
         self._ingest = IngestServicer(self.open_session)
-        capabilities: list[str] = []
-        services: list[tuple[ServiceDescriptor, object, set[str]]] = [
-            (ingest_pb2.DESCRIPTOR.services_by_name["IngestService"], self._ingest, {"StreamMetrics"}),
-            (
-                prediction_pb2.DESCRIPTOR.services_by_name["PredictionService"],
-                PredictionServicer(
-                    self._hub, self.engine.fresh, self._instance_id, self._settings.max_subscribers
-                ),
-                {"Subscribe", "GetSnapshot", "GetForecast"},
+        readers = self._settings.max_subscribers
+        services = [
+            Service(_service(ingest_pb2, "IngestService"), self._ingest, frozenset({"StreamMetrics"})),
+            Service(
+                _service(prediction_pb2, "PredictionService"),
+                PredictionServicer(self._hub, self.engine.fresh, self._instance_id, readers),
+                frozenset({"Subscribe", "GetSnapshot", "GetForecast"}),
             ),
-            (
-                admin_pb2.DESCRIPTOR.services_by_name["AdminService"],
-                AdminServicer(self._info(capabilities), self.status, self._models, self._swapped),
-                set[str](),
+            Service(
+                _service(admin_pb2, "AdminService"),
+                AdminServicer(self._info, self.status, self._models, self._swapped),
             ),
-            (
-                alert_pb2.DESCRIPTOR.services_by_name["AlertService"],
-                AlertServicer(self.alerts, self._feed, self._settings.max_subscribers),
-                set[str](),
-            ),
+            Service(_service(alert_pb2, "AlertService"), AlertServicer(self.alerts, self._feed, readers)),
         ]
         if self._history is not None:
-            service = history_pb2.DESCRIPTOR.services_by_name["HistoryService"]
-            services.append((service, self._history, set[str]()))
-        for service, servicer, raw in services:
-            capabilities.append(register(self._server, service, servicer, frozenset(raw)))
-        self.capabilities = tuple(capabilities)
-        self._board = HealthBoard(self.capabilities)
-        await self._board.set_serving(False)
-        await self._board.set_model(False)
-        health_pb2_grpc.add_HealthServicer_to_server(self._board.servicer, self._server)
-        health_name = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
-        reflection.enable_server_reflection(
-            (*capabilities, health_name, reflection.SERVICE_NAME), self._server
-        )
-        capabilities.extend((health_name, reflection.SERVICE_NAME))
-        try:
-            credentials, address = self._access.credentials, self._settings.listen
-            self._port = (
-                self._server.add_insecure_port(address)
-                if credentials is None
-                else self._server.add_secure_port(address, credentials)
-            )
-        except RuntimeError as error:
-            raise OSError(
-                f"cannot listen on {self._settings.listen}: the address is taken or not this machine's"
-            ) from error
+            services.append(Service(_service(history_pb2, "HistoryService"), self._history))
+        self._board, self.capabilities = await add_services(self._server, services)
+        self._port = listen(self._server, self._settings.listen, self._access.credentials)
 
     def _open_history(self, store: Store) -> None:
         counters = HistoryCounters(self._metrics.registry)
@@ -363,21 +316,18 @@ class ArgusServer:
         """Room for messages that are too large, so that they can be refused by name instead of by the transport."""
         return max(4 * self._limits.max_batch_bytes, _LEAST_REQUEST_BYTES)
 
-    def _info(self, capabilities: list[str]) -> Callable[[], admin_pb2.GetServerInfoResponse]:
-        def info() -> admin_pb2.GetServerInfoResponse:
-            return admin_pb2.GetServerInfoResponse(
-                version=metadata.version(DISTRIBUTION),
-                contract_version=CONTRACT_VERSION,
-                instance_id=self._instance_id,
-                started_at_ms=int(1000 * self._started_at),
-                capabilities=capabilities,
-                limits=self._limits.to_proto(),
-                max_message_bytes=MAX_MESSAGE_BYTES,
-                max_request_bytes=self._max_request_bytes,
-                clock=self._settings.clock,
-            )
-
-        return info
+    def _info(self) -> admin_pb2.GetServerInfoResponse:
+        return admin_pb2.GetServerInfoResponse(
+            version=metadata.version(DISTRIBUTION),
+            contract_version=CONTRACT_VERSION,
+            instance_id=self._instance_id,
+            started_at_ms=int(1000 * self._started_at),
+            capabilities=self.capabilities,
+            limits=self._limits.to_proto(),
+            max_message_bytes=MAX_MESSAGE_BYTES,
+            max_request_bytes=self._max_request_bytes,
+            clock=self._settings.clock,
+        )
 
     def open_session(self, ready: Callable[[], None]) -> IngestSession:
         """A session for a new ingest stream of the current caller, given what to call when an answer is ready."""
@@ -392,8 +342,7 @@ class ArgusServer:
         )
 
     def _provenance(self) -> Provenance:
-        reasons = (self._models.degraded_reason, self._store_failure)
-        return Provenance(self._instance_id, self._models.info(), "; ".join(filter(None, reasons)))
+        return Provenance(self._instance_id, self._models.info(), self._degraded_reason)
 
     @property
     def _store_failure(self) -> str:
@@ -456,12 +405,9 @@ class ArgusServer:
 def _open_store(settings: ServerSettings, metrics: ServerMetrics) -> Store | None:
     if settings.data_dir is None:
         return None
-    options = StoreOptions(
-        durability=settings.durability,
-        segment_bytes=settings.segment_bytes,
-        segment_seconds=60 * settings.segment_minutes,
-        checkpoint_seconds=60 * settings.checkpoint_minutes,
-        keep_days=settings.history_days,
-        keep_bytes=settings.history_max_bytes,
-    )
-    return Store(settings.data_dir, options, StoreMetrics(metrics.registry))
+    return Store(settings.data_dir, StoreOptions.of(settings), StoreMetrics(metrics.registry))
+
+
+def _service(module: ModuleType, name: str) -> ServiceDescriptor:
+    descriptor: ServiceDescriptor = module.DESCRIPTOR.services_by_name[name]
+    return descriptor

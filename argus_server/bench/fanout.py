@@ -14,7 +14,7 @@ import grpc
 import numpy as np
 
 from argus.v1 import prediction_pb2, snapshot_pb2
-from argus_server.app import CHANNEL_OPTIONS, settle_heap
+from argus_server.app import settle_heap
 from argus_server.bench import fleet
 from argus_server.bench.process import answer, beside, resident_mb
 from argus_server.clock import EventClock
@@ -23,6 +23,7 @@ from argus_server.model_control import ModelControl
 from argus_server.risk.table_file import load_tables
 from argus_server.services.prediction import PredictionServicer
 from argus_server.services.registration import register
+from argus_server.services.transport import CHANNEL_OPTIONS
 from argus_server.settings import ServerSettings
 from argus_server.shard import Shard
 from argus_server.snapshot.builder import Provenance, SnapshotBuilder

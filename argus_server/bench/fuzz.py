@@ -193,6 +193,7 @@ async def _other_methods(
     methods: list[Any] = [
         channel.unary_unary(f"/{method.containing_service.full_name}/{method.name}", None, None)
         for service in services
+        if service.startswith("argus.")
         for method in descriptor_pool.Default().FindServiceByName(service).methods
         if not (method.client_streaming or method.server_streaming) and method.name != "StartTraining"
     ]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Self
+
+from argus_server.settings import ServerSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,3 +38,15 @@ class StoreOptions:
     checkpoint_log_bytes: int = 256 << 20
     keep_days: float | None = 35.0
     keep_bytes: int | None = None
+
+    @classmethod
+    def of(cls, settings: ServerSettings) -> Self:
+        """What the settings of a server say."""
+        return cls(
+            durability=settings.durability,
+            segment_bytes=settings.segment_bytes,
+            segment_seconds=60 * settings.segment_minutes,
+            checkpoint_seconds=60 * settings.checkpoint_minutes,
+            keep_days=settings.history_days,
+            keep_bytes=settings.history_max_bytes,
+        )
