@@ -296,7 +296,10 @@ class Catalog:
                     "used",
                     *(path, damage.size, damage.offset),
                 )
-            if found.torn_bytes:
+            if found.torn_bytes and path != paths[-1]:
+                self.findings.damaged_places += 1
+                _LOG.error("%s is damaged: its last %d bytes hold no sound frame", path, found.torn_bytes)
+            elif found.torn_bytes:
                 self.findings.torn_bytes += found.torn_bytes
                 _LOG.warning("%s ended in %d bytes of an unfinished frame", path, found.torn_bytes)
                 if clean:

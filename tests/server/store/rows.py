@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,8 @@ QUICK = StoreOptions(linger_seconds=0.0, retry_seconds=0.01)
 
 Key = tuple[str, int]
 
+_SEQUENCES = count(1)
+
 
 def samples(names: Sequence[str], times_ms: Sequence[int], value: float = 50.0) -> SampleRows:
     """Rows of the table of samples, every metric alike."""
@@ -38,8 +41,7 @@ def samples(names: Sequence[str], times_ms: Sequence[int], value: float = 50.0) 
 
 def put(store: Store, names: Sequence[str], times_ms: Sequence[int], value: float = 50.0) -> list[Key]:
     """Appends rows and waits until they are durable; returns what identifies them."""
-    number = put.sequence = getattr(put, "sequence", 0) + 1
-    store.append_samples(samples(names, times_ms, value), "test", number).result(10)
+    store.append_samples(samples(names, times_ms, value), "test", next(_SEQUENCES)).result(10)
     return list(zip(names, times_ms, strict=True))
 
 

@@ -1,0 +1,76 @@
+"""`argus store` on real data directories."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from argus_server.clock import EventClock
+from argus_server.store.command import app
+from argus_server.store.store import Store
+from argus_server.store.tables import METRICS_TABLE
+from argus_server.window.fleet_window import FleetWindow
+from tests.server.store.rows import QUICK, START_MS, Key, on_disk, put, samples
+
+ROWS = 300
+NAMES = [f"s{number}" for number in range(ROWS)]
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> tuple[Path, list[Key]]:
+    written = []
+    for number in range(3):
+        store, window = Store(tmp_path, QUICK), FleetWindow(EventClock())
+        store.recover(window, EventClock(), 1 << 50)
+        window.write(samples(NAMES, [START_MS + number] * ROWS).columns, np.ones(ROWS, np.bool_))
+        written += put(store, NAMES, [START_MS + number] * ROWS)
+        store.close()
+    return tmp_path, sorted(written)
+
+
+def run(*arguments: object, code: int = 0) -> dict[str, object]:
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    assert result.exit_code == code, result.output
+    parsed: dict[str, object] = json.loads(result.stdout)
+    return parsed
+
+
+def test_info_counts_rows_wherever_they_are(data: tuple[Path, list[Key]]) -> None:
+    before = run("info", data[0])
+    assert before["tables"][METRICS_TABLE]["rows"] == 3 * ROWS  # type: ignore[index]
+    assert before["tables"][METRICS_TABLE]["segments"] == 3  # type: ignore[index]
+    assert len(before["checkpoints"]) == 2  # type: ignore[arg-type]
+    run("compact", data[0])
+    after = run("info", data[0])["tables"][METRICS_TABLE]  # type: ignore[index]
+    assert (after["rows"], after["first_day"], after["parquet_files"]) == (3 * ROWS, "2023-11-15", 1)
+
+
+def test_compact_keeps_every_row_and_needs_the_directory_for_itself(data: tuple[Path, list[Key]]) -> None:
+    store = Store(data[0], QUICK)
+    result = CliRunner().invoke(app, ["compact", str(data[0])])
+    assert result.exit_code == 1
+    assert "in use by another process" in result.output
+    assert "Traceback" not in result.output
+    store.abandon()
+    assert run("compact", data[0]) == {"files_before": {METRICS_TABLE: 0}, "files_after": {METRICS_TABLE: 1}}
+    assert on_disk(data[0]) == data[1]
+
+
+@pytest.mark.parametrize("kind", ["*.seg", "*.parquet", "window-*", "manifest.json"])
+def test_verify_finds_a_changed_byte(data: tuple[Path, list[Key]], kind: str) -> None:
+    if kind == "*.parquet":
+        run("compact", data[0])
+    assert run("verify", data[0]) == {"sound": True, "defects": []}
+    store = Store(data[0], QUICK)  # a running server is no hindrance
+    path = min(data[0].rglob(kind))
+    changed = bytearray(path.read_bytes())
+    changed[len(changed) // 3] ^= 1
+    path.write_bytes(changed)
+    found = run("verify", data[0], code=1)
+    assert found["sound"] is False
+    assert len(found["defects"]) == 1  # type: ignore[arg-type]
+    store.abandon()
