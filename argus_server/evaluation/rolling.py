@@ -31,7 +31,8 @@ class Candidate:
         pipeline: Windows to quantiles, as it is served.
         revision: Name of the model, for the record.
         min_encoder_steps: Observed steps a server needs for a model forecast; with fewer it is not scored.
-        seen: Servers that its training saw, for fitting or for early stopping.
+        seen: Names of the servers that its training saw, for fitting or for early stopping. A server is known by
+            its name alone: another one of the same name counts as seen.
         calibrator: Corrects crossing probabilities as it is served.
     """
 
@@ -80,7 +81,7 @@ class ServerForecasts:
 
 
 def seen_servers(training_info: Mapping[str, Any]) -> frozenset[str]:
-    """Servers that an artifact's training saw, those of the model it was continued from included."""
+    """Names of servers that an artifact's training saw, those of the model it was continued from included."""
     seen = {*training_info.get("training_servers", ()), *training_info.get("validation_servers", ())}
     parent = training_info.get("parent")
     if isinstance(parent, Mapping):
@@ -89,7 +90,7 @@ def seen_servers(training_info: Mapping[str, Any]) -> frozenset[str]:
 
 
 def choose(candidates: Sequence[Candidate], server: str) -> tuple[Candidate, bool]:
-    """The first candidate that never saw the server, else the first one; and whether it has seen it."""
+    """The first candidate that saw no server of this name, else the first one; and whether it has seen one."""
     for candidate in candidates:
         if server not in candidate.seen:
             return candidate, False

@@ -48,9 +48,12 @@ def probe(path: Path) -> None:
     Raises:
         OSError: It cannot.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent):
-        pass
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{path.name}-", dir=path.parent):
+            pass
+    except OSError as error:
+        raise OSError(f"{path} cannot be written ({error}): choose another directory") from error
 
 
 def replace(staging: Path, path: Path) -> None:

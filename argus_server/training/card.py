@@ -75,12 +75,12 @@ def model_card(name: str, training_info: Mapping[str, Any], metrics: Mapping[str
 
 
 _PROBABILITIES: Final = {
-    "fitted": "Probabilities of crossing a threshold are corrected by calibration.json, fitted to what happened\n"
-    "to what was validated on.",
-    "parent": "Probabilities of crossing a threshold are corrected by calibration.json, which is the parent's: what\n"
-    "was validated on crossed too few thresholds to fit another.",
-    "none": "Probabilities of crossing a threshold are the forecast's own: what was validated on crossed too few to\n"
-    "fit a correction.",
+    "fitted": "Probabilities of\ncrossing a threshold are corrected by calibration.json, fitted to what happened to "
+    "the servers validated on.",
+    "parent": "Probabilities of\ncrossing a threshold are corrected by calibration.json, which is the parent's: the "
+    "servers validated on\ncrossed too few to fit another.",
+    "none": "Probabilities of\ncrossing a threshold are the forecast's own: the servers validated on crossed too few "
+    "to fit a correction.",
 }
 """By where the calibration is from."""
 
@@ -111,7 +111,7 @@ def _accuracy(training_info: Mapping[str, Any], datasets: Mapping[str, Any]) -> 
     if not datasets:
         return [*lines, "Not evaluated: no server was held out.", ""]
     lines += [
-        *_novelty(training_info, datasets),
+        *_novelty(training_info),
         "Rolling origins a horizon apart over the test part (the file's own split, or the last 30 %); a forecast",
         "sees rows before its origin only. wQL is the mean over p10, p50, p90 of 2 x pinball / |y|, pooled per",
         "metric, averaged over cpu_user_pct, mem_used_pct, load_average, net_in_mb_s and disk_usage_pct where",
@@ -124,26 +124,28 @@ def _accuracy(training_info: Mapping[str, Any], datasets: Mapping[str, Any]) -> 
     return lines
 
 
-def _novelty(training_info: Mapping[str, Any], datasets: Mapping[str, Any]) -> list[str]:
-    """Whether the model is new to the servers that it is scored on; a server is known by its name."""
-    seen = sorted(name for figures in datasets.values() for name in figures["servers_seen_in_training"])
+def _novelty(training_info: Mapping[str, Any]) -> list[str]:
+    """Whether the model is new to the servers that were held out; a server is known by its name."""
+    parent, held_out = training_info["parent"], training_info["held_out_servers"]
+    seen = sorted(set(held_out) & set(parent["training_servers"])) if parent is not None else []
     if not seen:
         return ["Servers the model never saw.", ""]
-    scored = sum(len(figures["servers"]) for figures in datasets.values())
     named = ", ".join(seen[:_MOST_NAMES]) + (", ..." if len(seen) > _MOST_NAMES else "")
     rows = (
         "and all their rows were learned from, those scored here as well"
-        if training_info["parent"]["rows"] == "all"
+        if parent["rows"] == "all"
         else "though not the rows scored here, where a file has a `split` column"
     )
     return [
-        f"**Not a test of new servers:** {len(seen)} of {scored} have the names of servers that the model it goes on",
-        f"from had seen ({named}), {rows}.",
+        f"**Not a test of new servers:** {len(seen)} of {len(held_out)} have the names of servers that the model it",
+        f"goes on from had seen ({named}), {rows}.",
         "",
     ]
 
 
 def _dataset(source: str, figures: Mapping[str, Any]) -> list[str]:
+    if (reason := figures.get("not_scored_because")) is not None:
+        return [f"### {source}", "", f"Not scored: {reason}.", ""]
     naive, last = figures["baselines"]["seasonal_naive"], figures["baselines"]["last_value"]
     return [
         f"### {source}",

@@ -77,10 +77,14 @@ def prepare(directory: Path) -> None:
     """See that checkpoints can be written to a directory, which is made if it is not there.
 
     Raises:
-        CheckpointError: Something in it bears the name of a checkpoint and is none.
-        OSError: They cannot.
+        CheckpointError: They cannot, or something in it bears the name of a checkpoint and is none.
     """
-    directory.mkdir(parents=True, exist_ok=True)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=_STAGING, dir=directory):
+            pass
+    except OSError as error:
+        raise CheckpointError(f"{directory} cannot be written ({error}): choose another directory") from error
     ours = _found(directory)
     for path in sorted(directory.iterdir()):
         if _NAME.fullmatch(path.name) and path not in ours:

@@ -139,9 +139,20 @@ def test_held_out_servers_that_an_ancestor_saw_are_no_test_of_new_ones(
         assert "never saw" not in json.dumps(outcome.metrics)
     card = (tmp_path / "grandchild" / "MODEL_CARD.md").read_text()
     assert "never saw" not in card
-    assert "**Not a test of new servers:** 1 of 1 have the names of servers that the model it goes on" in card
+    assert (
+        "**Not a test of new servers:** 1 of 1 have the names of servers that the model it\ngoes on" in card
+    )
     assert "had seen (ppweb001), though not the rows scored here, where a file has a `split` column." in card
     assert f"It goes on from {child.revision}, which had seen 3 servers." in card
+
+
+def test_a_test_part_too_short_to_score_makes_no_server_new(parent: Path, tmp_path: Path) -> None:
+    pq.write_table(fleet_table(split_at=1190), tmp_path / "late.parquet")
+    outcome = held_out(parent, tmp_path / "late.parquet", tmp_path / "child", "ppweb001")
+    assert outcome.metrics["datasets"]["late"]["servers"] == []
+    card = (tmp_path / "child" / "MODEL_CARD.md").read_text()
+    assert "never saw" not in card
+    assert "Not scored: the test part is too short on all 1 servers" in card
 
 
 def test_rows_that_an_ancestor_learned_from_are_admitted(fleet_file: Path, tmp_path: Path) -> None:

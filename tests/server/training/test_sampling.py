@@ -125,8 +125,13 @@ def test_short_histories_are_refused(histories: list[History]) -> None:
 def test_servers_without_readings_do_not_hang_it() -> None:
     nothing = np.full((600, 14), np.nan, dtype=np.float32)
     silent = History("a", "x", 0, 0, 300, nothing, 600)
+    with pytest.raises(ValueError, match="no training row of x has a reading"):
+        WindowSampler([silent], SCHEMA, SamplingConfig(series=4), batches=1, seed=1)
+    hardly = nothing.copy()
+    hardly[300, 0] = 1.0
+    almost_silent = replace(silent, values=hardly)
     with pytest.raises(ValueError, match="are the metrics measured at all"):
-        next(iter(WindowSampler([silent], SCHEMA, SamplingConfig(series=4), batches=1, seed=1)))
+        next(iter(WindowSampler([almost_silent], SCHEMA, SamplingConfig(series=4), batches=1, seed=1)))
 
 
 def test_files_are_drawn_by_weight(histories: list[History]) -> None:

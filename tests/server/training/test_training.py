@@ -187,9 +187,12 @@ def refuse_to_fit(*args: object, **options: object) -> None:
     [
         (["--out", "precious"], "precious exists and is no artifact .it holds 'thesis.txt'"),
         (["--out", "fleet.parquet"], "fleet.parquet is a file, not an artifact's directory"),
-        (["--out", "fleet.parquet/m"], "fleet.parquet"),
+        (["--out", "fleet.parquet/m"], "fleet.parquet/m cannot be written .*: choose another directory"),
         (["--out", "."], "holds 'fleet.parquet'|holds 'precious'"),
-        (["--out", "m", "--checkpoint", "fleet.parquet"], "fleet.parquet"),
+        (
+            ["--out", "m", "--checkpoint", "fleet.parquet"],
+            "fleet.parquet cannot be written .*: choose another",
+        ),
         (["--out", "m", "--checkpoint", "m/checkpoints"], "m.checkpoints would be lost when the artifact"),
     ],
 )
