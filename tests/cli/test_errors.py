@@ -83,7 +83,7 @@ def test_help_lists_every_command() -> None:
     assert done.code == 0
     for name in ("demo", "host", "replay", "simulate", "snapshot", "status", "watch", "model", "scenario"):
         assert f" {name} " in done.out
-    for name in ("server", "train", "bench"):  # of other parts, as entry points
+    for name in ("server", "store", "train", "bench"):  # of other parts, as entry points
         assert f" {name} " in done.out
 
 
@@ -91,6 +91,7 @@ COMMANDS = [
     *("demo", "host", "replay", "simulate", "snapshot", "status", "watch", "server", "train"),
     *("model", "model list", "model info", "model load", "model reload", "model roll-back", "model import"),
     *("scenario", "scenario get", "scenario set"),
+    *("store", "store info", "store verify", "store compact", "bench restart", "bench durability"),
     *("bench", "bench ingest", "bench forecast", "bench fanout", "bench health"),
 ]
 
