@@ -291,5 +291,10 @@ def _working(what: str, as_json: bool) -> Any:
 
 
 def _print(result: dict[str, Any]) -> None:
-    rounded = {name: round(value, 3) if isinstance(value, float) else value for name, value in result.items()}
-    typer.echo(json.dumps(rounded))
+    typer.echo(json.dumps({name: _rounded(value) for name, value in result.items()}))
+
+
+def _rounded(value: Any) -> Any:
+    if not isinstance(value, float):
+        return value
+    return round(value, 3) if abs(value) >= 0.001 else float(f"{value:.2g}")

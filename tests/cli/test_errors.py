@@ -95,7 +95,7 @@ def test_help_lists_every_command() -> None:
         "scenario",
     ):
         assert f" {name} " in done.out
-    for name in ("server", "train", "bench"):  # of other parts, as entry points
+    for name in ("server", "store", "train", "bench"):  # of other parts, as entry points
         assert f" {name} " in done.out
 
 
@@ -114,7 +114,9 @@ COMMANDS = [
         "alerts silences",
     ),
     *("alerts expire", "alerts maintenance list", "alerts maintenance put", "alerts maintenance delete"),
-    *("bench", "bench ingest", "bench forecast", "bench fanout", "bench health"),
+    *("store", "store info", "store verify", "store compact", "bench restart", "bench durability"),
+    *("bench", "bench ingest", "bench forecast", "bench fanout", "bench health", "bench fuzz"),
+    *("keys", "keys create", "keys list", "keys rotate", "keys revoke"),
 ]
 
 
