@@ -10,9 +10,9 @@ import numpy.typing as npt
 
 from argus_server.evaluation.protocol import HEADLINE, SCORED, Protocol
 from argus_server.evaluation.scores import Figures, Mask, Table, ratio
+from argus_server.forecast.calibration import BUCKET_ENDS_MINUTES
 from argus_server.metrics import METRICS, QUANTILES
 
-_BUCKET_ENDS_MINUTES: Final = (30, 60, 120, 240, 480)
 _WORSE: Final = 1.05
 _NOMINAL: Final = 0.8
 # Ratios are shifted by it, so that a series that repeats exactly has one; as in BOOM's aggregation.
@@ -80,7 +80,7 @@ def buckets(protocol: Protocol) -> dict[str, slice]:
     """Parts of the horizon by name, such as `30-60 min`: after the first end, up to the second."""
     step_minutes = protocol.step_seconds / 60
     last = protocol.horizon * step_minutes
-    ends = [*(end for end in _BUCKET_ENDS_MINUTES if end < last), last]
+    ends = [*(end for end in BUCKET_ENDS_MINUTES if end < last), last]
     result, begin = {}, 0
     for start, end in zip([0, *ends[:-1]], ends, strict=True):
         stop = int(end // step_minutes)
