@@ -131,6 +131,10 @@ def simulate(
             raise typer.BadParameter(
                 "--scenario steers a live fleet; a data set has failures of every kind by itself"
             )
+        try:
+            out.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise typer.BadParameter(f"--out {out}: {error.strerror}") from error
         with console.status(f"simulating {servers} servers for {days:g} days"):
             written = write_dataset(
                 out,

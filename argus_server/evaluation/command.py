@@ -77,6 +77,14 @@ def evaluate(
     origin_stride: Annotated[
         int, typer.Option(min=1, help="Score every k-th origin only, with all forecasters alike.")
     ] = 1,
+    event_stride_minutes: Annotated[
+        float | None,
+        typer.Option(
+            min=1.0,
+            help="Time between the forecasts that probabilities and alarms are judged at; by default one step of "
+            "the model, as a server looks.",
+        ),
+    ] = None,
     series_seconds: Annotated[
         float, typer.Option(min=0.1, help="Time limit of a series for each baseline that must be fitted.")
     ] = 60.0,
@@ -88,10 +96,10 @@ def evaluate(
     ] = False,
 ) -> None:
     """Score forecasts at rolling origins of test data, against what simple forecasts reach."""
-    from argus_server.evaluation.data import load, select
+    from argus_server.evaluation.data import load, names, select
     from argus_server.evaluation.harness import evaluate as run
     from argus_server.evaluation.protocol import EvaluationError
-    from argus_server.evaluation.report import write
+    from argus_server.evaluation.report import claim, write
     from argus_server.evaluation.rolling import Candidate, protocol_of
     from argus_server.evaluation.selection import chosen_baselines
     from argus_server.forecast import artifact
@@ -100,23 +108,18 @@ def evaluate(
     from argus_server.training.tables import CorpusError
 
     console = Console(stderr=True, quiet=json_output)
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeRemainingColumn(),
-    )
     try:
+        if report is not None:
+            claim(report)
         profile = detect()
         prepare(profile)
         forecasters = chosen_baselines(baselines, series_seconds)
         candidates = [Candidate.of(artifact.load(path), profile.device) for path in model]
         protocol = protocol_of(candidates, test_share=test_share, origin_stride=origin_stride)
-        with Progress(*columns, console=console) as bar:
+        with _progress(console) as bar:
             task = bar.add_task("reading", total=1.0)
             histories, files = load(data, protocol.step_seconds, split_column=split_column)
-            chosen = select(histories, _names(servers), limit_servers)
+            chosen = select(histories, names(servers), limit_servers)
             bar.update(task, description="forecasting")
             result = run(
                 candidates,
@@ -124,31 +127,45 @@ def evaluate(
                 protocol=protocol,
                 baselines=forecasters,
                 unseen_only=unseen_only,
+                event_stride=protocol.steps(event_stride_minutes),
                 on_progress=lambda done: bar.update(task, completed=done),
             )
-            figures = {"data": [asdict(file) for file in files], **result.to_json()}
-            if report is not None:
-                bar.update(task, description="drawing")
-                write(report, result, figures)
     except ImportError as error:
         typer.echo(
             f"argus evaluate needs the train extra: pip install 'argus-forecast[train]' ({error})", err=True
         )
         raise typer.Exit(2) from error
     except (ArtifactError, CorpusError, EvaluationError) as error:
-        typer.echo(f"argus evaluate: {' '.join(str(error).split())}", err=True)
-        raise typer.Exit(1) from error
+        raise _failed(error) from error
+    figures = {"data": [asdict(file) for file in files], **result.to_json()}
     _warn(figures)
-    if report is not None:
-        console.print(f"wrote {report}")
+    # Before the report, so that hours of work are not lost to a disk that is full by now.
     if json_output:
         typer.echo(json.dumps(figures, allow_nan=False))
     else:
         _show(figures)
+    if report is not None:
+        try:
+            write(report, result, figures)
+        except OSError as error:
+            raise _failed(error) from error
+        console.print(f"wrote {report}")
 
 
-def _names(servers: str) -> list[str]:
-    return [name.strip() for name in servers.split(",") if name.strip()]
+def _progress(console: Console) -> Progress:
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeRemainingColumn(),
+        console=console,
+    )
+
+
+def _failed(error: Exception) -> typer.Exit:
+    typer.echo(f"argus evaluate: {' '.join(str(error).split())}", err=True)
+    return typer.Exit(1)
 
 
 def _warn(figures: dict[str, Any]) -> None:
@@ -177,4 +194,19 @@ def _show(figures: dict[str, Any]) -> None:
     for name, row in rows.items():
         cells = (row[key] for key in ("wql", "mase_mean", "mase_median", "coverage"))
         table.add_row(name, *("-" if cell is None else f"{cell:.3f}" for cell in cells))
+    Console().print(table)
+    if figures["events"]:
+        _show_alarms(figures["events"])
+
+
+def _show_alarms(events: dict[str, Any]) -> None:
+    minutes = events["definition"]["looked_at_every_minutes"]
+    table = Table(title=f"Alarms about threshold events, looked at every {minutes:g} min")
+    for title in ("", "events", "recall", "median lead, min", "false per server-month"):
+        table.add_column(title, justify="left" if not title else "right")
+    for name, row in events.items():
+        if isinstance(row, dict) and "recall" in row:
+            cells = (row[key] for key in ("recall", "median_lead_minutes", "false_alarms_per_server_month"))
+            shown = ("-" if cell is None else f"{cell:.2f}" for cell in cells)
+            table.add_row(name, str(row["events"]), *shown)
     Console().print(table)

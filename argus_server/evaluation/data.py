@@ -58,6 +58,11 @@ def select(histories: Sequence[History], names: Collection[str], limit: int | No
     return chosen[:limit]
 
 
+def names(listed: str) -> list[str]:
+    """Names from a comma-separated list."""
+    return [name.strip() for name in listed.split(",") if name.strip()]
+
+
 def _split_by(path: Path, column: str, histories: Sequence[History]) -> list[History]:
     """The histories with the boundaries that a column of the file, or of a directory's files, gives."""
     first_ms: dict[str, int] = {}
@@ -78,6 +83,12 @@ def _first_test_rows(file: Path, column: str) -> Iterable[tuple[str, int]]:
     data = pyarrow.dataset.dataset(file, format=tables.format_of(file))
     if column not in data.schema.names:
         raise EvaluationError(f"{file.name} has no column {column!r} to split by; got {data.schema.names}")
+    said = pc.unique(data.to_table(columns=[column])[column].cast(pa.string())).to_pylist()
+    if tables.TRAIN not in said:
+        raise EvaluationError(
+            f"{file.name}: column {column!r} says {tables.TRAIN!r} on no row, so it is not about a split; "
+            f"got {', '.join(repr(one) for one in said[:3])}"
+        )
     rows = data.to_table(
         columns=["server_name", "timestamp"], filter=pc.field(column).cast(pa.string()) != tables.TRAIN
     )

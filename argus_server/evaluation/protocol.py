@@ -71,6 +71,10 @@ class Protocol:
         last = len(history.values) - self.horizon
         return np.arange(first, last + 1, self.horizon * self.origin_stride, dtype=np.int64)
 
+    def steps(self, minutes: float | None) -> int:
+        """Steps of so many minutes, at least one; one without a number."""
+        return 1 if minutes is None else max(1, round(minutes * 60 / self.step_seconds))
+
     def event_origins(self, history: History, stride: int) -> Rows:
         """Indices of the first unseen rows of the forecasts that alarms are judged at, so many steps apart."""
         regular = self.origins(history)

@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from argus_server.evaluation.harness import REFERENCE, Report
-from argus_server.evaluation.protocol import HEADLINE_METRICS
+from argus_server.evaluation.protocol import HEADLINE_METRICS, EvaluationError
 
 FILE: Final = "report.md"
 
 _MOST_NAMES: Final = 20
+
+
+def claim(directory: Path) -> None:
+    """Make the directory and see that it can be written, before there is anything to lose.
+
+    Raises:
+        EvaluationError: It cannot.
+    """
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=directory):
+            pass
+    except OSError as error:
+        raise EvaluationError(
+            f"no report can be written to {directory} ({error.strerror}); give --report a directory of yours"
+        ) from error
 
 
 def write(directory: Path, report: Report, figures: Mapping[str, Any]) -> Path:
@@ -193,35 +210,76 @@ def _coverage(figures: Mapping[str, Any]) -> list[str]:
 
 def _events(events: Mapping[str, Any]) -> list[str]:
     """Threshold events: probabilities, and alarms made of them."""
-    if not events:
-        return []
-    horizons = {
-        name: part["server"] for name, part in events["probabilities"].items() if isinstance(part, Mapping)
-    }
-    probabilities = (
-        (
-            name,
-            row["samples"],
-            _show(row["base_rate"]),
-            *(_show(row[key]) for key in ("brier", "brier_of_base_rate", "ece")),
-        )
-        for name, row in horizons.items()
-    )
-    keys = ("recall", "median_lead_minutes", "false_alarms_per_server_week")
-    alarms = (
-        (name, row["events"], *(_show(row[key]) for key in keys))
+    keys = ("base_rate", "mean_probability", "brier", "skill", "ece")
+    probabilities = [
+        (name, scope, row["samples"], *(_show(row.get(key)) for key in keys))
+        for name, part in events["probabilities"].items()
+        if isinstance(part, Mapping)
+        for scope, row in _scopes(part)
+    ]
+    figures = ("recall", "median_lead_minutes", "false_alarms_per_server_month")
+    alarms = [
+        (name, row["events"], *(_show(row[key]) for key in figures))
         for name, row in events.items()
         if isinstance(row, Mapping) and "recall" in row
-    )
-    return [
+    ]
+    definition = events["definition"]
+    most = definition["most_false_alarms_per_server_month"]
+    lines = [
         "## Threshold events",
         "",
+        f"Forecasts every {definition['looked_at_every_minutes']:g} minutes. Probabilities are those of servers that "
+        "are over no threshold yet.",
+        "",
         *_table(
-            ("P(cross) within", "samples", "base rate", "Brier", "Brier of base rate", "calibration error"),
+            (
+                "within",
+                "P(cross) of",
+                "samples",
+                "base rate",
+                "mean P",
+                "Brier",
+                "skill",
+                "calibration error",
+            ),
             probabilities,
         ),
-        *_table(("", "events", "recall", "median lead, minutes", "false alarms per server-week"), alarms),
+        "`alarms_as_served` are the alerts that a server raises with the rules it comes with. `alarms` and "
+        f"`linear_rule_tuned` are tuned to at most {most:g} false alarm per server and 30 days on one half of the "
+        "servers and scored on the other, both ways; servers that move together are in one half.",
+        "",
+        *_table(("", "events", "recall", "median lead, minutes", "false alarms per server-month"), alarms),
     ]
+    if "alarms" in events:
+        for one in events["alarms"]["chosen_by_each_half"]:
+            chosen = "; ".join(f"{group} {_policy(alarm)}" for group, alarm in one["chosen"].items())
+            tuned, other = (
+                f"{_show(row['recall'])} at {_show(row['false_alarms_per_server_month'])}"
+                for row in (one["on_the_half_that_chose"], one["on_the_other_half"])
+            )
+            lines.append(
+                f"- One half chose {chosen or 'no alarm'}: recall {tuned} there, {other} on the other."
+            )
+        lines.append("")
+    else:
+        lines += ["All servers move together, so nothing could be tuned on some and scored on others.", ""]
+    return lines
+
+
+def _scopes(part: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+    """What probabilities are of, and their scores, where there are any."""
+    environment = part["environment"]
+    rows = [
+        ("a server", part["server"]),
+        *part["groups"].items(),
+        (f"any of up to {environment['fleet_servers']} servers", environment),
+    ]
+    return [(name, row) for name, row in rows if row["samples"]]
+
+
+def _policy(alarm: Mapping[str, Any]) -> str:
+    past = ", beyond all of the last days" if alarm["unprecedented"] else ""
+    return f"P >= {alarm['tau']:g} within {alarm['horizon_minutes']:g} min, {alarm['hold']} on end{past}"
 
 
 def _datasets(figures: Mapping[str, Any]) -> list[str]:

@@ -74,11 +74,51 @@ def test_a_report_is_written(data: Path, model: Path, tmp_path: Path) -> None:
     assert pictures == ["calibration.png", "horizon.png", "series.png"]
     assert all(f"]({name})" in text for name in pictures)
     assert all((out / name).read_bytes().startswith(b"\x89PNG") for name in pictures)
+    assert "Forecasts every 5 minutes." in text
+    assert "| alarms_as_served |" in text
+    assert "| 30min | any of up to 10 servers |" in text
+    assert "| 8h | cpu |" in text
     # Every table has rows as wide as its head.
     for block in text.split("\n\n"):
         widths = {line.count("|") for line in block.splitlines() if line.startswith("|")}
         assert len(widths) <= 1, block
     assert "climatology_7d" in done.stdout
+
+
+def test_where_a_report_cannot_be_written_is_found_out_before_the_work(
+    data: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("argus_server.evaluation.data.load", lambda *_, **__: pytest.fail("work was begun"))
+    taken = tmp_path / "taken"
+    taken.write_text("a file")
+    done = evaluate("--data", data, "--model", model, "--report", taken / "below")
+    assert done.exit_code == 1
+    assert done.stderr.startswith("argus evaluate: no report can be written to")
+
+
+def test_figures_are_not_lost_to_a_disk_that_is_full_by_now(
+    data: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("argus_server.evaluation.report.write", full)
+    done = evaluate(
+        "--data", data, "--model", model, "--servers", "ppweb002", "--json", "--report", tmp_path / "report"
+    )
+    assert done.exit_code == 1
+    assert json.loads(done.stdout)["servers"] == ["ppweb002"]
+    assert "argus evaluate: [Errno 28] No space left on device" in done.stderr
+
+
+def test_alarms_are_looked_at_every_step_or_as_often_as_asked(data: Path, model: Path) -> None:
+    base = ("--data", data, "--model", model, "--json")
+    found = {}
+    for more in ((), ("--event-stride-minutes", 60)):
+        events = json.loads(evaluate(*base, *more).stdout)["events"]
+        found[events["definition"]["looked_at_every_minutes"]] = events["probabilities"]["origins"]
+    assert found[5.0] == 2 * (1400 - 96 - (800 + 288) + 1)
+    assert found[60.0] == 2 * -(-(1400 - 96 - (800 + 288) + 1) // 12)
 
 
 def test_baselines_may_stand_alone() -> None:
@@ -101,6 +141,11 @@ def test_baselines_may_stand_alone() -> None:
         (("--baselines", "prophet"), "unknown baseline 'prophet'; allowed: fast, all, last_value"),
         (("--servers", "nobody"), "no data has the servers nobody"),
         (("--split-column", "half"), "fleet.parquet has no column 'half' to split by"),
+        (
+            ("--split-column", "server_name"),
+            "column 'server_name' says 'train' on no row, so it is not about a split; got 'ppweb001', 'ppweb002'",
+        ),
+        (("--report", "/proc/none"), "no report can be written to /proc/none"),
         (("--test-share", "1.5"), "the test share must lie between 0 and 1, got 1.5"),
     ],
 )

@@ -110,11 +110,13 @@ def test_probabilities_are_those_that_the_server_states(profile: str) -> None:
     assert np.array_equal(found.probability[:, -1], frame.probability_8h)
 
 
-def board_of(*servers: ServerForecasts, calibrator: Calibrator | None = None) -> ProbabilityBoard:
+def board_of(
+    *servers: ServerForecasts, calibrator: Calibrator | None = None, fleet: str = ""
+) -> ProbabilityBoard:
     board = ProbabilityBoard(TABLES, NAMES)
     for made in servers:
         truth = Truth.of(made.values, made.profile, TABLES)
-        board.add(made, truth, crossings_at(made, TABLES, calibrator))
+        board.add(made, truth, crossings_at(made, TABLES, calibrator), fleet=fleet, calibrator=calibrator)
     return board
 
 
@@ -175,3 +177,34 @@ def test_a_calibrator_that_changes_nothing_changes_nothing() -> None:
     identity = Calibrator((HorizonMap(30.0, 0.0, 1.0),))
     raw, same = crossings_at(made, TABLES), crossings_at(made, TABLES, identity)
     assert same.probability == pytest.approx(raw.probability, abs=1e-5)
+
+
+def test_servers_of_different_fleets_are_never_in_one() -> None:
+    board = ProbabilityBoard(TABLES, NAMES)
+    for seed, fleet in ((1, "a"), (2, "b"), (3, "b")):
+        made = a_server(seed)
+        truth = Truth.of(made.values, made.profile, TABLES)
+        board.add(made, truth, crossings_at(made, TABLES), fleet=fleet)
+    assert {len(chances) for chances, _ in board.fleets("8h")} == {2}
+
+
+def test_dependence_fitted_to_twins_makes_their_fleets_honest() -> None:
+    """The same server five times over: what one states, the fleet states."""
+    honest = Calibrator.fit(
+        {
+            minutes: board_of(*(a_server(seed) for seed in range(6))).samples(name)
+            for name, minutes in NAMES.items()
+        }
+    )
+
+    def twins(seed: int, calibrator: Calibrator) -> ProbabilityBoard:
+        made = [a_server(seed, f"ppgen{number:03d}") for number in range(5)]
+        return board_of(*made, calibrator=calibrator)
+
+    fitted = twins(7, honest)
+    together = honest.with_dependence({minutes: fitted.fleets(name) for name, minutes in NAMES.items()})
+    assert together.exponent(30.0) < 0.5
+    before = twins(11, honest).to_json()["30min"]["environment"]
+    after = twins(11, together).to_json()["30min"]["environment"]
+    assert after["brier"] < before["brier"]
+    assert after["ece"] < before["ece"]

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from argus_server.evaluation.rules import LinearRule, predict_linear
+from argus_server.evaluation.regression import Lines
+from argus_server.evaluation.rules import LinearRule, fires
 from argus_server.evaluation.truth import Truth
 from argus_server.metrics import METRIC_INDEX, METRICS
 from argus_server.profiles import PROFILE_INDEX
@@ -61,17 +62,24 @@ def naive_predict_linear(values: np.ndarray, window: int, ahead: int) -> list[fl
 def test_the_line_is_that_of_prometheus(points: list[float], window: int, ahead: int) -> None:
     values = np.array(points, dtype=np.float32)
     expected = naive_predict_linear(values, window, ahead)
-    assert predict_linear(values, window, ahead) == pytest.approx(
-        np.array(expected), rel=1e-9, abs=1e-6, nan_ok=True
-    )
+    found = Lines.through(values[:, None], window).ahead(ahead)[:, 0]
+    assert found == pytest.approx(np.array(expected), rel=1e-9, abs=1e-6, nan_ok=True)
+
+
+def test_the_line_stays_exact_at_the_end_of_a_long_history() -> None:
+    """Sums over months are large; a line through an hour at their end must not feel that."""
+    rng = np.random.default_rng(1)
+    values = (5000 + rng.normal(0, 1, 40_000)).astype(np.float32)
+    found = Lines.through(values[:, None], HOUR).ahead(24 * HOUR)[-50:, 0]
+    assert found == pytest.approx(naive_predict_linear(values[-100:], HOUR, 24 * HOUR)[-50:], abs=1e-3)
 
 
 def fired(metric: str, values: np.ndarray, rule: LinearRule, profile: str = "generic") -> np.ndarray:
     history = np.full((len(values), len(METRICS)), np.nan, dtype=np.float32)
     history[:, METRIC_INDEX[metric]] = values
     index = PROFILE_INDEX[profile]
-    fires = rule.fires(Truth.of(history, index, TABLES), index, STEP_SECONDS, TABLES)
-    return np.any(list(fires.values()), axis=0)
+    found = fires({"rule": rule}, Truth.of(history, index, TABLES), index, STEP_SECONDS, TABLES)
+    return np.any(list(found["rule"].values()), axis=0)
 
 
 def test_a_steady_fill_fires_an_hour_after_it_passes_the_warning_level() -> None:
@@ -116,3 +124,20 @@ def test_a_database_has_its_own_memory_limits() -> None:
 
 def test_load_without_known_cores_has_no_rule() -> None:
     assert not fired("load_average", np.arange(200, dtype=np.float32), LinearRule()).any()
+
+
+def test_without_a_guard_the_slope_alone_fires() -> None:
+    steep = np.linspace(5, 80, 200, dtype=np.float32)
+    assert fired("disk_usage_pct", steep, LinearRule(guarded=False)).any()
+
+
+def test_a_rule_may_keep_firing_for_a_while() -> None:
+    disk = (86 + 0.05 * np.arange(60)).astype(np.float32)
+    disk[40:] = 20.0
+    rule = LinearRule(window_hours=1, hold_minutes=0, keep_minutes=30)
+    bare = fired("disk_usage_pct", disk, LinearRule(window_hours=1, hold_minutes=0))
+    kept = fired("disk_usage_pct", disk, rule)
+    off = int(np.flatnonzero(~bare[10:])[0]) + 10
+    assert off == 40
+    assert kept[off : off + 6].all()
+    assert not kept[off + 6]

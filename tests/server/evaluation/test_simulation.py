@@ -12,8 +12,11 @@ from typer.testing import CliRunner
 from argus_server.bench import events as bench
 from argus_server.bench.command import app
 from argus_server.evaluation import rolling
-from argus_server.evaluation.rolling import Candidate
-from argus_server.evaluation.simulation import Spacing, closely_spaced
+from argus_server.evaluation.alarms import Timeline
+from argus_server.evaluation.rolling import Candidate, closely_spaced
+from argus_server.evaluation.simulation import Spacing, _tuned
+from argus_server.evaluation.truth import Event
+from argus_server.evaluation.tuning import Watched
 from argus_server.forecast import artifact
 from tests.server.models import untrained
 
@@ -63,23 +66,62 @@ def test_benchmark_tells_everything_it_promises(model: Path) -> None:
         model,
         **arguments,  # type: ignore[arg-type]
         tuning_seeds=(9001,),
-        test_seeds=(9002,),
+        choosing_seeds=(9051,),
+        test_seeds=(9101, 9102),
         on_progress=told.append,
     )
     assert told == sorted(told)
     assert told[-1] == 1.0
     text = json.dumps(result, allow_nan=False)
     assert json.loads(text)["fleets"]["test"] == {
-        "fleets": 1,
-        "servers": 8,
+        "fleets": 2,
+        "servers": 16,
         "origins": result["probabilities"]["origins"],
     }
-    for name in ("alarms", "node_mixin_24h", "node_mixin_8h", "node_mixin_tuned"):
+    assert result["definition"]["looked_at_every_minutes"] == result["stride_minutes"] == 120.0
+    for name in ("alarms", "alarms_as_served", "node_mixin_24h", "node_mixin_8h", "linear_rule_tuned"):
         row = result[name]
         assert row["announced"] <= row["events"]
         assert row["events"] == sum(kind["events"] for kind in row["by_kind"].values())
-    assert result["calibrator"]["maps"][0]["slope"] > 0
-    assert len(bench.lines(result)) == 9
+    for name in ("alarms", "linear_rule_tuned"):
+        parts = [fleet[name]["events"] for fleet in result["by_fleet"].values()]
+        assert sum(parts) == result[name]["events"]
+        assert len(parts) == 2
+    told_lines = bench.lines(result)
+    assert any(line.startswith("seed9101 alarms") for line in told_lines)
+    assert any(line.startswith("any of 10 servers within 8h") for line in told_lines)
+
+
+class Board:
+    """Servers whose alarms reach what a test says, in place of forecasts."""
+
+    def __init__(self, false_alarms: dict[str, int]) -> None:
+        rows = 108 + 31 * 288
+        line = Timeline(
+            np.arange(1, rows - 108, 1), 300, 96, np.ones(rows, dtype=bool), (Event(8000, 8010, "x"),)
+        )
+
+        def fires(count: int) -> np.ndarray:
+            on = np.zeros(len(line.origins), dtype=bool)
+            on[10 : 10 + 240 * count : 240] = True
+            # What is let through more announces more.
+            on[7990] = count > 0
+            return on
+
+        watched = Watched(line, {}, np.zeros(0, dtype=bool), {n: fires(c) for n, c in false_alarms.items()})
+        self.watched = [{"disk": watched}]
+
+
+def test_the_allowance_is_chosen_where_nothing_was_tuned() -> None:
+    """Settings that keep the limit where they were tuned, and break it elsewhere, are not taken."""
+    names = ["eager", "calm"]
+    tuning = Board({"eager": 1, "calm": 0})
+    choosing = Board({"eager": 3, "calm": 0})
+    chosen, steps = _tuned(tuning, choosing, names)  # type: ignore[arg-type]
+    assert steps[-1]["false_alarms_per_server_month"] == pytest.approx(3, abs=0.1)
+    assert chosen == {}
+    chosen, _ = _tuned(tuning, tuning, names)  # type: ignore[arg-type]
+    assert chosen == {"disk": "eager"}
 
 
 @pytest.mark.parametrize(
@@ -87,6 +129,7 @@ def test_benchmark_tells_everything_it_promises(model: Path) -> None:
     [
         (["--test-seed", "101"], "at least 9000"),
         (["--tuning-seed", "9001", "--test-seed", "9001"], "use different ones"),
+        (["--choosing-seed", "9101"], "for choosing and for test"),
     ],
 )
 def test_seeds_that_would_flatter_are_refused(model: Path, arguments: list[str], said: str) -> None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from argus.v1 import snapshot_pb2
+from argus_server.risk.calibration import Calibrator, HorizonMap
+from argus_server.risk.dependence import Dependence
 from argus_server.risk.environment import environment
 from argus_server.risk.frame import Environment
 from argus_server.risk.scoring import score
 from argus_server.risk.table_file import load_tables
-from tests.server.risk.fleets import server, steady
+from tests.server.risk.fleets import rows, server, steady
 
 
 def fleet(near: list[float], horizon: list[float] | None = None, judged: bool = True) -> Environment:
@@ -68,3 +72,18 @@ def test_silent_server_is_an_incident() -> None:
     assert found.incident_probability_30m == 1
     assert found.high_risk_servers == 1
     assert found.fleet_health == snapshot_pb2.FLEET_HEALTH_CRITICAL
+
+
+def test_what_the_fleet_states_counts_servers_as_the_calibration_says() -> None:
+    inputs = rows(server({"mem_used_pct": 80.0}, {"mem_used_pct": [70.0, 80.0, 90.0]}), [0] * 6)
+    maps = (HorizonMap(30.0, 0.0, 1.0),)
+    tables = load_tables()
+    apart = score(replace(inputs, calibrator=Calibrator(maps)), tables).environment
+    bound = Calibrator(maps, (Dependence(30.0, 0.5), Dependence(480.0, 0.25)))
+    together = score(replace(inputs, calibrator=bound), tables).environment
+    for horizon, exponent in (("30m", 0.5), ("8h", 0.25)):
+        alone = getattr(apart, f"incident_probability_{horizon}")
+        assert 0.01 < alone < 0.999
+        assert getattr(together, f"incident_probability_{horizon}") == pytest.approx(
+            1 - (1 - alone) ** exponent, rel=1e-4
+        )

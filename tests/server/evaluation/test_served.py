@@ -1,0 +1,50 @@
+"""Alerts as they are scored against what a server's own alerts do."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from argus_server.evaluation import served
+from argus_server.evaluation.probabilities import crossings_at
+from argus_server.evaluation.truth import runs
+from argus_server.metrics import METRIC_INDEX
+from argus_server.risk.table_file import load_tables
+from tests.server.evaluation.test_events import forecasts, history, oracle
+
+TABLES = load_tables()
+RULE = TABLES.alerts.signals[0]
+
+
+def firing(disk: np.ndarray, expected: np.ndarray) -> list[tuple[int, int]]:
+    """Rows at which an alert about the disk fires, when `expected` is what is forecast."""
+    values = history(len(disk), disk_usage_pct=disk)
+    origins = np.arange(10, len(disk) - 96)
+    quantiles = oracle(values, origins, spread=0.01)
+    quantiles[:, METRIC_INDEX["disk_usage_pct"]] = expected[origins][:, None, None] + np.array(
+        [-0.01, 0, 0.01]
+    )
+    made = forecasts(values, origins, quantiles)
+    found = served.alerts(made, crossings_at(made, TABLES), TABLES)
+    assert not any(flags.any() for group, flags in found.items() if group != "disk")
+    return [(int(origins[begin]), int(origins[end - 1]) + 1) for begin, end in runs(found["disk"])]
+
+
+def test_an_alert_is_held_and_clears_as_the_tables_say() -> None:
+    assert (RULE.hold_minutes, RULE.clear_hold_minutes) == (5.0, 30.0)
+    disk = np.full(300, 50.0)
+    expected = np.full(300, 60.0)
+    expected[100:120] = 99.0  # certain to cross
+    # Met at 100, for five minutes at 101; over at 120, for half an hour at 126.
+    assert firing(disk, expected) == [(101, 126)]
+
+
+def test_what_is_forecast_once_only_raises_nothing() -> None:
+    expected = np.full(300, 60.0)
+    expected[100] = 99.0
+    assert firing(np.full(300, 50.0), expected) == []
+
+
+def test_an_alert_lives_on_through_a_short_relief() -> None:
+    expected = np.full(300, 60.0)
+    expected[100:120] = expected[123:140] = 99.0
+    assert firing(np.full(300, 50.0), expected) == [(101, 146)]
