@@ -131,10 +131,7 @@ def simulate(
             raise typer.BadParameter(
                 "--scenario steers a live fleet; a data set has failures of every kind by itself"
             )
-        try:
-            out.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise typer.BadParameter(f"--out {out}: {error.strerror}") from error
+        out.parent.mkdir(parents=True, exist_ok=True)
         with console.status(f"simulating {servers} servers for {days:g} days"):
             written = write_dataset(
                 out,

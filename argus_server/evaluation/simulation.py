@@ -4,10 +4,14 @@ Alarms that just keep a limit on false alarms where they are tuned exceed it els
 kinds: on the first, the best alarms are found for several allowances of false alarms; on the second, the allowance
 is chosen with which the limit holds where nothing was tuned; on the third, what came out is scored, once. The
 linear rule is tuned in the same way.
+
+A few weeks of a few servers may keep a limit by luck. It holds when so few false alarms, or fewer, would come in
+at most one case of ten if their true rate were at the limit (and they came independently: a Poisson count).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -15,13 +19,16 @@ from typing import Any, Final
 import numpy as np
 
 from argus_server.evaluation import rolling, rules
-from argus_server.evaluation.alarms import Tally
+from argus_server.evaluation.alarms import MONTH_SECONDS, Tally
 from argus_server.evaluation.events import MOST_FALSE_ALARMS_PER_MONTH, EventBoard, definition, described
 from argus_server.evaluation.rolling import Candidate
 from argus_server.evaluation.timelines import Failure
 from argus_server.evaluation.truth import Rows
 from argus_server.evaluation.tuning import Alarm, Alarms, choose, judge, sweep
 from argus_server.training.corpus import History
+
+LUCK: Final = 0.1
+"""Chance at most that alarms which just fail the limit are taken to keep it."""
 
 ALLOWANCES: Final = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 """False alarms per server and 30 days that alarms may be tuned to."""
@@ -148,10 +155,19 @@ def _tuned(
         tally = judge(choosing.watched, chosen)
         row = tally.summary()
         steps.append({"allowed_per_server_month_where_tuned": allowance, **row})
-        rate = row["false_alarms_per_server_month"]
-        if rate is not None and rate <= MOST_FALSE_ALARMS_PER_MONTH:
+        if _by_luck(tally) <= LUCK:
             best = max(best, (len(tally.announced), -tally.wrong, chosen), key=lambda one: one[:2])
     return best[2], steps
+
+
+def _by_luck(tally: Tally) -> float:
+    """Chance of so few false alarms, or fewer, if their rate were at the limit."""
+    expected = MOST_FALSE_ALARMS_PER_MONTH * tally.seconds / MONTH_SECONDS
+    term = total = math.exp(-expected)
+    for count in range(1, tally.wrong + 1):
+        term *= expected / count
+        total += term
+    return total
 
 
 def _observed(

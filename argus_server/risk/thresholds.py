@@ -21,8 +21,8 @@ minutes to 8 hours). There P is wrong by less than 0.04 on average and 0.15 at m
 usual shortcut, steps of one hour as one chance and hours as independent, is wrong by up to 0.7.
 
 **One server.** Signals of one group of the tables (CPU and load, memory and swap) measure the same trouble:
-the likelier one speaks for the group. Groups are taken as independent, and so are servers: troubles that
-spread from one to the other make the true probability of at least one crossing somewhat smaller.
+the likelier one speaks for the group. Groups are taken as independent. What servers of a fleet have to do with
+each other is the matter of `argus_server.risk.dependence`.
 """
 
 from __future__ import annotations

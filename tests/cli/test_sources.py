@@ -104,13 +104,13 @@ def test_simulate_sends_a_warm_fleet_and_can_be_steered(argus: Command, now: str
 
 
 def test_simulate_writes_a_labelled_file(argus: Command, tmp_path: Path) -> None:
-    file = tmp_path / "fleet.parquet"
+    file = tmp_path / "data" / "fleet.parquet"
     written = argus("simulate", "--out", file, "--servers", 3, "--days", 0.5, "--seed", 7).json()
     table = pyarrow.parquet.read_table(file)
     assert written == {"path": str(file), "rows": table.num_rows, "servers": 3, "days": 0.5}
     assert table.column_names == ["timestamp", "server_name", "state", *METRICS]
     assert 0 < table.num_rows <= 3 * 144
-    labels = pyarrow.parquet.read_schema(tmp_path / "fleet.labels.parquet").names
+    labels = pyarrow.parquet.read_schema(file.with_name("fleet.labels.parquet")).names
     assert {"server_name", "mode", "onset_ms", "failure_ms"} <= set(labels)
 
 
@@ -141,5 +141,6 @@ def test_a_taken_port_for_steering_is_one_line(argus: Command, silent: str) -> N
 
 
 def test_a_file_that_cannot_be_written_is_one_line(argus: Command, tmp_path: Path) -> None:
-    out = tmp_path / "missing" / "fleet.parquet"
-    assert str(out) in argus("simulate", "--out", out, "--days", 0.1).error()
+    (tmp_path / "taken").write_text("a file")
+    out = tmp_path / "taken" / "fleet.parquet"
+    assert str(out.parent) in argus("simulate", "--out", out, "--days", 0.1).error()

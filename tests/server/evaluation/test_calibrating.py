@@ -50,6 +50,7 @@ def test_probabilities_of_a_model_that_knows_nothing_are_brought_to_the_base_rat
     calibrator = fit_calibrator(candidate, lively(16))
     assert calibrator is not None
     assert [one.minutes for one in calibrator.maps] == [30.0, 480.0]
+    assert [one.minutes for one in calibrator.dependence] == [30.0, 480.0]
     again = fit_calibrator(replace(candidate, calibrator=MILD), lively(16))
     assert again == calibrator, (
         "a calibrator is fitted to what the forecasts say, not to what another made of it"

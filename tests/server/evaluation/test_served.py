@@ -15,14 +15,14 @@ TABLES = load_tables()
 RULE = TABLES.alerts.signals[0]
 
 
-def firing(disk: np.ndarray, expected: np.ndarray) -> list[tuple[int, int]]:
-    """Rows at which an alert about the disk fires, when `expected` is what is forecast."""
+def firing(disk: np.ndarray, expected: np.ndarray, *, ahead: slice = slice(None)) -> list[tuple[int, int]]:
+    """Rows at which an alert about the disk fires, when `expected` is forecast for some of the steps ahead."""
     values = history(len(disk), disk_usage_pct=disk)
     origins = np.arange(10, len(disk) - 96)
-    quantiles = oracle(values, origins, spread=0.01)
-    quantiles[:, METRIC_INDEX["disk_usage_pct"]] = expected[origins][:, None, None] + np.array(
-        [-0.01, 0, 0.01]
-    )
+    quantiles = oracle(values, origins)
+    band = quantiles[:, METRIC_INDEX["disk_usage_pct"]]
+    band[:] = 50.0 + np.array([-1, 0, 1])
+    band[:, ahead] = expected[origins][:, None, None] + np.array([-1, 0, 1])
     made = forecasts(values, origins, quantiles)
     found = served.alerts(made, crossings_at(made, TABLES), TABLES)
     assert not any(flags.any() for group, flags in found.items() if group != "disk")
@@ -48,3 +48,18 @@ def test_an_alert_lives_on_through_a_short_relief() -> None:
     expected = np.full(300, 60.0)
     expected[100:120] = expected[123:140] = 99.0
     assert firing(np.full(300, 50.0), expected) == [(101, 146)]
+
+
+def test_what_is_certain_hours_ahead_raises_an_alert_and_what_is_doubtful_does_not() -> None:
+    """Disk full is at 95: one step of many hours ahead, certain or a matter of 60 %."""
+    expected = np.full(300, 60.0)
+    expected[100:120] = 99.0
+    assert firing(np.full(300, 50.0), expected, ahead=slice(80, 81)) == [(101, 126)]
+    expected[100:120] = 95.2
+    assert firing(np.full(300, 50.0), expected, ahead=slice(80, 81)) == []
+
+
+def test_what_is_doubtful_but_soon_raises_an_alert() -> None:
+    expected = np.full(300, 60.0)
+    expected[100:120] = 95.2
+    assert firing(np.full(300, 50.0), expected, ahead=slice(3, 4)) == [(101, 126)]
