@@ -8,6 +8,7 @@ import logging
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
 from importlib import metadata
@@ -116,7 +117,12 @@ class ArgusServer:
         # Taken before anything is bound: a second server on the directory must not get further than this.
         self._store = _open_store(settings, self._metrics)
         self._sources = SourceRegistry()
-        self._access = Access(settings, lambda: self.window.known_names)
+        try:
+            self._access = Access(settings, lambda: self.window.known_names)
+        except BaseException:
+            if self._store is not None:
+                self._store.close()
+            raise
         self._tasks: list[asyncio.Task[None]] = []
         self._exporter: Exporter | None = None
         self._recorder: Recorder | None = None
@@ -129,15 +135,16 @@ class ArgusServer:
         Raises:
             OSError: An address is taken or cannot be bound, or the data directory cannot be read.
         """
-        try:
-            return await self._start()
-        except BaseException:
-            if self._store is not None:
-                self._store.close()
-            raise
+        async with AsyncExitStack() as undo:
+            await self._start(undo)
+            undo.pop_all()
+        return self.addresses
 
-    async def _start(self) -> Addresses:
+    async def _start(self, undo: AsyncExitStack) -> None:
         settings = self._settings
+        undo.callback(self._access.close)
+        if self._store is not None:
+            undo.callback(self._store.close)
         self._hub = Hub(self._clock.now_ms, settings.heartbeat_seconds)
         self.shard = Shard(
             self.window,
@@ -151,6 +158,7 @@ class ArgusServer:
         await self._recover()
         if self._store is not None:
             self._open_history(self._store)
+            undo.callback(self._close_history)
         self._notifiers = Dispatcher(settings.alert_targets, settings.dashboard_url)
         self.alerts = AlertDesk(
             self._tables,
@@ -160,6 +168,7 @@ class ArgusServer:
             settings.alert_retention_days,
             self._alert_history,
         )
+        undo.push_async_callback(self.alerts.close)
         self.alerts.written = self._notifiers.wake
         self._feed = AlertFeed(self.alerts.book.active, self._clock.now_ms, settings.heartbeat_seconds)
         loop = asyncio.get_running_loop()
@@ -176,6 +185,7 @@ class ArgusServer:
             published=self._note_health,
             record=self._recorder.offer if self._recorder is not None else None,
         )
+        undo.callback(self.engine.close)
         self.alerts.acted = self.engine.touch
         self._pipeline = IngestPipeline(
             window=self.window,
@@ -186,12 +196,9 @@ class ArgusServer:
             required_steps=lambda: self._models.required_steps,
             max_batch_rows=self._limits.max_batch_rows,
         )
-        try:
-            await self._bind()
-            self._notifiers.start(self.alerts, self._metrics)
-        except OSError:
-            await self.alerts.close()
-            raise
+        await self._bind()
+        self._notifiers.start(self.alerts, self._metrics)
+        undo.callback(self._notifiers.close, self.alerts, 0)
         await self.engine.tick()
         # Ahead of serving, so that a taken address is an error that needs nothing undone.
         if settings.metrics_listen:
@@ -206,6 +213,7 @@ class ArgusServer:
                 self._access.context,
                 self._access.authorise_scrape,
             )
+            undo.callback(self._exporter.close)
         await self._server.start()
         await self._board.set_serving(True)
         self._tasks = [
@@ -217,7 +225,6 @@ class ArgusServer:
         if self._store is not None:
             self._store.start()
             self._tasks.append(asyncio.create_task(self._watch_store(self._store)))
-        return self.addresses
 
     @property
     def addresses(self) -> Addresses:

@@ -20,6 +20,7 @@ COMMANDS: Final = "argus.commands"
 _EXTRAS: Final = {
     "server": "server",
     "keys": "server",
+    "store": "server",
     "train": "train",
     "bench": "dev",
     "ui": "ui",

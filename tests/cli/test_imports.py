@@ -52,6 +52,7 @@ def without(missing: set[str], *words: str) -> Outcome:
         ("torch", ("bench", "ingest"), "dev"),
         ("torch", ("model", "import", ".", "--out", "model"), "server"),
         ("safetensors", ("model", "import", ".", "--out", "model"), "server"),
+        ("pyarrow", ("store", "info", "."), "server"),
         ("psutil", ("host",), "adapters"),
         ("pyarrow", ("replay", "rows.parquet"), "adapters"),
         ("pyarrow", ("simulate", "--out", "rows.parquet"), "adapters"),
@@ -76,6 +77,8 @@ def test_help_needs_the_base_install_only() -> None:
         ("train", "--help"),
         ("bench", "--help"),
         ("model", "import", "--help"),
+        ("keys", "--help"),
+        ("store", "--help"),
     ):
         done = without(missing, *words)
         assert (done.code, done.err) == (0, "")

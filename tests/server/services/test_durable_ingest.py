@@ -202,6 +202,16 @@ async def test_a_server_that_cannot_start_lets_go_of_the_directory(tmp_path: Pat
         pass
 
 
+async def test_a_server_with_an_unusable_certificate_lets_go_of_the_directory(tmp_path: Path) -> None:
+    rubbish = tmp_path / "rubbish.pem"
+    rubbish.write_text("no certificate")
+    settings = {"data_dir": tmp_path / "data", "tls_cert": rubbish, "tls_key": rubbish}
+    with pytest.raises(ValueError, match=r"rubbish\.pem"):
+        ArgusServer(ServerSettings.load(settings))
+    async with running(data_dir=tmp_path / "data"):
+        pass
+
+
 async def test_rows_that_were_refused_or_repeated_are_not_stored(tmp_path: Path) -> None:
     async with running(data_dir=tmp_path) as argus:
         stream = IngestStream(argus.ingest)

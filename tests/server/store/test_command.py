@@ -56,7 +56,9 @@ def test_compact_keeps_every_row_and_needs_the_directory_for_itself(data: tuple[
     assert "in use by another process" in result.output
     assert "Traceback" not in result.output
     store.abandon()
-    assert run("compact", data[0]) == {"files_before": {METRICS_TABLE: 0}, "files_after": {METRICS_TABLE: 1}}
+    files = run("compact", data[0])
+    assert {name: number for name, number in files["files_before"].items() if number} == {}  # type: ignore[attr-defined]
+    assert {name: number for name, number in files["files_after"].items() if number} == {METRICS_TABLE: 1}  # type: ignore[attr-defined]
     assert on_disk(data[0]) == data[1]
 
 
