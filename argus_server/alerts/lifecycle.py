@@ -103,10 +103,8 @@ class Lifecycle:
 
     def __init__(self, rules: AlertRules) -> None:
         by_subject = rules.by_subject
-        self._fire, self._clear, self._near_fire, self._near_clear = (
-            np.array([getattr(rule, name) for rule in by_subject], dtype=np.float32)
-            for name in ("fire", "clear", "near_fire", "near_clear")
-        )
+        self._fire = np.array([rule.fire for rule in by_subject], dtype=np.float32)
+        self._clear = np.array([rule.clear for rule in by_subject], dtype=np.float32)
         self._hold = np.array([rule.hold_ms for rule in by_subject], dtype=np.int64)
         self._clear_hold = np.array([rule.clear_hold_ms for rule in by_subject], dtype=np.int64)
         self._reopen_ms, self._fall_ms, self._absent_hold_ms, self._refresh_ms = (
@@ -182,10 +180,10 @@ class Lifecycle:
         now, rows = readings.now_ms, self._index
         phase, level = self._phase[rows], self._level[rows]  # [servers, subjects], as all that follows
         since, over, lower = self._since[rows], self._over[rows], self._lower[rows]
-        values, near, known = readings.values, readings.near, readings.known
+        values, known = readings.values, readings.known
 
-        met = known & ((values >= self._fire) | (near >= self._near_fire))
-        below = (values < self._clear) & (near < self._near_clear)
+        met = known & (values >= self._fire)
+        below = values < self._clear
         pending = phase == Phase.PENDING
         started = (phase == Phase.INACTIVE) & met
         withdrawn = pending & (below | ~known)

@@ -41,7 +41,6 @@ class Readings:
         now_ms: The clock of the tick, Unix milliseconds UTC.
         names: Servers, one per row.
         values: What the fire and clear values of a rule are compared with, float32.
-        near: What its near values are compared with, float32.
         levels: `argus.v1.AlertLevel` numbers that an alert would have, uint8.
         known: False where the server is silent and so nothing can be said of a subject, bool.
     """
@@ -49,7 +48,6 @@ class Readings:
     now_ms: int
     names: tuple[str, ...]
     values: npt.NDArray[np.float32]
-    near: npt.NDArray[np.float32]
     levels: npt.NDArray[np.uint8]
     known: npt.NDArray[np.bool_]
 
@@ -86,8 +84,7 @@ def readings_of(frame: FleetFrame, tables: RiskTables) -> Readings:
     return Readings(
         now_ms=frame.clock_ms,
         names=frame.server_names,
-        values=np.column_stack((risk.signal_probabilities, risk.scores, silent)).astype(np.float32),
-        near=np.column_stack((risk.signal_probabilities_30m, np.zeros((len(silent), 2), dtype=np.float32))),
+        values=np.column_stack((risk.signal_alert_probabilities, risk.scores, silent)).astype(np.float32),
         levels=np.maximum(tables.ladder.levels(scores), LEAST_LEVEL),
         known=known,
     )

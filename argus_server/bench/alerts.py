@@ -40,9 +40,9 @@ def run(*, servers: int = 2_000, firing: int = 100, ticks: int = 200) -> dict[st
     tables = load_tables()
     quiet = _frame(servers)
     column = next(i for i, signal in enumerate(tables.signals) if signal.name == "memory")
-    probabilities = quiet.risk.signal_probabilities.copy()
+    probabilities = quiet.risk.signal_alert_probabilities.copy()
     probabilities[:firing, column] = 1.0
-    trouble = replace(quiet, risk=replace(quiet.risk, signal_probabilities=probabilities))
+    trouble = replace(quiet, risk=replace(quiet.risk, signal_alert_probabilities=probabilities))
     with TemporaryDirectory() as directory:
         desk = AlertDesk(tables, ManualClock(_START_MS), Path(directory))
         try:

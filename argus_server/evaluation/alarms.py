@@ -56,8 +56,6 @@ class AlarmPolicy:
         hold: For so many origins on end.
         clear_hold: Cleared after so many origins on end below the clearing level.
         clear_ratio: Clearing level as a share of tau.
-        unprecedented: Whether only values beyond all of the last days count: what went as far before and came
-            back may do so again.
     """
 
     horizon_minutes: float
@@ -65,7 +63,6 @@ class AlarmPolicy:
     hold: int = 1
     clear_hold: int = 1
     clear_ratio: float = 0.5
-    unprecedented: bool = False
 
     def to_json(self) -> dict[str, float | bool]:
         """Plain values, for JSON."""
@@ -74,8 +71,7 @@ class AlarmPolicy:
     def active(self, probability: FloatArray) -> Flags:
         """Whether the alarm is on, [origins], for probabilities [origins] in order of time.
 
-        NaN means that nothing was forecast: the alarm is off and starts anew. Leaves out whether values are
-        unprecedented; `Watched.alarm` knows.
+        NaN means that nothing was forecast: the alarm is off and starts anew.
         """
         with np.errstate(invalid="ignore"):
             raised = lasting(probability >= self.tau, self.hold)

@@ -173,8 +173,9 @@ def _warn(figures: dict[str, Any]) -> None:
     if seen:
         named = ", ".join(seen[:5]) + (", ..." if len(seen) > 5 else "")
         typer.echo(
-            f"argus evaluate: {len(seen)} of {len(figures['servers'])} servers were seen in training by every "
-            f"model, so their figures say little about new servers: {named} (leave out with --unseen-only)",
+            f"argus evaluate: {len(seen)} of {len(figures['servers'])} servers have the name of one that every model "
+            "has seen in training; if they are the same, their figures say little about new servers: "
+            f"{named} (leave out with --unseen-only)",
             err=True,
         )
     if figures["servers_too_short"]:

@@ -89,7 +89,7 @@ class EventBoard:
         by_rule = rules.fires(rules.RULES, truth, forecasts.profile, step, tables)
         alerts = served.alerts(forecasts, found, tables)
         server: Server = {}
-        for group, members in members_of_groups(tables).items():
+        for group in members_of_groups(tables):
             blind = unseen | ~lines[group].measured[before]
             curve = np.where(blind[:, None], np.float32(np.nan), found.groups[group])
             server[group] = Watched(
@@ -98,7 +98,6 @@ class EventBoard:
                     whole * share: curve[:, max(round(horizon * share), 1) - 1].copy()
                     for share in HORIZON_SHARES
                 },
-                unprecedented=truth.unprecedented(members, forecasts.origins, step),
                 fires={
                     AS_SERVED: alerts[group],
                     **{name: rule[group][before] for name, rule in by_rule.items()},
@@ -120,17 +119,16 @@ class EventBoard:
         return self._probabilities
 
     def policies(self) -> list[Alarm]:
-        """All alarms that may be chosen from: every horizon, tau and hold, with and without a past."""
+        """All alarms that may be chosen from: every horizon, tau and hold."""
         # So many origins on end span so many minutes.
         holds = sorted({1 + round(minutes / self.stride_minutes) for minutes in HOLD_MINUTES})
         clear_hold = 1 + int(CLEAR_MINUTES // self.stride_minutes)
         horizons = sorted({m for one in self.watched for group in one.values() for m in group.probability})
         return [
-            AlarmPolicy(minutes, tau, hold, clear_hold, unprecedented=unprecedented)
+            AlarmPolicy(minutes, tau, hold, clear_hold)
             for minutes in horizons
             for tau in TAUS
             for hold in holds
-            for unprecedented in (False, True)
         ]
 
     def fixed(self) -> dict[str, Tally]:

@@ -235,8 +235,8 @@ def _nothing(
 ) -> str:
     if left_out:
         return (
-            f"every model has seen all {len(left_out)} servers with a test part; "
-            "leave out --unseen-only or give a model that was trained without them"
+            f"every model was trained with servers of the names of all {len(left_out)} servers with a test part; "
+            "leave out --unseen-only if they are others, or give a model that was trained without them"
         )
     if not too_short:
         return "there is no server to score"

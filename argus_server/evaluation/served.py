@@ -23,23 +23,18 @@ def alerts(forecasts: ServerForecasts, found: Crossings, tables: RiskTables) -> 
         tables: Signals and the rules of their alerts.
     """
     origins, signals = forecasts.origins, len(tables.signals)
-    near = min(tables.weights.near_steps(forecasts.step_seconds), forecasts.quantiles.shape[2]) - 1
     # Risk and silence stay at 0, which raises nothing.
-    far_values, near_values = (
-        np.zeros((len(origins), 1, len(tables.alerts.by_subject)), dtype=np.float32) for _ in range(2)
-    )
-    for column, crossed in enumerate(found.crossed):
-        far_values[:, 0, column] = crossed.probability[:, -1]
-        near_values[:, 0, column] = crossed.probability[:, near]
-    levels = np.full(far_values.shape[1:], LEAST_LEVEL, dtype=np.uint8)
-    known = np.ones(far_values.shape[1:], dtype=np.bool_)
+    values = np.zeros((len(origins), 1, len(tables.alerts.by_subject)), dtype=np.float32)
+    values[:, 0, :signals] = found.alert_probability(tables, forecasts.step_seconds)
+    levels = np.full(values.shape[1:], LEAST_LEVEL, dtype=np.uint8)
+    known = np.ones(values.shape[1:], dtype=np.bool_)
     times = forecasts.start_ms + origins * forecasts.step_seconds * 1000
 
     lifecycle = Lifecycle(tables.alerts)
-    on = np.zeros(far_values.shape[2], dtype=np.bool_)
+    on = np.zeros(values.shape[2], dtype=np.bool_)
     firing = np.zeros((len(origins), signals), dtype=np.bool_)
     for index, now_ms in enumerate(times.tolist()):
-        readings = Readings(now_ms, (forecasts.name,), far_values[index], near_values[index], levels, known)
+        readings = Readings(now_ms, (forecasts.name,), values[index], levels, known)
         for change in lifecycle.step(readings):
             if change.step in (Step.FIRED, Step.RESOLVED):
                 on[change.column] = change.step is Step.FIRED

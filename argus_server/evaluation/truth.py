@@ -22,8 +22,6 @@ EVENT_MINUTES: Final = 10.0
 MERGE_MINUTES: Final = 30.0
 """Events of a server that are closer than this are one."""
 
-_PAST_SECONDS: Final = 7 * 86_400
-_RECENT_SECONDS: Final = 6 * 3_600
 
 THRESHOLD: Final = "threshold"
 """Kind of an event of which nothing is known but that a threshold was crossed."""
@@ -82,21 +80,6 @@ class Truth:
     def measured(self, signals: Sequence[int]) -> Flags:
         """Whether any of some signals is measured, [steps]."""
         result: Flags = np.any(~np.isnan(self.values[:, signals]), axis=1)
-        return result
-
-    def unprecedented(self, signals: Sequence[int], origins: Rows, step_seconds: int) -> Flags:
-        """Whether the newest value of one of some signals is beyond all of the last days, [origins].
-
-        The last hours are left out of those days: they belong to what is going on now.
-        """
-        days, recent = round(_PAST_SECONDS / step_seconds), round(_RECENT_SECONDS / step_seconds)
-        result = np.zeros(len(origins), dtype=np.bool_)
-        for index, origin in enumerate(origins.tolist()):
-            past = self.values[max(0, origin - days) : max(0, origin - recent), signals]
-            if len(past):
-                # fmax passes NaN over; a signal never measured has nothing to exceed.
-                with np.errstate(invalid="ignore"):
-                    result[index] = (self.values[origin - 1, signals] > np.fmax.reduce(past, axis=0)).any()
         return result
 
     def events(self, signals: Sequence[int], step_seconds: int) -> list[Event]:

@@ -22,13 +22,11 @@ class Watched:
         timeline: What happened.
         probability: Minutes of a horizon to the probability of crossing by then, [origins]; NaN where nothing
             was forecast.
-        unprecedented: Whether the newest values are beyond all of the last days, [origins].
         fires: Name of a rule to when it fires, [origins].
     """
 
     timeline: Timeline
     probability: dict[float, FloatArray]
-    unprecedented: Flags
     fires: dict[str, Flags]
 
     def alarm(self, alarm: Alarm | None) -> tuple[Timeline, Flags]:
@@ -37,11 +35,7 @@ class Watched:
             return self.timeline, np.zeros(len(self.timeline.origins), dtype=np.bool_)
         if isinstance(alarm, str):
             return self.timeline, self.fires[alarm]
-        probability = self.probability[alarm.horizon_minutes]
-        if alarm.unprecedented:
-            counted = self.unprecedented | np.isnan(probability)
-            probability = np.where(counted, probability, np.float32(0.0))
-        return self.timeline, alarm.active(probability)
+        return self.timeline, alarm.active(self.probability[alarm.horizon_minutes])
 
 
 Server = dict[str, Watched]

@@ -15,22 +15,24 @@ class AlertRule:
     Attributes:
         fire: Value from which the condition is met.
         clear: Value below which it is over; at most `fire`.
-        near_fire: The same for the near value, which is a second way to meet the condition; infinite for none.
-        near_clear: Near value below which that is over; infinite for none.
+        horizon_minutes: For rules on a probability, how far ahead it looks; the whole forecast at most.
         hold_minutes: How long it must be met for the alert to fire.
         clear_hold_minutes: How long it must be over for the alert to resolve.
     """
 
     fire: float
     clear: float
-    near_fire: float = math.inf
-    near_clear: float = math.inf
+    horizon_minutes: float = math.inf
     hold_minutes: float = 0.0
     clear_hold_minutes: float = 0.0
 
     @property
     def hold_ms(self) -> int:
         return round(self.hold_minutes * _MINUTE_MS)
+
+    def horizon_steps(self, step_seconds: int, horizon: int) -> int:
+        """Steps of a forecast that the rule looks at, at least one."""
+        return max(1, round(min(self.horizon_minutes * 60 / step_seconds, horizon)))
 
     @property
     def clear_hold_ms(self) -> int:

@@ -32,6 +32,14 @@ class Crossings:
     groups: dict[str, Floats]
     probability: Floats
 
+    def alert_probability(self, tables: RiskTables, step_seconds: int) -> Floats:
+        """Of crossing within the horizon of each signal's alert rule, float32 [servers, signals]."""
+        columns = [
+            crossed.probability[:, rule.horizon_steps(step_seconds, crossed.probability.shape[1]) - 1]
+            for rule, crossed in zip(tables.alerts.signals, self.crossed, strict=True)
+        ]
+        return np.stack(columns, axis=1)
+
 
 def crossings(
     current: Floats,

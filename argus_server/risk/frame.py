@@ -64,7 +64,7 @@ class RiskFrame:
         signal_scores: Score that each signal would make were it alone, float32 [servers, signals], in the order
             of the tables, like those that follow.
         signal_probabilities: Of crossing the signal's critical threshold within the horizon, or having crossed it.
-        signal_probabilities_30m: The same within 30 minutes.
+        signal_alert_probabilities: The same within the horizon of the alert rule of the signal.
         signal_minutes: Until the threshold is crossed; 0 when it is, NaN when no crossing is expected.
         signal_current: Present values of the signals, high being bad; NaN where not measured.
         signal_critical: Their critical thresholds; NaN where none holds.
@@ -90,7 +90,7 @@ class RiskFrame:
     probability_8h: npt.NDArray[np.float32]
     signal_scores: npt.NDArray[np.float32]
     signal_probabilities: npt.NDArray[np.float32]
-    signal_probabilities_30m: npt.NDArray[np.float32]
+    signal_alert_probabilities: npt.NDArray[np.float32]
     signal_minutes: npt.NDArray[np.float32]
     signal_current: npt.NDArray[np.float32]
     signal_critical: npt.NDArray[np.float32]

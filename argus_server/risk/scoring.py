@@ -145,7 +145,7 @@ def score(inputs: RiskInputs, tables: RiskTables) -> RiskFrame:
         probability_8h=horizon,
         signal_scores=signals.own_scores(weights),
         signal_probabilities=signals.signal_probability,
-        signal_probabilities_30m=signals.signal_probability_near,
+        signal_alert_probabilities=signals.signal_probability_alert,
         signal_minutes=signals.minutes,
         signal_current=signals.current,
         signal_critical=signals.critical,
@@ -181,7 +181,7 @@ class _Signals:
     minutes: Floats
     by_median: npt.NDArray[np.bool_]
     signal_probability: Floats  # of crossing within the horizon
-    signal_probability_near: Floats
+    signal_probability_alert: Floats  # within the horizon of its alert rule
     signal_urgency: Floats
     urgency: Floats  # [servers]
     probability_near: Floats  # [servers]
@@ -224,9 +224,7 @@ class _Signals:
             minutes=np.stack([crossed.minutes for _, crossed, _ in columns], axis=1),
             by_median=np.stack([crossed.by_median for _, crossed, _ in columns], axis=1),
             signal_probability=np.stack([crossed.probability[:, -1] for _, crossed, _ in columns], axis=1),
-            signal_probability_near=np.stack(
-                [crossed.probability[:, near] for _, crossed, _ in columns], axis=1
-            ),
+            signal_probability_alert=found.alert_probability(tables, inputs.step_seconds),
             signal_urgency=np.stack([urgency for _, _, urgency in columns], axis=1),
             urgency=urgency_weights.points(crossing_by_step),
             probability_near=crossing_by_step[:, near],

@@ -380,10 +380,10 @@ def _alert_rule(
         return section.number(key, fallback) if inherits else section.number(key)
 
     levels = {}
-    for name in {"probability": ("fire", "clear", "near_fire", "near_clear"), "score": ("fire", "clear")}.get(
-        unit, ()
-    ):
-        levels[name] = number(f"{name}_{unit}", getattr(default, name))
+    if unit:
+        levels = {name: number(f"{name}_{unit}", getattr(default, name)) for name in ("fire", "clear")}
+    if unit == "probability":
+        levels["horizon_minutes"] = number("horizon_minutes", default.horizon_minutes)
     rule = replace(
         default,
         **levels,
@@ -391,11 +391,9 @@ def _alert_rule(
         clear_hold_minutes=number("clear_hold_minutes", default.clear_hold_minutes),
     )
     section.finish()
-    if not 0 < rule.clear <= rule.fire <= top or (
-        unit == "probability" and not 0 < rule.near_clear <= rule.near_fire
-    ):
+    if not 0 < rule.clear <= rule.fire <= top or rule.horizon_minutes <= 0:
         raise TableError(
-            f"{section.place}: clear must lie above 0 and not above fire, fire not above {top:g};"
+            f"{section.place}: clear must lie above 0 and not above fire, fire not above {top:g}, a horizon above 0;"
             f" got {', '.join(f'{name} {value:g}' for name, value in levels.items())}"
         )
     if rule.hold_minutes < 0 or rule.clear_hold_minutes < 0:

@@ -11,10 +11,21 @@ from argus_server.forecast.frame import Forecast, Source
 from argus_server.frame import FleetFrame
 from argus_server.metrics import METRIC_INDEX, METRICS
 from argus_server.profiles import profile_of
+from argus_server.risk.alert_rules import AlertRule
 from argus_server.risk.scoring import RiskInputs, score
 from argus_server.risk.table_file import load_tables
+from argus_server.risk.tables import RiskTables
 
-TABLES = load_tables()
+RULE = AlertRule(0.8, 0.4, hold_minutes=5, clear_hold_minutes=30)
+"""Of every signal, so that what is tested does not change with what is shipped."""
+
+
+def _tables() -> RiskTables:
+    shipped = load_tables()
+    return replace(shipped, alerts=replace(shipped.alerts, signals=(RULE,) * len(shipped.signals)))
+
+
+TABLES = _tables()
 MEMORY = next(column for column, signal in enumerate(TABLES.signals) if signal.name == "memory")
 START_MS = 1_700_000_000_000
 MINUTE_MS = 60_000
@@ -58,13 +69,19 @@ def frame(
         ),
         TABLES,
     )
-    probabilities = scored.signal_probabilities.copy()
+    probabilities = scored.signal_alert_probabilities.copy()
     probabilities[:, MEMORY] = list(memory.values())
     scores = scored.signal_scores.copy()
     scores[:, MEMORY] = level_score
     minutes = scored.signal_minutes.copy()
     minutes[:, MEMORY] = 42.0
-    scored = replace(scored, signal_probabilities=probabilities, signal_scores=scores, signal_minutes=minutes)
+    scored = replace(
+        scored,
+        signal_probabilities=probabilities,
+        signal_alert_probabilities=probabilities,
+        signal_scores=scores,
+        signal_minutes=minutes,
+    )
     if risk is not None:
         scored = replace(scored, scores=np.full(count, risk, dtype=np.float32))
     return FleetFrame(

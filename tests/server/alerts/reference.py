@@ -14,7 +14,6 @@ class Reading:
     """One value of one tick."""
 
     value: float
-    near: float
     level: int
     known: bool
 
@@ -33,8 +32,8 @@ class Machine:
     def step(
         self, now: int, reading: Reading, rule: AlertRule, rules: AlertRules
     ) -> list[tuple[str, int, bool]]:
-        met = reading.value >= rule.fire or reading.near >= rule.near_fire
-        below = reading.value < rule.clear and reading.near < rule.near_clear
+        met = reading.value >= rule.fire
+        below = reading.value < rule.clear
         happened: list[tuple[str, int, bool]] = []
         if self.phase == "inactive" and met and reading.known:
             again = self.resolved is not None and now - self.resolved <= rules.reopen_minutes * MINUTE_MS

@@ -166,7 +166,7 @@ def flaps(tables: RiskTables) -> tuple[int, int]:
 
 def bare(tables: RiskTables) -> RiskTables:
     """Rules of a plain threshold: no hysteresis, no holds, no flap window."""
-    rule = AlertRule(0.8, 0.8, 0.5, 0.5)
+    rule = AlertRule(0.8, 0.8)
     count = len(tables.signals)
     return replace(tables, alerts=replace(tables.alerts, signals=(rule,) * count, reopen_minutes=0.0))
 

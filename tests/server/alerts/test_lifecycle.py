@@ -17,8 +17,8 @@ from tests.server.alerts.reference import MINUTE_MS, Fleet, Reading
 
 RULES = AlertRules(
     signals=(
-        AlertRule(0.8, 0.4, 0.5, 0.25, hold_minutes=5, clear_hold_minutes=30),
-        AlertRule(0.8, 0.4, 0.5, 0.25, hold_minutes=0, clear_hold_minutes=0),
+        AlertRule(0.8, 0.4, hold_minutes=5, clear_hold_minutes=30),
+        AlertRule(0.8, 0.4, hold_minutes=0, clear_hold_minutes=0),
     ),
     risk=AlertRule(80, 65, hold_minutes=5, clear_hold_minutes=30),
     silence=AlertRule(0.5, 0.5, hold_minutes=0, clear_hold_minutes=5),
@@ -43,7 +43,6 @@ def readings(now_ms: int, fleet: dict[str, list[Reading]]) -> Readings:
         now_ms,
         tuple(fleet),
         column("value", np.float32),
-        column("near", np.float32),
         column("level", np.uint8),
         column("known", np.bool_),
     )
@@ -69,15 +68,10 @@ def script(seed: int, ticks: int) -> Iterator[tuple[int, dict[str, list[Reading]
             values[server] = np.where(rng.random(COLUMNS) < 0.3, fresh, values[server])
             silent = bool(rng.random() < 0.15)
             fleet[server] = [
-                Reading(float(value), float(near), int(level), not silent)
-                for value, near, level in zip(
-                    values[server],
-                    rng.choice([0.0, 0.0, 0.0, 0.3, 0.5], COLUMNS),
-                    rng.choice([2, 2, 3, 4], COLUMNS),
-                    strict=True,
-                )
+                Reading(float(value), int(level), not silent)
+                for value, level in zip(values[server], rng.choice([2, 2, 3, 4], COLUMNS), strict=True)
             ]
-            fleet[server][-1] = Reading(float(silent), 0.0, 4, True)
+            fleet[server][-1] = Reading(float(silent), 4, True)
         yield int(rng.choice([0, 1, 5, 5, 15, 30, 59, 61])), fleet, bool(rng.random() < 0.3)
 
 
@@ -103,7 +97,7 @@ def test_arrays_do_what_the_slow_ones_do_with_restarts_or_without(seed: int, tic
 
 def quiet_fleet(value: float, servers: int = 1, level: int = 2) -> dict[str, list[Reading]]:
     return {
-        f"web-{number}": [Reading(value, 0.0, level, True)] + [Reading(0.0, 0.0, 2, True)] * (COLUMNS - 1)
+        f"web-{number}": [Reading(value, level, True)] + [Reading(0.0, 2, True)] * (COLUMNS - 1)
         for number in range(servers)
     }
 
@@ -131,11 +125,8 @@ def test_servers_that_come_and_go_do_not_fill_memory() -> None:
     assert len(lifecycle) <= 40
 
 
-@pytest.mark.parametrize(
-    ("value", "near", "starts"),
-    [(0.79, 0.0, False), (0.8, 0.0, True), (0.5, 0.49, False), (0.5, 0.5, True)],
-)
-def test_either_probability_may_begin_a_condition(value: float, near: float, starts: bool) -> None:
+@pytest.mark.parametrize(("value", "starts"), [(0.79, False), (0.8, True)])
+def test_a_condition_begins_at_the_fire_value(value: float, starts: bool) -> None:
     fleet = quiet_fleet(0.0)
-    fleet["web-0"][0] = replace(fleet["web-0"][0], value=value, near=near)
+    fleet["web-0"][0] = replace(fleet["web-0"][0], value=value)
     assert bool(told(Lifecycle(RULES).step(readings(START_MS, fleet)))) is starts

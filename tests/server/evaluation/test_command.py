@@ -45,7 +45,7 @@ def test_it_prints_one_json_object(data: Path, model: Path) -> None:
     assert figures["data"][0]["name"] == "fleet.parquet"
     assert len(figures["data"][0]["sha256"]) == 64
     assert figures["servers_seen_in_training"] == ["ppweb001"]
-    assert "1 of 2 servers were seen in training by every model" in done.stderr
+    assert "1 of 2 servers have the name of one that every model has seen in training" in done.stderr
     assert set(figures["baselines"]) == {"seasonal_naive", "last_value"}
 
 
@@ -69,7 +69,10 @@ def test_a_report_is_written(data: Path, model: Path, tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     text = (out / "report.md").read_text()
     assert "| climatology_7d |" in text
-    assert "**Seen in training by every model, so not a test of new servers:** ppweb001." in text
+    assert (
+        "**Named as servers in the training of every model; the same servers are no test of new ones:** ppweb001."
+        in text
+    )
     pictures = sorted(path.name for path in out.glob("*.png"))
     assert pictures == ["calibration.png", "horizon.png", "series.png"]
     assert all(f"]({name})" in text for name in pictures)

@@ -118,21 +118,6 @@ def test_outcomes_equal_a_loop() -> None:
             assert known[row, column] == (sum(measured[origin : origin + 12, column]) >= 0.8 * 12)
 
 
-def test_unprecedented_equals_a_loop() -> None:
-    rng = np.random.default_rng(3)
-    disk = np.where(rng.random(2400) < 0.1, np.nan, 30 + rng.normal(0.1, 3, 2400).cumsum() / 20)
-    truth = Truth.of(history(2400, disk_usage_pct=disk), GENERIC, TABLES)
-    origins = np.arange(60, 2400, 37)
-    column = GROUPS["disk"][0]
-    found = truth.unprecedented(GROUPS["disk"], origins, STEP_SECONDS)
-    for row, origin in enumerate(origins.tolist()):
-        past = [
-            v for v in truth.values[max(0, origin - 2016) : max(0, origin - 72), column] if not np.isnan(v)
-        ]
-        assert found[row] == (bool(past) and truth.values[origin - 1, column] > max(past))
-    assert 0 < found.sum() < len(found)
-
-
 # The policy
 
 

@@ -45,7 +45,7 @@ def test_servers_that_every_model_has_seen_are_told_or_left_out() -> None:
     figures = evaluate(models, [A, B], unseen_only=True).to_json()
     assert figures["servers"] == ["b"]
     assert figures["servers_left_out_as_seen"] == ["a"]
-    with pytest.raises(EvaluationError, match="every model has seen all 1 servers"):
+    with pytest.raises(EvaluationError, match="names of all 1 servers"):
         evaluate(models, [A], unseen_only=True)
 
 

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from argus_server.evaluation import served
 from argus_server.evaluation.probabilities import crossings_at
 from argus_server.evaluation.truth import runs
 from argus_server.metrics import METRIC_INDEX
+from argus_server.risk.alert_rules import AlertRule
 from argus_server.risk.table_file import load_tables
 from tests.server.evaluation.test_events import forecasts, history, oracle
 
-TABLES = load_tables()
-RULE = TABLES.alerts.signals[0]
+RULE = AlertRule(0.8, 0.4, horizon_minutes=480, hold_minutes=5, clear_hold_minutes=30)
 
 
-def firing(disk: np.ndarray, expected: np.ndarray, *, ahead: slice = slice(None)) -> list[tuple[int, int]]:
+def firing(
+    disk: np.ndarray, expected: np.ndarray, *, ahead: slice = slice(None), rule: AlertRule = RULE
+) -> list[tuple[int, int]]:
     """Rows at which an alert about the disk fires, when `expected` is forecast for some of the steps ahead."""
+    tables = load_tables()
+    rules = replace(tables.alerts, signals=(rule,) * len(tables.signals))
+    tables = replace(tables, alerts=rules)
     values = history(len(disk), disk_usage_pct=disk)
     origins = np.arange(10, len(disk) - 96)
     quantiles = oracle(values, origins)
@@ -24,13 +31,12 @@ def firing(disk: np.ndarray, expected: np.ndarray, *, ahead: slice = slice(None)
     band[:] = 50.0 + np.array([-1, 0, 1])
     band[:, ahead] = expected[origins][:, None, None] + np.array([-1, 0, 1])
     made = forecasts(values, origins, quantiles)
-    found = served.alerts(made, crossings_at(made, TABLES), TABLES)
+    found = served.alerts(made, crossings_at(made, tables), tables)
     assert not any(flags.any() for group, flags in found.items() if group != "disk")
     return [(int(origins[begin]), int(origins[end - 1]) + 1) for begin, end in runs(found["disk"])]
 
 
 def test_an_alert_is_held_and_clears_as_the_tables_say() -> None:
-    assert (RULE.hold_minutes, RULE.clear_hold_minutes) == (5.0, 30.0)
     disk = np.full(300, 50.0)
     expected = np.full(300, 60.0)
     expected[100:120] = 99.0  # certain to cross
@@ -59,7 +65,9 @@ def test_what_is_certain_hours_ahead_raises_an_alert_and_what_is_doubtful_does_n
     assert firing(np.full(300, 50.0), expected, ahead=slice(80, 81)) == []
 
 
-def test_what_is_doubtful_but_soon_raises_an_alert() -> None:
+def test_a_rule_looks_as_far_ahead_as_it_says() -> None:
     expected = np.full(300, 60.0)
-    expected[100:120] = 95.2
-    assert firing(np.full(300, 50.0), expected, ahead=slice(3, 4)) == [(101, 126)]
+    expected[100:120] = 99.0
+    near = replace(RULE, horizon_minutes=120)  # 24 steps
+    assert firing(np.full(300, 50.0), expected, ahead=slice(23, 24), rule=near) == [(101, 126)]
+    assert firing(np.full(300, 50.0), expected, ahead=slice(24, 25), rule=near) == []
