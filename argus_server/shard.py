@@ -92,6 +92,7 @@ class Shard:
                 cores=self._known_cores(frame.server_names),
                 step_seconds=frame.step_seconds,
                 calibrator=self._models.calibrator,
+                past=frame.values,
             ),
             self._tables,
         )

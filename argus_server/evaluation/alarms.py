@@ -56,6 +56,8 @@ class AlarmPolicy:
         hold: For so many origins on end.
         clear_hold: Cleared after so many origins on end below the clearing level.
         clear_ratio: Clearing level as a share of tau.
+        only_unprecedented: Whether a probability counts only where the newest value is beyond all of the last days, or
+            the threshold is crossed.
     """
 
     horizon_minutes: float
@@ -63,6 +65,7 @@ class AlarmPolicy:
     hold: int = 1
     clear_hold: int = 1
     clear_ratio: float = 0.5
+    only_unprecedented: bool = False
 
     def to_json(self) -> dict[str, float | bool]:
         """Plain values, for JSON."""
@@ -71,7 +74,8 @@ class AlarmPolicy:
     def active(self, probability: FloatArray) -> Flags:
         """Whether the alarm is on, [origins], for probabilities [origins] in order of time.
 
-        NaN means that nothing was forecast: the alarm is off and starts anew.
+        NaN means that nothing was forecast: the alarm is off and starts anew. Leaves out whether values have a
+        precedent; `Watched.alarm` knows.
         """
         with np.errstate(invalid="ignore"):
             raised = lasting(probability >= self.tau, self.hold)

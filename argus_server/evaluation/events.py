@@ -87,13 +87,15 @@ class EventBoard:
         unseen = np.isnan(forecasts.quantiles).all(axis=(1, 2, 3))
         before = forecasts.origins - 1
         by_rule = rules.fires(rules.RULES, truth, forecasts.profile, step, tables)
-        alerts = served.alerts(forecasts, found, tables)
+        notable = truth.notable(forecasts.origins, step)
+        alerts = served.alerts(forecasts, found, notable, tables)
         server: Server = {}
-        for group in members_of_groups(tables):
+        for group, members in members_of_groups(tables).items():
             blind = unseen | ~lines[group].measured[before]
             curve = np.where(blind[:, None], np.float32(np.nan), found.groups[group])
             server[group] = Watched(
                 timeline=lines[group],
+                notable=np.any(notable[:, members], axis=1),
                 probability={
                     whole * share: curve[:, max(round(horizon * share), 1) - 1].copy()
                     for share in HORIZON_SHARES
@@ -119,16 +121,17 @@ class EventBoard:
         return self._probabilities
 
     def policies(self) -> list[Alarm]:
-        """All alarms that may be chosen from: every horizon, tau and hold."""
+        """All alarms that may be chosen from: every horizon, tau and hold, whatever the past and only beyond it."""
         # So many origins on end span so many minutes.
         holds = sorted({1 + round(minutes / self.stride_minutes) for minutes in HOLD_MINUTES})
         clear_hold = 1 + int(CLEAR_MINUTES // self.stride_minutes)
         horizons = sorted({m for one in self.watched for group in one.values() for m in group.probability})
         return [
-            AlarmPolicy(minutes, tau, hold, clear_hold)
+            AlarmPolicy(minutes, tau, hold, clear_hold, only_unprecedented=only_unprecedented)
             for minutes in horizons
             for tau in TAUS
             for hold in holds
+            for only_unprecedented in (False, True)
         ]
 
     def fixed(self) -> dict[str, Tally]:

@@ -279,7 +279,8 @@ def _scopes(part: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
 
 
 def _policy(alarm: Mapping[str, Any]) -> str:
-    return f"P >= {alarm['tau']:g} within {alarm['horizon_minutes']:g} min, {alarm['hold']} on end"
+    past = ", beyond all of the last days" if alarm["only_unprecedented"] else ""
+    return f"P >= {alarm['tau']:g} within {alarm['horizon_minutes']:g} min, {alarm['hold']} on end{past}"
 
 
 def _datasets(figures: Mapping[str, Any]) -> list[str]:

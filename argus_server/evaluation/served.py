@@ -12,7 +12,9 @@ from argus_server.risk.crossings import Crossings
 from argus_server.risk.tables import RiskTables
 
 
-def alerts(forecasts: ServerForecasts, found: Crossings, tables: RiskTables) -> dict[str, Flags]:
+def alerts(
+    forecasts: ServerForecasts, found: Crossings, notable: Flags, tables: RiskTables
+) -> dict[str, Flags]:
     """Whether an alert about a signal of each group is firing once each forecast is made: group to [origins].
 
     Alerts on the risk score, which name no metric, and on silence, which foretell nothing, are left out.
@@ -20,12 +22,17 @@ def alerts(forecasts: ServerForecasts, found: Crossings, tables: RiskTables) -> 
     Args:
         forecasts: Of one server, in order of time, at the cadence that it is judged at.
         found: Its crossings, with the calibration it is served with.
+        notable: Whether the newest value of a signal is beyond all of the last days, or its threshold is crossed,
+            [origins, signals].
         tables: Signals and the rules of their alerts.
     """
     origins, signals = forecasts.origins, len(tables.signals)
     # Risk and silence stay at 0, which raises nothing.
     values = np.zeros((len(origins), 1, len(tables.alerts.by_subject)), dtype=np.float32)
-    values[:, 0, :signals] = found.alert_probability(tables, forecasts.step_seconds)
+    counts = notable | [not rule.only_unprecedented for rule in tables.alerts.signals]
+    values[:, 0, :signals] = np.where(
+        counts, found.alert_probability(tables, forecasts.step_seconds), np.float32(0.0)
+    )
     levels = np.full(values.shape[1:], LEAST_LEVEL, dtype=np.uint8)
     known = np.ones(values.shape[1:], dtype=np.bool_)
     times = forecasts.start_ms + origins * forecasts.step_seconds * 1000

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from argus_server.metrics import METRICS, QUANTILES
+from argus_server.risk import precedent
 from argus_server.risk.signals import signal_values
 from argus_server.risk.tables import RiskTables
 
@@ -80,6 +81,18 @@ class Truth:
     def measured(self, signals: Sequence[int]) -> Flags:
         """Whether any of some signals is measured, [steps]."""
         result: Flags = np.any(~np.isnan(self.values[:, signals]), axis=1)
+        return result
+
+    def notable(self, origins: Rows, step_seconds: int) -> Flags:
+        """Whether the newest value of a signal is beyond all of the last days or its threshold, [origins, signals].
+
+        As `argus_server.risk.precedent` has it for a server's window.
+        """
+        days = round(precedent.PAST_SECONDS / step_seconds)
+        result = self.over[origins - 1]
+        for index, origin in enumerate(origins.tolist()):
+            past = self.values[max(0, origin - days) : origin].T
+            result[index] |= precedent.unprecedented(past[:, -1], past, step_seconds)
         return result
 
     def events(self, signals: Sequence[int], step_seconds: int) -> list[Event]:

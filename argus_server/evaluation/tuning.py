@@ -20,12 +20,14 @@ class Watched:
 
     Attributes:
         timeline: What happened.
+        notable: Whether the newest values are beyond all of the last days, or a threshold is crossed, [origins].
         probability: Minutes of a horizon to the probability of crossing by then, [origins]; NaN where nothing
             was forecast.
         fires: Name of a rule to when it fires, [origins].
     """
 
     timeline: Timeline
+    notable: Flags
     probability: dict[float, FloatArray]
     fires: dict[str, Flags]
 
@@ -35,7 +37,10 @@ class Watched:
             return self.timeline, np.zeros(len(self.timeline.origins), dtype=np.bool_)
         if isinstance(alarm, str):
             return self.timeline, self.fires[alarm]
-        return self.timeline, alarm.active(self.probability[alarm.horizon_minutes])
+        probability = self.probability[alarm.horizon_minutes]
+        if alarm.only_unprecedented:
+            probability = np.where(self.notable | np.isnan(probability), probability, np.float32(0.0))
+        return self.timeline, alarm.active(probability)
 
 
 Server = dict[str, Watched]

@@ -16,6 +16,8 @@ class AlertRule:
         fire: Value from which the condition is met.
         clear: Value below which it is over; at most `fire`.
         horizon_minutes: For rules on a probability, how far ahead it looks; the whole forecast at most.
+        only_unprecedented: For rules on a probability, whether it counts only where the newest value is beyond all of
+            the last days, or its threshold is crossed.
         hold_minutes: How long it must be met for the alert to fire.
         clear_hold_minutes: How long it must be over for the alert to resolve.
     """
@@ -23,6 +25,7 @@ class AlertRule:
     fire: float
     clear: float
     horizon_minutes: float = math.inf
+    only_unprecedented: bool = False
     hold_minutes: float = 0.0
     clear_hold_minutes: float = 0.0
 

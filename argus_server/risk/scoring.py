@@ -25,13 +25,15 @@ import numpy as np
 import numpy.typing as npt
 
 from argus_server.metrics import METRICS
+from argus_server.risk import precedent
 from argus_server.risk.calibration import Calibrator
 from argus_server.risk.causes import CauseParts, name_causes
-from argus_server.risk.crossings import crossings
+from argus_server.risk.crossings import Crossings, crossings
 from argus_server.risk.dependence import INDEPENDENT
 from argus_server.risk.display import display_values
 from argus_server.risk.environment import environment
 from argus_server.risk.frame import RiskFrame
+from argus_server.risk.signals import turned
 from argus_server.risk.tables import RiskTables, Weights
 from argus_server.risk.thresholds import UrgencyWeights
 
@@ -54,6 +56,8 @@ class RiskInputs:
         cores: Number of CPU cores, float32 [servers]; NaN where unknown.
         step_seconds: Length of a step.
         calibrator: Corrects crossing probabilities; None takes the quantiles at their word.
+        past: Step means up to the newest, float32 [servers, steps, metrics]; None when it is not known, and then no
+            value has a precedent.
 
     Raises:
         ValueError: Shapes that do not go together, or a step that is not positive.
@@ -67,6 +71,7 @@ class RiskInputs:
     cores: Floats
     step_seconds: int
     calibrator: Calibrator | None = None
+    past: Floats | None = None
 
     def __post_init__(self) -> None:
         servers = len(self.current)
@@ -78,6 +83,8 @@ class RiskInputs:
         for name in ("profiles", "silent", "silent_minutes", "cores"):
             if getattr(self, name).shape != (servers,):
                 raise ValueError(f"{name} must be [{servers}], got {getattr(self, name).shape}")
+        if self.past is not None and (self.past.ndim, len(self.past)) != (3, servers):
+            raise ValueError(f"past must be [{servers}, steps, {len(METRICS)}], got {self.past.shape}")
         if self.step_seconds < 1:
             raise ValueError(f"step_seconds must be positive, got {self.step_seconds}")
 
@@ -224,7 +231,7 @@ class _Signals:
             minutes=np.stack([crossed.minutes for _, crossed, _ in columns], axis=1),
             by_median=np.stack([crossed.by_median for _, crossed, _ in columns], axis=1),
             signal_probability=np.stack([crossed.probability[:, -1] for _, crossed, _ in columns], axis=1),
-            signal_probability_alert=found.alert_probability(tables, inputs.step_seconds),
+            signal_probability_alert=_alert_probability(inputs, found, tables),
             signal_urgency=np.stack([urgency for _, _, urgency in columns], axis=1),
             urgency=urgency_weights.points(crossing_by_step),
             probability_near=crossing_by_step[:, near],
@@ -256,6 +263,29 @@ class _Signals:
             minutes=np.where(expected, self.minutes[rows, first], none),
             probabilities=np.where(expected, self.signal_probability[rows, first], np.float32(0.0)),
         )
+
+
+def _alert_probability(inputs: RiskInputs, found: Crossings, tables: RiskTables) -> Floats:
+    """What alerts go by, [servers, signals]: 0 where a rule asks for a value beyond the past and it is not."""
+    probability = found.alert_probability(tables, inputs.step_seconds)
+    if inputs.past is None:
+        return probability
+    for column, (signal, rule) in enumerate(zip(tables.signals, tables.alerts.signals, strict=True)):
+        if not rule.only_unprecedented:
+            continue
+        values = found.values[column]
+        # Looking through the past of the few that could raise or hold an alert is cheap.
+        with np.errstate(invalid="ignore"):
+            rows = np.flatnonzero(
+                (probability[:, column] >= rule.clear) & ~(values.current >= values.critical)
+            )
+        past = inputs.past[rows]
+        turned_past = turned(past.reshape(-1, len(METRICS)), signal).reshape(past.shape[:2])
+        beyond = precedent.unprecedented(
+            turned(inputs.current[rows], signal), turned_past, inputs.step_seconds
+        )
+        probability[rows[~beyond], column] = 0.0
+    return probability
 
 
 def _exponents(inputs: RiskInputs, tables: RiskTables) -> tuple[float, float]:

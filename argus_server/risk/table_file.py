@@ -123,8 +123,8 @@ class _Section:
             raise TableError(f"{self._path(key)} must be a string, got {value!r}")
         return value
 
-    def flag(self, key: str) -> bool:
-        value = self._left.pop(key, False)
+    def flag(self, key: str, default: bool = False) -> bool:
+        value = self._left.pop(key, default)
         if not isinstance(value, bool):
             raise TableError(f"{self._path(key)} must be true or false, got {value!r}")
         return value
@@ -387,6 +387,7 @@ def _alert_rule(
     rule = replace(
         default,
         **levels,
+        only_unprecedented=section.flag("only_unprecedented", default.only_unprecedented),
         hold_minutes=number("hold_minutes", default.hold_minutes),
         clear_hold_minutes=number("clear_hold_minutes", default.clear_hold_minutes),
     )

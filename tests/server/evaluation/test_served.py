@@ -8,11 +8,11 @@ import numpy as np
 
 from argus_server.evaluation import served
 from argus_server.evaluation.probabilities import crossings_at
-from argus_server.evaluation.truth import runs
+from argus_server.evaluation.truth import Truth, runs
 from argus_server.metrics import METRIC_INDEX
 from argus_server.risk.alert_rules import AlertRule
 from argus_server.risk.table_file import load_tables
-from tests.server.evaluation.test_events import forecasts, history, oracle
+from tests.server.evaluation.test_events import STEP_SECONDS, forecasts, history, oracle
 
 RULE = AlertRule(0.8, 0.4, horizon_minutes=480, hold_minutes=5, clear_hold_minutes=30)
 
@@ -31,7 +31,8 @@ def firing(
     band[:] = 50.0 + np.array([-1, 0, 1])
     band[:, ahead] = expected[origins][:, None, None] + np.array([-1, 0, 1])
     made = forecasts(values, origins, quantiles)
-    found = served.alerts(made, crossings_at(made, tables), tables)
+    notable = Truth.of(values, made.profile, tables).notable(origins, STEP_SECONDS)
+    found = served.alerts(made, crossings_at(made, tables), notable, tables)
     assert not any(flags.any() for group, flags in found.items() if group != "disk")
     return [(int(origins[begin]), int(origins[end - 1]) + 1) for begin, end in runs(found["disk"])]
 
@@ -63,6 +64,21 @@ def test_what_is_certain_hours_ahead_raises_an_alert_and_what_is_doubtful_does_n
     assert firing(np.full(300, 50.0), expected, ahead=slice(80, 81)) == [(101, 126)]
     expected[100:120] = 95.2
     assert firing(np.full(300, 50.0), expected, ahead=slice(80, 81)) == []
+
+
+def test_a_rule_may_ask_for_values_beyond_the_past() -> None:
+    expected = np.full(600, 60.0)
+    expected[400:420] = 99.0
+    beyond = replace(RULE, only_unprecedented=True)
+    rising = np.full(600, 50.0)
+    rising[399:420] = 55.0  # a forecast sees the rows before it
+    assert firing(rising, expected, rule=beyond) == [(401, 426)]
+    rising[200] = 56.0  # so far it went before
+    assert firing(rising, expected, rule=beyond) == []
+    assert firing(rising, expected) == [(401, 426)]
+    rising[409:420] = 96.0  # beyond the threshold itself
+    rising[200] = 97.0
+    assert firing(rising, expected, rule=beyond) == [(411, 426)]
 
 
 def test_a_rule_looks_as_far_ahead_as_it_says() -> None:

@@ -108,7 +108,7 @@ class Board:
             on[7990] = count > 0
             return on
 
-        watched = Watched(line, {}, {n: fires(c) for n, c in false_alarms.items()})
+        watched = Watched(line, np.zeros(0, dtype=bool), {}, {n: fires(c) for n, c in false_alarms.items()})
         self.watched = [{"disk": watched}]
 
 

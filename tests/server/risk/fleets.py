@@ -90,6 +90,7 @@ def random_fleet(seed: int, servers: int, horizon: int = HORIZON) -> RiskInputs:
     current[missing] = np.nan
     quantiles[missing] = np.nan
     current[rng.random((servers, width)) < 0.05] = np.nan
+    past = current[:, None, :] * rng.uniform(0.3, 1.02, (servers, 100, width))
     return RiskInputs(
         current=current.astype(np.float32),
         quantiles=quantiles.astype(np.float32),
@@ -98,6 +99,7 @@ def random_fleet(seed: int, servers: int, horizon: int = HORIZON) -> RiskInputs:
         silent_minutes=rng.uniform(15, 3000, servers).astype(np.float32),
         cores=np.where(rng.random(servers) < 0.5, rng.integers(1, 17, servers), np.nan).astype(np.float32),
         step_seconds=STEP_SECONDS,
+        past=past.astype(np.float32),
     )
 
 
@@ -106,6 +108,6 @@ def rows(inputs: RiskInputs, chosen: Sequence[int] | npt.NDArray[np.intp]) -> Ri
     picked = {
         field.name: getattr(inputs, field.name)[chosen]
         for field in fields(inputs)
-        if field.name not in ("step_seconds", "calibrator")
+        if field.name not in ("step_seconds", "calibrator") and getattr(inputs, field.name) is not None
     }
     return RiskInputs(**picked, step_seconds=inputs.step_seconds)

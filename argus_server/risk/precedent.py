@@ -1,0 +1,37 @@
+"""Whether a value has a precedent: what went as far in the last days, and came back, may do so again."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+PAST_SECONDS: Final = 7 * 86_400
+"""How far back a precedent is looked for."""
+
+RECENT_SECONDS: Final = 6 * 3_600
+"""What is this close belongs to what is going on now, and is no precedent of it."""
+
+
+def unprecedented(
+    values: npt.NDArray[np.float32], past: npt.NDArray[np.float32], step_seconds: int
+) -> npt.NDArray[np.bool_]:
+    """Whether values are beyond all that was measured in the last days, [series].
+
+    Where nothing was measured then, there is nothing to be beyond of: True. A value that is not measured is not.
+
+    Args:
+        values: Newest values, high being bad, [series]; NaN where not measured.
+        past: Steps before, the newest last, [series, steps]; NaN where not measured.
+        step_seconds: Length of a step.
+    """
+    steps = past.shape[1]
+    first = max(0, steps - round(PAST_SECONDS / step_seconds))
+    last = max(0, steps - round(RECENT_SECONDS / step_seconds))
+    if first >= last:
+        return ~np.isnan(values)
+    highest = np.fmax.reduce(past[:, first:last], axis=1)  # passes NaN over
+    with np.errstate(invalid="ignore"):
+        result: npt.NDArray[np.bool_] = (values > highest) | (np.isnan(highest) & ~np.isnan(values))
+    return result
