@@ -78,7 +78,7 @@ def test_a_rule_may_ask_for_values_beyond_the_past() -> None:
     assert firing(rising, expected) == [(401, 426)]
     rising[409:420] = 96.0  # beyond the threshold itself
     rising[200] = 97.0
-    assert firing(rising, expected, rule=beyond) == [(411, 426)]
+    assert firing(rising, expected, rule=beyond) == [(411, 427)]
 
 
 def test_a_rule_looks_as_far_ahead_as_it_says() -> None:
