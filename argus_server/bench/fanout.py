@@ -151,7 +151,7 @@ class _Server:
 
     def __init__(self, connection: Connection, servers: int) -> None:
         self._connection = connection
-        self._frame = _frame(servers)
+        self._shard, self._frame = _shard(servers)
         self._builder = SnapshotBuilder(load_tables())
         self._tick = 0
 
@@ -159,7 +159,7 @@ class _Server:
         self._hub = Hub(lambda: self._frame.clock_ms)
         self._publish()
         server = grpc.aio.server(options=CHANNEL_OPTIONS)
-        servicer = PredictionServicer(self._hub, self._fresh, "bench", 1_000_000)
+        servicer = PredictionServicer(self._hub, self._fresh, "bench", 1_000_000, self._shard.past)
         service = prediction_pb2.DESCRIPTOR.services_by_name["PredictionService"]
         register(server, service, servicer, frozenset({"Subscribe", "GetSnapshot", "GetForecast"}))
         port = server.add_insecure_port("127.0.0.1:0")
@@ -235,11 +235,11 @@ class _Server:
         self._hub.publish(snapshot)
 
 
-def _frame(servers: int) -> FleetFrame:
-    """A day of history through the real shard."""
+def _shard(servers: int) -> tuple[Shard, FleetFrame]:
+    """A real shard with a day of history, and its tick."""
     window = FleetWindow(EventClock(), max_servers=servers)
     for columns in fleet.history(servers, 288):
         window.write(columns, np.ones(servers, dtype=bool))
     models = ModelControl.open(ServerSettings.load({}), ServerMetrics())
     shard = Shard(window, models, load_tables(), {}, 86_400.0)
-    return shard.tick(fleet.START_MS + 287 * fleet.STEP_MS)
+    return shard, shard.tick(fleet.START_MS + 287 * fleet.STEP_MS)
