@@ -210,24 +210,44 @@ def test_a_metric_that_is_not_measured_is_never_shown() -> None:
     assert server.metric(missing=tuple(range(1, len(METRICS) + 1))) == CPU
 
 
-def test_thresholds_are_those_of_the_server() -> None:
+def test_a_new_server_begins_without_what_others_were_shown_with() -> None:
     outlooks = Outlooks(TABLES)
-    count = 4
-    inputs = rows(random_fleet(0, 12), range(count))
-    risk = replace(score(inputs, TABLES), breach_metrics=np.array([MEMORY, MEMORY, LOAD, LOAD], np.uint8))
-    inputs = replace(inputs, quantiles=np.full_like(inputs.quantiles, 50.0))
-    profiles = np.array(
-        [PROFILE_INDEX[name] for name in ("generic", "database", "generic", "generic")], np.int8
+    inputs, risk = one_server(0, ((DISK, 21.0), (SWAP, 20.0)))
+    inputs, values = rows(inputs, [0, 0]), np.zeros((2, 36, len(METRICS)), np.float32)
+    both = replace(
+        risk,
+        breach_metrics=np.zeros(2, np.uint8),
+        cause_metrics=risk.cause_metrics[[0, 0]],
+        cause_points=risk.cause_points[[0, 0]],
     )
-    cores = np.array([np.nan, 4.0, 8.0, np.nan], np.float32)
-    values = np.zeros((count, 36, len(METRICS)), np.float32)
+    old = replace(both, breach_metrics=np.array([SWAP, SWAP], np.uint8))
+    quantiles, cores = inputs.quantiles, inputs.cores
 
-    made = outlooks.gather(
-        window_of(("a", "b", "c", "d"), profiles, values), inputs.quantiles, risk, cores, NOW_MS
+    outlooks.gather(window_of(("a", "b"), inputs.profiles, values), quantiles, old, cores, NOW_MS)
+    made = outlooks.gather(window_of(("new", "b"), inputs.profiles, values), quantiles, both, cores, NOW_MS)
+
+    assert made.metrics.tolist() == [DISK, SWAP]
+
+
+def test_thresholds_are_those_of_the_server() -> None:
+    inputs = rows(random_fleet(0, 12), range(5))
+    shown = np.array([MEMORY, MEMORY, LOAD, LOAD, LOAD], np.uint8)
+    risk = replace(score(inputs, TABLES), breach_metrics=shown)
+    kinds = ("generic", "database", "generic", "generic", "generic")
+    profiles = np.array([PROFILE_INDEX[name] for name in kinds], np.int8)
+    cores = np.array([np.nan, 4.0, 8.0, np.nan, 0.0], np.float32)
+    values = np.zeros((5, 36, len(METRICS)), np.float32)
+
+    made = Outlooks(TABLES).gather(
+        window_of(("a", "b", "c", "d", "e"), profiles, values),
+        np.full_like(inputs.quantiles, 50.0),
+        risk,
+        cores,
+        NOW_MS,
     )
 
-    np.testing.assert_array_equal(made.warning, np.array([90, 98, 12, np.nan], np.float32))
-    np.testing.assert_array_equal(made.critical, np.array([98, 99, 32, np.nan], np.float32))
+    np.testing.assert_array_equal(made.warning, np.array([90, 98, 12, np.nan, np.nan], np.float32))
+    np.testing.assert_array_equal(made.critical, np.array([98, 99, 32, np.nan, np.nan], np.float32))
 
 
 def test_frames_are_compared_bit_by_bit() -> None:
