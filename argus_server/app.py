@@ -34,6 +34,7 @@ from argus_server.ingest.pipeline import IngestPipeline
 from argus_server.ingest.session import IngestLimits, IngestSession
 from argus_server.ingest.sources import SourceRegistry
 from argus_server.model_control import ModelControl
+from argus_server.risk.limits import threshold_messages
 from argus_server.risk.table_file import load_tables
 from argus_server.security.access import Access
 from argus_server.security.caller import current_caller
@@ -286,7 +287,7 @@ class ArgusServer:
             Service(_service(ingest_pb2, "IngestService"), self._ingest, frozenset({"StreamMetrics"})),
             Service(
                 _service(prediction_pb2, "PredictionService"),
-                PredictionServicer(self._hub, self.engine.fresh, self._instance_id, readers),
+                PredictionServicer(self._hub, self.engine.fresh, self._instance_id, readers, self.shard.past),
                 frozenset({"Subscribe", "GetSnapshot", "GetForecast"}),
             ),
             Service(
@@ -334,6 +335,7 @@ class ArgusServer:
             max_message_bytes=MAX_MESSAGE_BYTES,
             max_request_bytes=self._max_request_bytes,
             clock=self._settings.clock,
+            thresholds=threshold_messages(self._tables),
         )
 
     def open_session(self, ready: Callable[[], None]) -> IngestSession:

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from argus_server.forecast.frame import Forecast
+from argus_server.outlook import OutlookFrame
 from argus_server.risk.frame import RiskFrame
 
 
@@ -29,6 +30,7 @@ class FleetFrame:
         current: Newest step means, float32 [servers, metrics]; NaN where not measured.
         forecast: Quantiles and their sources.
         risk: Scores, causes, breaches and the fleet's probabilities.
+        outlook: The metric that matters most for each server, and its last hours.
         clock_ms: The clock the tick went by, Unix milliseconds UTC.
         required_steps: Steps a server needs for a model forecast.
         phase_seconds: Time spent per phase of the tick.
@@ -44,6 +46,7 @@ class FleetFrame:
     current: npt.NDArray[np.float32]
     forecast: Forecast
     risk: RiskFrame
+    outlook: OutlookFrame
     clock_ms: int
     required_steps: int
     phase_seconds: dict[str, float]

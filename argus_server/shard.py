@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -13,6 +13,7 @@ from argus_server.forecast.calibration import BandCalibration
 from argus_server.forecast.frame import Forecast, Source
 from argus_server.frame import FleetFrame
 from argus_server.model_control import ModelControl
+from argus_server.outlook import Outlooks
 from argus_server.risk.scoring import RiskInputs, score
 from argus_server.risk.states import settle_states
 from argus_server.risk.tables import RiskTables
@@ -54,6 +55,7 @@ class Shard:
         self._tables = tables
         self._cores = dict(cores)
         self.calibration = calibration or BandCalibration()
+        self._outlooks = Outlooks(tables)
         self._retention_ms = int(1000 * retention_seconds)
         self._silence_ms = silent_steps * 1000 * window.step_seconds
 
@@ -63,6 +65,10 @@ class Shard:
         away_ms = now_ms - table.last_sample_ms
         silent = frozenset(table.names[row] for row in np.flatnonzero(away_ms > self._silence_ms).tolist())
         return silent, bool((away_ms > self._retention_ms).any())
+
+    def past(self, names: Sequence[str], origin_ms: int, steps: int) -> npt.NDArray[np.float32]:
+        """Step means of some servers up to an origin; see `FleetWindow.past`. May be called from any thread."""
+        return self.window.past(names, origin_ms, steps)
 
     def tick(self, now_ms: int) -> FleetFrame:
         """Forgets the long silent, forecasts the rest and scores them.
@@ -82,6 +88,7 @@ class Shard:
 
         silent_ms = np.maximum(now_ms - last_sample_ms, 0)
         silent = silent_ms > self._silence_ms
+        cores = self._known_cores(frame.server_names)
         risk = score(
             RiskInputs(
                 current=current,
@@ -89,7 +96,7 @@ class Shard:
                 profiles=frame.profiles,
                 silent=silent,
                 silent_minutes=(silent_ms / 60_000).astype(np.float32),
-                cores=self._known_cores(frame.server_names),
+                cores=cores,
                 step_seconds=frame.step_seconds,
                 calibrator=self._models.calibrator,
                 past=frame.values,
@@ -97,6 +104,7 @@ class Shard:
             self._tables,
         )
         states, derived = settle_states(sent, current, silent, self._tables)
+        outlook = self._outlooks.gather(frame, forecast.quantiles, risk, cores, now_ms)
         scored = time.perf_counter()
         return FleetFrame(
             server_names=frame.server_names,
@@ -109,6 +117,7 @@ class Shard:
             current=current,
             forecast=_with_stale(forecast, silent),
             risk=risk,
+            outlook=outlook,
             clock_ms=now_ms,
             required_steps=self._models.required_steps,
             phase_seconds={

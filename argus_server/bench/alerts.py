@@ -16,6 +16,7 @@ from argus_server.clock import ManualClock
 from argus_server.forecast.frame import Forecast, Source
 from argus_server.frame import FleetFrame
 from argus_server.metrics import METRIC_INDEX, METRICS
+from argus_server.outlook import OutlookFrame
 from argus_server.risk.scoring import RiskInputs, score
 from argus_server.risk.table_file import load_tables
 
@@ -117,6 +118,7 @@ def _frame(servers: int) -> FleetFrame:
             ),
             load_tables(),
         ),
+        outlook=OutlookFrame.empty(servers),
         clock_ms=_START_MS,
         required_steps=1,
         phase_seconds={},

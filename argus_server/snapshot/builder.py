@@ -12,6 +12,7 @@ from argus.v1 import snapshot_pb2
 from argus_server.alerts.entries import AlertView
 from argus_server.forecast.frame import Source
 from argus_server.frame import FleetFrame
+from argus_server.outlook import OutlookFrame
 from argus_server.profiles import PROFILES
 from argus_server.risk.frame import DISPLAY_METRICS
 from argus_server.risk.ladder import Ladder
@@ -66,18 +67,21 @@ class SnapshotBuilder:
         self._revision += 1
         order = np.lexsort((np.array(frame.server_names, dtype=object), -frame.risk.scores))
         quantiles = frame.forecast.quantiles[order]
+        outlook = frame.outlook.take(order)
         bases = [self._base(frame, row, alerts) for row in order.tolist()]
         names = tuple(frame.server_names[row] for row in order.tolist())
         previous = self._previous
         if previous is not None and names == previous.index.names:
             names = previous.index.names  # the same object tells updates that nobody came or went
+        changed_at, outlook_changed_at = self._changes(names, bases, quantiles, outlook)
         snapshot = Snapshot(
             index=SnapshotIndex(
                 revision=self._revision,
                 names=names,
                 scores=frame.risk.scores[order],
                 profiles=frame.profiles[order],
-                changed_at=self._changes(names, bases, quantiles),
+                changed_at=changed_at,
+                outlook_changed_at=outlook_changed_at,
             ),
             header=self._header(frame, provenance, published_at_ms, elapsed),
             summary=_summary(frame, names, alerts),
@@ -95,20 +99,30 @@ class SnapshotBuilder:
                 breach_minutes=frame.risk.breach_minutes[order],
             ),
             quantiles=quantiles,
+            outlook=outlook,
         )
         self._previous = snapshot
         return snapshot
 
     def _changes(
-        self, names: tuple[str, ...], bases: list[bytes], quantiles: npt.NDArray[np.float32]
-    ) -> npt.NDArray[np.int64]:
-        """The revision in which each row last changed: this one unless bases and series are as before."""
+        self,
+        names: tuple[str, ...],
+        bases: list[bytes],
+        quantiles: npt.NDArray[np.float32],
+        outlook: OutlookFrame,
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """The revisions in which each row and each outlook last changed: this one unless all is as before."""
         changed_at = np.full(len(names), self._revision, dtype=np.int64)
+        outlook_changed_at = changed_at.copy()
         previous = self._previous
         if previous is None or not names or previous.quantiles.shape[1:] != quantiles.shape[1:]:
-            return changed_at  # nothing to compare with, or a model with another horizon
+            return changed_at, outlook_changed_at  # nothing to compare with, or a model with another horizon
         places = [previous.place(name) for name in names]
         kept = [(row, place) for row, place in enumerate(places) if place is not None]
+        if kept:
+            rows, before = np.array(kept, dtype=np.int64).T
+            equal = outlook.same(rows, previous.outlook, before)
+            outlook_changed_at[rows[equal]] = previous.index.outlook_changed_at[before[equal]]
         same = [(row, place) for row, place in kept if bases[row] == previous.bases[place]]
         if same:
             rows, before = np.array(same, dtype=np.int64).T
@@ -118,7 +132,7 @@ class SnapshotBuilder:
                 .all(axis=1)
             )
             changed_at[rows[equal]] = previous.index.changed_at[before[equal]]
-        return changed_at
+        return changed_at, outlook_changed_at
 
     def _header(
         self, frame: FleetFrame, provenance: Provenance, published_at_ms: int, elapsed: float

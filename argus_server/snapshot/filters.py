@@ -23,6 +23,7 @@ class Filter:
         metrics: `argus.v1.Metric` numbers whose forecasts are wanted; empty means all.
         min_risk: Least risk score.
         view: `argus.v1.SnapshotView` number, never UNSPECIFIED.
+        outlook: Whether outlooks are wanted.
     """
 
     servers: frozenset[str] = frozenset()
@@ -30,6 +31,7 @@ class Filter:
     metrics: frozenset[int] = frozenset()
     min_risk: float = 0.0
     view: int = snapshot_pb2.SNAPSHOT_VIEW_SUMMARY
+    outlook: bool = False
 
     @classmethod
     def from_proto(cls, message: snapshot_pb2.SnapshotFilter) -> Self:
@@ -53,6 +55,7 @@ class Filter:
             metrics=frozenset(message.metrics),
             min_risk=message.min_risk,
             view=message.view or snapshot_pb2.SNAPSHOT_VIEW_SUMMARY,
+            outlook=message.outlook,
         )
 
     @property

@@ -13,8 +13,10 @@ import numpy.typing as npt
 
 from argus.v1 import prediction_pb2, snapshot_pb2
 from argus_server.metrics import METRICS
+from argus_server.outlook import OutlookFrame
 from argus_server.snapshot import encoding
 from argus_server.snapshot.filters import Filter
+from argus_server.snapshot.outlook_encoding import outlook_entries
 
 STANDARD_SECONDS: Final = 3600
 
@@ -39,7 +41,8 @@ class SnapshotIndex:
         names: Servers, riskiest first.
         scores: Risk scores in that order, float32 [servers].
         profiles: Profiles in that order, int8 [servers].
-        changed_at: Revision in which each server's row last changed, int64 [servers].
+        changed_at: Revision in which each server's row last changed, outlook aside, int64 [servers].
+        outlook_changed_at: The same of its outlook, bands aside: they change with the row.
     """
 
     revision: int
@@ -47,6 +50,14 @@ class SnapshotIndex:
     scores: npt.NDArray[np.float32]
     profiles: npt.NDArray[np.int8]
     changed_at: npt.NDArray[np.int64]
+    outlook_changed_at: npt.NDArray[np.int64]
+
+    def changed(self, places: npt.NDArray[np.int64], wanted: Filter, since: int) -> npt.NDArray[np.bool_]:
+        """Whether what the filter lets through of each server has changed after a revision, bool [places]."""
+        changed: npt.NDArray[np.bool_] = self.changed_at[places] > since
+        if wanted.outlook:
+            changed |= self.outlook_changed_at[places] > since
+        return changed
 
     def members(self, wanted: Filter) -> npt.NDArray[np.int64]:
         """Places of the servers a filter lets through, riskiest first."""
@@ -84,6 +95,7 @@ class Snapshot:
         data_age_seconds: float32 [servers], in index order.
         columns: What gauges are made of.
         quantiles: float32 [servers, metrics, horizon, 3], in index order.
+        outlook: What outlooks are made of, in index order.
     """
 
     def __init__(
@@ -97,6 +109,7 @@ class Snapshot:
         data_age_seconds: npt.NDArray[np.float32],
         columns: SnapshotColumns,
         quantiles: npt.NDArray[np.float32],
+        outlook: OutlookFrame,
     ) -> None:
         self.index = index
         self.header = header
@@ -106,9 +119,11 @@ class Snapshot:
         self.data_age_seconds = data_age_seconds
         self.columns = columns
         self.quantiles = quantiles
+        self.outlook = outlook
         self._place = {name: place for place, name in enumerate(index.names)}
         self._series: dict[int, list[list[bytes]]] = {}
-        self._entries: OrderedDict[tuple[int, frozenset[int]], list[bytes]] = OrderedDict()
+        self._outlooks: list[bytes] | None = None
+        self._entries: OrderedDict[tuple[int, frozenset[int], bool], list[bytes]] = OrderedDict()
         self._updates: OrderedDict[tuple[Filter, int], tuple[bytes, ...]] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -135,23 +150,35 @@ class Snapshot:
                 self._series[steps] = encoding.forecast_series(self.quantiles, steps)
             return self._series[steps]
 
+    def outlooks(self) -> list[bytes]:
+        """The `outlook` field per server, made once for all who want it."""
+        with self._lock:
+            if self._outlooks is None:
+                self._outlooks = outlook_entries(self.outlook, self.quantiles, self.header.step_seconds)
+            return self._outlooks
+
     def entries(self, wanted: Filter) -> list[bytes]:
-        """Every server as an entry of the `servers` field, in index order, made once per view and set of metrics."""
+        """Every server as an entry of the `servers` field, in index order, made once per view, set of metrics, and
+        with and without outlooks."""
         steps = self.steps_in(wanted.view)
-        key = (steps, wanted.metrics if steps else frozenset[int]())
+        key = (steps, wanted.metrics if steps else frozenset[int](), wanted.outlook)
         series = self.series(steps) if steps else []
+        outlooks = [self.outlooks()] if wanted.outlook else []
         with self._lock:
             if key not in self._entries:
-                self._entries[key] = self._encode(series, wanted.metrics)
+                self._entries[key] = self._encode(series, wanted.metrics, outlooks)
                 if len(self._entries) > _KEPT_ENTRIES:
                     self._entries.popitem(last=False)
             return self._entries[key]
 
-    def _encode(self, series: list[list[bytes]], metrics: frozenset[int]) -> list[bytes]:
+    def _encode(
+        self, series: list[list[bytes]], metrics: frozenset[int], others: list[list[bytes]]
+    ) -> list[bytes]:
         chosen = [
             column for number, column in zip(range(1, len(METRICS) + 1), series, strict=False)
             if not metrics or number in metrics
         ]  # fmt: skip
+        chosen += others
         ages = self.data_age_seconds.astype("<f4").tobytes()
         opening = encoding.tag(_SERVERS_FIELD)
         out = []
@@ -163,7 +190,7 @@ class Snapshot:
         return out
 
     def sizes(self) -> dict[str, int]:
-        """Bytes of all servers, by view, for the views that have been asked for with all metrics."""
+        """Bytes of all servers, by view, for the views that have been asked for with all metrics and no outlook."""
         names = {
             self.steps_in(view): snapshot_pb2.SnapshotView.Name(view).removeprefix("SNAPSHOT_VIEW_").lower()
             for view in snapshot_pb2.SnapshotView.values()
@@ -172,8 +199,8 @@ class Snapshot:
         with self._lock:
             return {
                 names[steps]: sum(map(len, entries))
-                for (steps, metrics), entries in self._entries.items()
-                if not metrics
+                for (steps, metrics, outlook), entries in self._entries.items()
+                if not metrics and not outlook
             }
 
     def message(self, wanted: Filter) -> bytes:

@@ -51,7 +51,7 @@ def with_skipped(message: bytes, skipped_revisions: int) -> bytes:
 def _delta_parts(snapshot: Snapshot, wanted: Filter, base: SnapshotIndex) -> Iterator[bytes]:
     index = snapshot.index
     members = index.members(wanted)
-    changed = index.changed_at[members] > base.revision
+    changed = index.changed(members, wanted, base.revision)
     removed: list[str] = []
     if wanted.min_risk or index.names is not base.names:
         held = {base.names[place] for place in base.members(wanted).tolist()}

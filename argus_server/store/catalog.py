@@ -2,9 +2,9 @@
 
     DIR/log/TABLE/<first>.seg                                   frames from number <first> on
     DIR/tables/TABLE/date=YYYY-MM-DD/<first>-<last>.parquet     rows of one day from frames <first> to <last>
-    DIR/tables/TABLE/rolled                                     the first frame that is not in Parquet yet
+    DIR/tables/TABLE/_rolled                                    the first frame that is not in Parquet yet
 
-A row is read from Parquet if its frame lies before `rolled`, and from a segment if not: moving that one number is what
+A row is read from Parquet if its frame lies before `_rolled`, and from a segment if not: moving that one number is what
 makes a roll take effect, all at once. A Parquet file that spans another one of the same day has taken its rows over and
 hides it. So neither a roll nor a compaction ever shows a row twice or not at all, and one that was cut short is undone
 by ignoring what it left. Files that are being read are removed only when nobody reads them any more.
@@ -31,7 +31,7 @@ from argus_server.store.tables import DAY_MS, Table
 
 _LOG: Final = logging.getLogger(__name__)
 
-ROLLED_FILE: Final = "rolled"
+ROLLED_FILE: Final = "_rolled"  # readers of data sets skip names with an underscore
 UNFINISHED: Final = ".tmp"
 
 _PARTITION: Final = re.compile(r"date=(\d{4}-\d{2}-\d{2})")

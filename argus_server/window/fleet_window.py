@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final
@@ -325,6 +325,31 @@ class FleetWindow:
             profiles=profiles,
             observed_steps=measured.sum(axis=1, dtype=np.int32),
         )
+
+    def past(self, names: Sequence[str], origin_ms: int, steps: int) -> npt.NDArray[np.float32]:
+        """Step means of some servers; may be called while another thread writes, as `frame` may.
+
+        Args:
+            names: Which servers; of one that has been forgotten meanwhile nothing is known.
+            origin_ms: Start of the last step, Unix milliseconds UTC.
+            steps: How many steps end with it; those further back than the window reaches are empty.
+
+        Returns:
+            float32 [names, steps, metrics], oldest first; NaN where nothing was measured.
+        """
+        origin = origin_ms // self._step_ms
+        wanted = np.arange(origin - steps + 1, origin + 1)
+        means = np.full((len(names), steps, len(METRICS)), np.nan, np.float32)
+        for first in range(0, len(names), _COPY_CHUNK):
+            chunk = names[first : first + _COPY_CHUNK]
+            with self._lock:
+                known = [
+                    (place, self._rows[name]) for place, name in enumerate(chunk, first) if name in self._rows
+                ]
+                if known:
+                    places, rows = np.array(known, np.int64).T
+                    means[places] = self._rings.past(rows, wanted)
+        return means
 
     def images(self) -> Iterator[WindowImage]:
         """The servers known now, a few at a time, exactly as they are held.

@@ -269,6 +269,14 @@ class Rings:
             else:
                 array[rows] = given
 
+    def past(self, rows: Ints, steps: Ints) -> Floats:
+        """Means of some rows at some steps, float32 [rows, steps, metrics]; NaN where nothing was measured."""
+        slots = steps % self.steps
+        heads = self.heads[rows, None]
+        measured = self.measured[rows[:, None], slots]  # [rows, steps]
+        measured &= (steps <= heads) & (steps > heads - self.steps)
+        return np.where(measured[..., None], self.means[rows[:, None], slots], np.float32(np.nan))
+
     def copy_aligned(self, rows: slice, origin: int, means: Floats, measured: Flags) -> None:
         """Copies rows turned so that they all end at one step.
 

@@ -23,10 +23,11 @@ _sym_db = _symbol_database.Default()
 
 
 from argus.v1 import ingest_pb2 as argus_dot_v1_dot_ingest__pb2
+from argus.v1 import metrics_pb2 as argus_dot_v1_dot_metrics__pb2
 from argus.v1 import snapshot_pb2 as argus_dot_v1_dot_snapshot__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14\x61rgus/v1/admin.proto\x12\x08\x61rgus.v1\x1a\x15\x61rgus/v1/ingest.proto\x1a\x17\x61rgus/v1/snapshot.proto\"\x16\n\x14GetServerInfoRequest\"\xe3\x02\n\x15GetServerInfoResponse\x12\x18\n\x07version\x18\x01 \x01(\tR\x07version\x12)\n\x10\x63ontract_version\x18\x02 \x01(\tR\x0f\x63ontractVersion\x12\x1f\n\x0binstance_id\x18\x03 \x01(\tR\ninstanceId\x12\"\n\rstarted_at_ms\x18\x04 \x01(\x03R\x0bstartedAtMs\x12\"\n\x0c\x63\x61pabilities\x18\x05 \x03(\tR\x0c\x63\x61pabilities\x12.\n\x06limits\x18\x06 \x01(\x0b\x32\x16.argus.v1.IngestLimitsR\x06limits\x12*\n\x11max_message_bytes\x18\x07 \x01(\x04R\x0fmaxMessageBytes\x12\x14\n\x05\x63lock\x18\x08 \x01(\tR\x05\x63lock\x12*\n\x11max_request_bytes\x18\t \x01(\x04R\x0fmaxRequestBytes\"\x12\n\x10GetStatusRequest\"\x99\x04\n\x11GetStatusResponse\x12\x18\n\x07serving\x18\x01 \x01(\x08R\x07serving\x12\x1a\n\x08\x64\x65graded\x18\x02 \x01(\x08R\x08\x64\x65graded\x12\'\n\x0f\x64\x65graded_reason\x18\x03 \x01(\tR\x0e\x64\x65gradedReason\x12)\n\x05model\x18\x04 \x01(\x0b\x32\x13.argus.v1.ModelInfoR\x05model\x12\x18\n\x07servers\x18\x05 \x01(\rR\x07servers\x12!\n\x0cwarm_servers\x18\x06 \x01(\rR\x0bwarmServers\x12%\n\x0erequired_steps\x18\x07 \x01(\rR\rrequiredSteps\x12\x1a\n\x08revision\x18\x08 \x01(\x04R\x08revision\x12 \n\x0bsubscribers\x18\t \x01(\rR\x0bsubscribers\x12%\n\x0eingest_streams\x18\n \x01(\rR\ringestStreams\x12#\n\raccepted_rows\x18\x0b \x01(\x04R\x0c\x61\x63\x63\x65ptedRows\x12#\n\rrejected_rows\x18\x0c \x01(\x04R\x0crejectedRows\x12%\n\x0e\x64uplicate_rows\x18\r \x01(\x04R\rduplicateRows\x12%\n\x0euptime_seconds\x18\x0e \x01(\x01R\ruptimeSeconds\x12\x19\n\x08\x63lock_ms\x18\x0f \x01(\x03R\x07\x63lockMs\"\x13\n\x11ListModelsRequest\"E\n\x12ListModelsResponse\x12/\n\x06models\x18\x01 \x03(\x0b\x32\x17.argus.v1.ModelArtifactR\x06models\"\xc7\x01\n\rModelArtifact\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x1a\n\x08revision\x18\x02 \x01(\tR\x08revision\x12\x18\n\x07running\x18\x03 \x01(\x08R\x07running\x12\x16\n\x06\x64\x65\x66\x65\x63t\x18\x04 \x01(\tR\x06\x64\x65\x66\x65\x63t\x12\x1e\n\nparameters\x18\x05 \x01(\x04R\nparameters\x12\"\n\rtrained_at_ms\x18\x06 \x01(\x03R\x0btrainedAtMs\x12\x10\n\x03wql\x18\x07 \x01(\x01R\x03wql\"P\n\x10LoadModelRequest\x12<\n\x04name\x18\x01 \x01(\tB(\xbaH%r#\x10\x01\x18\x80\x01\x32\x1c^[A-Za-z0-9][A-Za-z0-9._-]*$R\x04name\">\n\x11LoadModelResponse\x12)\n\x05model\x18\x01 \x01(\x0b\x32\x13.argus.v1.ModelInfoR\x05model\"\x14\n\x12ReloadModelRequest\"@\n\x13ReloadModelResponse\x12)\n\x05model\x18\x01 \x01(\x0b\x32\x13.argus.v1.ModelInfoR\x05model\"\x16\n\x14RollBackModelRequest\"B\n\x15RollBackModelResponse\x12)\n\x05model\x18\x01 \x01(\x0b\x32\x13.argus.v1.ModelInfoR\x05model2\xd3\x03\n\x0c\x41\x64minService\x12P\n\rGetServerInfo\x12\x1e.argus.v1.GetServerInfoRequest\x1a\x1f.argus.v1.GetServerInfoResponse\x12\x44\n\tGetStatus\x12\x1a.argus.v1.GetStatusRequest\x1a\x1b.argus.v1.GetStatusResponse\x12G\n\nListModels\x12\x1b.argus.v1.ListModelsRequest\x1a\x1c.argus.v1.ListModelsResponse\x12\x44\n\tLoadModel\x12\x1a.argus.v1.LoadModelRequest\x1a\x1b.argus.v1.LoadModelResponse\x12J\n\x0bReloadModel\x12\x1c.argus.v1.ReloadModelRequest\x1a\x1d.argus.v1.ReloadModelResponse\x12P\n\rRollBackModel\x12\x1e.argus.v1.RollBackModelRequest\x1a\x1f.argus.v1.RollBackModelResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14\x61rgus/v1/admin.proto\x12\x08\x61rgus.v1\x1a\x15\x61rgus/v1/ingest.proto\x1a\x16\x61rgus/v1/metrics.proto\x1a\x17\x61rgus/v1/snapshot.proto\"\x16\n\x14GetServerInfoRequest\"\x9e\x03\n\x15GetServerInfoResponse\x12\x18\n\x07version\x18\x01 \x01(\tR\x07version\x12)\n\x10\x63ontract_version\x18\x02 \x01(\tR\x0f\x63ontractVersion\x12\x1f\n\x0binstance_id\x18\x03 \x01(\tR\ninstanceId\x12\"\n\rstarted_at_ms\x18\x04 \x01(\x03R\x0bstartedAtMs\x12\"\n\x0c\x63\x61pabilities\x18\x05 \x03(\tR\x0c\x63\x61pabilities\x12.\n\x06limits\x18\x06 \x01(\x0b\x32\x16.argus.v1.IngestLimitsR\x06limits\x12*\n\x11max_message_bytes\x18\x07 \x01(\x04R\x0fmaxMessageBytes\x12\x14\n\x05\x63lock\x18\x08 \x01(\tR\x05\x63lock\x12*\n\x11max_request_bytes\x18\t \x01(\x04R\x0fmaxRequestBytes\x12\x39\n\nthresholds\x18\n \x03(\x0b\x32\x19.argus.v1.MetricThresholdR\nthresholds\"\xd8\x01\n\x0fMetricThreshold\x12(\n\x06metric\x18\x01 \x01(\x0e\x32\x10.argus.v1.MetricR\x06metric\x12\x18\n\x07profile\x18\x02 \x01(\tR\x07profile\x12\x18\n\x07warning\x18\x03 \x01(\x02R\x07warning\x12\x1a\n\x08\x63ritical\x18\x04 \x01(\x02R\x08\x63ritical\x12\x12\n\x04unit\x18\x05 \x01(\tR\x04unit\x12\x1c\n\nlow_is_bad\x18\x06 \x01(\x08R\x08lowIsBad\x12\x19\n\x08per_core\x18\x07 \x01(\x08R\x07perCore\"\x12\n\x10GetStatusRequest\"\x99\x04\n\x11GetStatusResponse\x12\x18\n\x07serving\x18\x01 \x01(\x08R\x07serving\x12\x1a\n\x08\x64\x65graded\x18\x02 \x01(\x08R\x08\x64\x65graded\x12\'\n\x0f\x64\x65graded_reason\x18\x03 \x01(\tR\x0e\x64\x65gradedReason\x12)\n\x05model\x18\x04 \x01(\x0b\x32\x13.argus.v1.ModelInfoR\x05model\x12\x18\n\x07servers\x18\x05 \x01(\rR\x07servers\x12!\n\x0cwarm_servers\x18\x06 \x01(\rR\x0bwarmServers\x12%\n\x0erequired_steps\x18\x07 \x01(\rR\rrequiredSteps\x12\x1a\n\x08revision\x18\x08 \x01(\x04R\x08revision\x12 \n\x0bsubscribers\x18\t \x01(\rR\x0bsubscribers\x12%\n\x0eingest_streams\x18\n \x01(\rR\ringestStreams\x12#\n\raccepted_rows\x18\x0b \x01(\x04R\x0c\x61\x63\x63\x65ptedRows\x12#\n\rrejected_rows\x18\x0c \x01(\x04R\x0crejectedRows\x12%\n\x0e\x64uplicate_rows\x18\r \x01(\x04R\rduplicateRows\x12%\n\x0euptime_seconds\x18\x0e \x01(\x01R\ruptimeSeconds\x12\x19\n\x08\x63lock_ms\x18\x0f \x01(\x03R\x07\x63lockMs\"\x13\n\x11ListModelsRequest\"E\n\x12ListModelsResponse\x12/\n\x06models\x18\x01 \x03(\x0b\x32\x17.argus.v1.ModelArtifactR\x06models\"\xc7\x01\n\rModelArtifact\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x1a\n\x08revision\x18\x02 \x01(\tR\x08revision\x12\x18\n\x07running\x18\x03 \x01(\x08R\x07running\x12\x16\n\x06\x64\x65\x66\x65\x63t\x18\x04 \x01(\tR\x06\x64\x65\x66\x65\x63t\x12\x1e\n\nparameters\x18\x05 \x01(\x04R\nparameters\x12\"\n\rtrained_at_ms\x18\x06 \x01(\x03R\x0btrainedAtMs\x12\x10\n\x03wql\x18\x07 \x01(\x01R\x03wql\"P\n\x10LoadModelRequest\x12<\n\x04name\x18\x01 \x01(\tB(\xbaH%r#\x10\x01\x18\x80\x01\x32\x1c^[A-Za-z0-9][A-Za-z0-9._-]*$R\x04name\">\n\x11LoadModelResponse\x12)\n\x05model\x18\x01 \x01(\x0b\x32\x13.argus.v1.ModelInfoR\x05model\"\x14\n\x12ReloadModelRequest\"@\n\x13ReloadModelResponse\x12)\n\x05model\x18\x01 \x01(\x0b\x32\x13.argus.v1.ModelInfoR\x05model\"\x16\n\x14RollBackModelRequest\"B\n\x15RollBackModelResponse\x12)\n\x05model\x18\x01 \x01(\x0b\x32\x13.argus.v1.ModelInfoR\x05model2\xd3\x03\n\x0c\x41\x64minService\x12P\n\rGetServerInfo\x12\x1e.argus.v1.GetServerInfoRequest\x1a\x1f.argus.v1.GetServerInfoResponse\x12\x44\n\tGetStatus\x12\x1a.argus.v1.GetStatusRequest\x1a\x1b.argus.v1.GetStatusResponse\x12G\n\nListModels\x12\x1b.argus.v1.ListModelsRequest\x1a\x1c.argus.v1.ListModelsResponse\x12\x44\n\tLoadModel\x12\x1a.argus.v1.LoadModelRequest\x1a\x1b.argus.v1.LoadModelResponse\x12J\n\x0bReloadModel\x12\x1c.argus.v1.ReloadModelRequest\x1a\x1d.argus.v1.ReloadModelResponse\x12P\n\rRollBackModel\x12\x1e.argus.v1.RollBackModelRequest\x1a\x1f.argus.v1.RollBackModelResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,32 +36,34 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_LOADMODELREQUEST'].fields_by_name['name']._loaded_options = None
   _globals['_LOADMODELREQUEST'].fields_by_name['name']._serialized_options = b'\272H%r#\020\001\030\200\0012\034^[A-Za-z0-9][A-Za-z0-9._-]*$'
-  _globals['_GETSERVERINFOREQUEST']._serialized_start=82
-  _globals['_GETSERVERINFOREQUEST']._serialized_end=104
-  _globals['_GETSERVERINFORESPONSE']._serialized_start=107
-  _globals['_GETSERVERINFORESPONSE']._serialized_end=462
-  _globals['_GETSTATUSREQUEST']._serialized_start=464
-  _globals['_GETSTATUSREQUEST']._serialized_end=482
-  _globals['_GETSTATUSRESPONSE']._serialized_start=485
-  _globals['_GETSTATUSRESPONSE']._serialized_end=1022
-  _globals['_LISTMODELSREQUEST']._serialized_start=1024
-  _globals['_LISTMODELSREQUEST']._serialized_end=1043
-  _globals['_LISTMODELSRESPONSE']._serialized_start=1045
-  _globals['_LISTMODELSRESPONSE']._serialized_end=1114
-  _globals['_MODELARTIFACT']._serialized_start=1117
-  _globals['_MODELARTIFACT']._serialized_end=1316
-  _globals['_LOADMODELREQUEST']._serialized_start=1318
-  _globals['_LOADMODELREQUEST']._serialized_end=1398
-  _globals['_LOADMODELRESPONSE']._serialized_start=1400
-  _globals['_LOADMODELRESPONSE']._serialized_end=1462
-  _globals['_RELOADMODELREQUEST']._serialized_start=1464
-  _globals['_RELOADMODELREQUEST']._serialized_end=1484
-  _globals['_RELOADMODELRESPONSE']._serialized_start=1486
-  _globals['_RELOADMODELRESPONSE']._serialized_end=1550
-  _globals['_ROLLBACKMODELREQUEST']._serialized_start=1552
-  _globals['_ROLLBACKMODELREQUEST']._serialized_end=1574
-  _globals['_ROLLBACKMODELRESPONSE']._serialized_start=1576
-  _globals['_ROLLBACKMODELRESPONSE']._serialized_end=1642
-  _globals['_ADMINSERVICE']._serialized_start=1645
-  _globals['_ADMINSERVICE']._serialized_end=2112
+  _globals['_GETSERVERINFOREQUEST']._serialized_start=106
+  _globals['_GETSERVERINFOREQUEST']._serialized_end=128
+  _globals['_GETSERVERINFORESPONSE']._serialized_start=131
+  _globals['_GETSERVERINFORESPONSE']._serialized_end=545
+  _globals['_METRICTHRESHOLD']._serialized_start=548
+  _globals['_METRICTHRESHOLD']._serialized_end=764
+  _globals['_GETSTATUSREQUEST']._serialized_start=766
+  _globals['_GETSTATUSREQUEST']._serialized_end=784
+  _globals['_GETSTATUSRESPONSE']._serialized_start=787
+  _globals['_GETSTATUSRESPONSE']._serialized_end=1324
+  _globals['_LISTMODELSREQUEST']._serialized_start=1326
+  _globals['_LISTMODELSREQUEST']._serialized_end=1345
+  _globals['_LISTMODELSRESPONSE']._serialized_start=1347
+  _globals['_LISTMODELSRESPONSE']._serialized_end=1416
+  _globals['_MODELARTIFACT']._serialized_start=1419
+  _globals['_MODELARTIFACT']._serialized_end=1618
+  _globals['_LOADMODELREQUEST']._serialized_start=1620
+  _globals['_LOADMODELREQUEST']._serialized_end=1700
+  _globals['_LOADMODELRESPONSE']._serialized_start=1702
+  _globals['_LOADMODELRESPONSE']._serialized_end=1764
+  _globals['_RELOADMODELREQUEST']._serialized_start=1766
+  _globals['_RELOADMODELREQUEST']._serialized_end=1786
+  _globals['_RELOADMODELRESPONSE']._serialized_start=1788
+  _globals['_RELOADMODELRESPONSE']._serialized_end=1852
+  _globals['_ROLLBACKMODELREQUEST']._serialized_start=1854
+  _globals['_ROLLBACKMODELREQUEST']._serialized_end=1876
+  _globals['_ROLLBACKMODELRESPONSE']._serialized_start=1878
+  _globals['_ROLLBACKMODELRESPONSE']._serialized_end=1944
+  _globals['_ADMINSERVICE']._serialized_start=1947
+  _globals['_ADMINSERVICE']._serialized_end=2414
 # @@protoc_insertion_point(module_scope)

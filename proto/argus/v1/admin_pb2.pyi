@@ -1,4 +1,5 @@
 from argus.v1 import ingest_pb2 as _ingest_pb2
+from argus.v1 import metrics_pb2 as _metrics_pb2
 from argus.v1 import snapshot_pb2 as _snapshot_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
@@ -13,7 +14,7 @@ class GetServerInfoRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class GetServerInfoResponse(_message.Message):
-    __slots__ = ("version", "contract_version", "instance_id", "started_at_ms", "capabilities", "limits", "max_message_bytes", "clock", "max_request_bytes")
+    __slots__ = ("version", "contract_version", "instance_id", "started_at_ms", "capabilities", "limits", "max_message_bytes", "clock", "max_request_bytes", "thresholds")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     CONTRACT_VERSION_FIELD_NUMBER: _ClassVar[int]
     INSTANCE_ID_FIELD_NUMBER: _ClassVar[int]
@@ -23,6 +24,7 @@ class GetServerInfoResponse(_message.Message):
     MAX_MESSAGE_BYTES_FIELD_NUMBER: _ClassVar[int]
     CLOCK_FIELD_NUMBER: _ClassVar[int]
     MAX_REQUEST_BYTES_FIELD_NUMBER: _ClassVar[int]
+    THRESHOLDS_FIELD_NUMBER: _ClassVar[int]
     version: str
     contract_version: str
     instance_id: str
@@ -32,7 +34,26 @@ class GetServerInfoResponse(_message.Message):
     max_message_bytes: int
     clock: str
     max_request_bytes: int
-    def __init__(self, version: _Optional[str] = ..., contract_version: _Optional[str] = ..., instance_id: _Optional[str] = ..., started_at_ms: _Optional[int] = ..., capabilities: _Optional[_Iterable[str]] = ..., limits: _Optional[_Union[_ingest_pb2.IngestLimits, _Mapping]] = ..., max_message_bytes: _Optional[int] = ..., clock: _Optional[str] = ..., max_request_bytes: _Optional[int] = ...) -> None: ...
+    thresholds: _containers.RepeatedCompositeFieldContainer[MetricThreshold]
+    def __init__(self, version: _Optional[str] = ..., contract_version: _Optional[str] = ..., instance_id: _Optional[str] = ..., started_at_ms: _Optional[int] = ..., capabilities: _Optional[_Iterable[str]] = ..., limits: _Optional[_Union[_ingest_pb2.IngestLimits, _Mapping]] = ..., max_message_bytes: _Optional[int] = ..., clock: _Optional[str] = ..., max_request_bytes: _Optional[int] = ..., thresholds: _Optional[_Iterable[_Union[MetricThreshold, _Mapping]]] = ...) -> None: ...
+
+class MetricThreshold(_message.Message):
+    __slots__ = ("metric", "profile", "warning", "critical", "unit", "low_is_bad", "per_core")
+    METRIC_FIELD_NUMBER: _ClassVar[int]
+    PROFILE_FIELD_NUMBER: _ClassVar[int]
+    WARNING_FIELD_NUMBER: _ClassVar[int]
+    CRITICAL_FIELD_NUMBER: _ClassVar[int]
+    UNIT_FIELD_NUMBER: _ClassVar[int]
+    LOW_IS_BAD_FIELD_NUMBER: _ClassVar[int]
+    PER_CORE_FIELD_NUMBER: _ClassVar[int]
+    metric: _metrics_pb2.Metric
+    profile: str
+    warning: float
+    critical: float
+    unit: str
+    low_is_bad: bool
+    per_core: bool
+    def __init__(self, metric: _Optional[_Union[_metrics_pb2.Metric, str]] = ..., profile: _Optional[str] = ..., warning: _Optional[float] = ..., critical: _Optional[float] = ..., unit: _Optional[str] = ..., low_is_bad: bool = ..., per_core: bool = ...) -> None: ...
 
 class GetStatusRequest(_message.Message):
     __slots__ = ()

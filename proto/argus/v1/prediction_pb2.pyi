@@ -94,14 +94,16 @@ class GetSnapshotResponse(_message.Message):
     def __init__(self, snapshot: _Optional[_Union[_snapshot_pb2.Snapshot, _Mapping]] = ...) -> None: ...
 
 class GetForecastRequest(_message.Message):
-    __slots__ = ("servers", "metrics", "horizon_steps")
+    __slots__ = ("servers", "metrics", "horizon_steps", "history_steps")
     SERVERS_FIELD_NUMBER: _ClassVar[int]
     METRICS_FIELD_NUMBER: _ClassVar[int]
     HORIZON_STEPS_FIELD_NUMBER: _ClassVar[int]
+    HISTORY_STEPS_FIELD_NUMBER: _ClassVar[int]
     servers: _containers.RepeatedScalarFieldContainer[str]
     metrics: _containers.RepeatedScalarFieldContainer[_metrics_pb2.Metric]
     horizon_steps: int
-    def __init__(self, servers: _Optional[_Iterable[str]] = ..., metrics: _Optional[_Iterable[_Union[_metrics_pb2.Metric, str]]] = ..., horizon_steps: _Optional[int] = ...) -> None: ...
+    history_steps: int
+    def __init__(self, servers: _Optional[_Iterable[str]] = ..., metrics: _Optional[_Iterable[_Union[_metrics_pb2.Metric, str]]] = ..., horizon_steps: _Optional[int] = ..., history_steps: _Optional[int] = ...) -> None: ...
 
 class GetForecastResponse(_message.Message):
     __slots__ = ("header", "servers")

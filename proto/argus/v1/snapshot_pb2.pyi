@@ -120,18 +120,20 @@ SNAPSHOT_VIEW_STANDARD: SnapshotView
 SNAPSHOT_VIEW_FULL: SnapshotView
 
 class SnapshotFilter(_message.Message):
-    __slots__ = ("servers", "profiles", "metrics", "min_risk", "view")
+    __slots__ = ("servers", "profiles", "metrics", "min_risk", "view", "outlook")
     SERVERS_FIELD_NUMBER: _ClassVar[int]
     PROFILES_FIELD_NUMBER: _ClassVar[int]
     METRICS_FIELD_NUMBER: _ClassVar[int]
     MIN_RISK_FIELD_NUMBER: _ClassVar[int]
     VIEW_FIELD_NUMBER: _ClassVar[int]
+    OUTLOOK_FIELD_NUMBER: _ClassVar[int]
     servers: _containers.RepeatedScalarFieldContainer[str]
     profiles: _containers.RepeatedScalarFieldContainer[str]
     metrics: _containers.RepeatedScalarFieldContainer[_metrics_pb2.Metric]
     min_risk: float
     view: SnapshotView
-    def __init__(self, servers: _Optional[_Iterable[str]] = ..., profiles: _Optional[_Iterable[str]] = ..., metrics: _Optional[_Iterable[_Union[_metrics_pb2.Metric, str]]] = ..., min_risk: _Optional[float] = ..., view: _Optional[_Union[SnapshotView, str]] = ...) -> None: ...
+    outlook: bool
+    def __init__(self, servers: _Optional[_Iterable[str]] = ..., profiles: _Optional[_Iterable[str]] = ..., metrics: _Optional[_Iterable[_Union[_metrics_pb2.Metric, str]]] = ..., min_risk: _Optional[float] = ..., view: _Optional[_Union[SnapshotView, str]] = ..., outlook: bool = ...) -> None: ...
 
 class Snapshot(_message.Message):
     __slots__ = ("header", "summary", "environment", "servers")
@@ -232,7 +234,7 @@ class Environment(_message.Message):
     def __init__(self, incident_probability_30m: _Optional[float] = ..., incident_probability_8h: _Optional[float] = ..., high_risk_servers: _Optional[int] = ..., fleet_health: _Optional[_Union[FleetHealth, str]] = ..., expected_incidents_30m: _Optional[float] = ..., expected_incidents_8h: _Optional[float] = ...) -> None: ...
 
 class ServerPrediction(_message.Message):
-    __slots__ = ("server_name", "risk_score", "alert", "profile", "state", "state_derived", "source", "last_sample_ms", "data_age_seconds", "observed_steps", "display_metrics", "causes", "first_breach", "breach_probability_30m", "breach_probability_8h", "forecasts", "active_alerts")
+    __slots__ = ("server_name", "risk_score", "alert", "profile", "state", "state_derived", "source", "last_sample_ms", "data_age_seconds", "observed_steps", "display_metrics", "causes", "first_breach", "breach_probability_30m", "breach_probability_8h", "forecasts", "active_alerts", "outlook")
     SERVER_NAME_FIELD_NUMBER: _ClassVar[int]
     RISK_SCORE_FIELD_NUMBER: _ClassVar[int]
     ALERT_FIELD_NUMBER: _ClassVar[int]
@@ -250,6 +252,7 @@ class ServerPrediction(_message.Message):
     BREACH_PROBABILITY_8H_FIELD_NUMBER: _ClassVar[int]
     FORECASTS_FIELD_NUMBER: _ClassVar[int]
     ACTIVE_ALERTS_FIELD_NUMBER: _ClassVar[int]
+    OUTLOOK_FIELD_NUMBER: _ClassVar[int]
     server_name: str
     risk_score: float
     alert: Alert
@@ -267,7 +270,30 @@ class ServerPrediction(_message.Message):
     breach_probability_8h: float
     forecasts: _containers.RepeatedCompositeFieldContainer[MetricForecast]
     active_alerts: _containers.RepeatedCompositeFieldContainer[ActiveAlert]
-    def __init__(self, server_name: _Optional[str] = ..., risk_score: _Optional[float] = ..., alert: _Optional[_Union[Alert, _Mapping]] = ..., profile: _Optional[str] = ..., state: _Optional[_Union[_metrics_pb2.ServerState, str]] = ..., state_derived: bool = ..., source: _Optional[_Union[ForecastSource, str]] = ..., last_sample_ms: _Optional[int] = ..., data_age_seconds: _Optional[float] = ..., observed_steps: _Optional[int] = ..., display_metrics: _Optional[_Union[DisplayMetrics, _Mapping]] = ..., causes: _Optional[_Iterable[_Union[Cause, _Mapping]]] = ..., first_breach: _Optional[_Union[ThresholdBreach, _Mapping]] = ..., breach_probability_30m: _Optional[float] = ..., breach_probability_8h: _Optional[float] = ..., forecasts: _Optional[_Iterable[_Union[MetricForecast, _Mapping]]] = ..., active_alerts: _Optional[_Iterable[_Union[ActiveAlert, _Mapping]]] = ...) -> None: ...
+    outlook: Outlook
+    def __init__(self, server_name: _Optional[str] = ..., risk_score: _Optional[float] = ..., alert: _Optional[_Union[Alert, _Mapping]] = ..., profile: _Optional[str] = ..., state: _Optional[_Union[_metrics_pb2.ServerState, str]] = ..., state_derived: bool = ..., source: _Optional[_Union[ForecastSource, str]] = ..., last_sample_ms: _Optional[int] = ..., data_age_seconds: _Optional[float] = ..., observed_steps: _Optional[int] = ..., display_metrics: _Optional[_Union[DisplayMetrics, _Mapping]] = ..., causes: _Optional[_Iterable[_Union[Cause, _Mapping]]] = ..., first_breach: _Optional[_Union[ThresholdBreach, _Mapping]] = ..., breach_probability_30m: _Optional[float] = ..., breach_probability_8h: _Optional[float] = ..., forecasts: _Optional[_Iterable[_Union[MetricForecast, _Mapping]]] = ..., active_alerts: _Optional[_Iterable[_Union[ActiveAlert, _Mapping]]] = ..., outlook: _Optional[_Union[Outlook, _Mapping]] = ...) -> None: ...
+
+class Outlook(_message.Message):
+    __slots__ = ("metric", "history_step_seconds", "history", "band_step_seconds", "p10", "p50", "p90", "warning", "critical")
+    METRIC_FIELD_NUMBER: _ClassVar[int]
+    HISTORY_STEP_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    HISTORY_FIELD_NUMBER: _ClassVar[int]
+    BAND_STEP_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    P10_FIELD_NUMBER: _ClassVar[int]
+    P50_FIELD_NUMBER: _ClassVar[int]
+    P90_FIELD_NUMBER: _ClassVar[int]
+    WARNING_FIELD_NUMBER: _ClassVar[int]
+    CRITICAL_FIELD_NUMBER: _ClassVar[int]
+    metric: _metrics_pb2.Metric
+    history_step_seconds: int
+    history: _containers.RepeatedScalarFieldContainer[float]
+    band_step_seconds: int
+    p10: _containers.RepeatedScalarFieldContainer[float]
+    p50: _containers.RepeatedScalarFieldContainer[float]
+    p90: _containers.RepeatedScalarFieldContainer[float]
+    warning: float
+    critical: float
+    def __init__(self, metric: _Optional[_Union[_metrics_pb2.Metric, str]] = ..., history_step_seconds: _Optional[int] = ..., history: _Optional[_Iterable[float]] = ..., band_step_seconds: _Optional[int] = ..., p10: _Optional[_Iterable[float]] = ..., p50: _Optional[_Iterable[float]] = ..., p90: _Optional[_Iterable[float]] = ..., warning: _Optional[float] = ..., critical: _Optional[float] = ...) -> None: ...
 
 class ActiveAlert(_message.Message):
     __slots__ = ("alert_id", "subject", "metric", "state", "level", "acknowledged_by", "muted")
@@ -362,13 +388,15 @@ class ThresholdBreach(_message.Message):
     def __init__(self, metric: _Optional[_Union[_metrics_pb2.Metric, str]] = ..., threshold: _Optional[float] = ..., minutes: _Optional[float] = ..., probability: _Optional[float] = ...) -> None: ...
 
 class MetricForecast(_message.Message):
-    __slots__ = ("metric", "p10", "p50", "p90")
+    __slots__ = ("metric", "p10", "p50", "p90", "history")
     METRIC_FIELD_NUMBER: _ClassVar[int]
     P10_FIELD_NUMBER: _ClassVar[int]
     P50_FIELD_NUMBER: _ClassVar[int]
     P90_FIELD_NUMBER: _ClassVar[int]
+    HISTORY_FIELD_NUMBER: _ClassVar[int]
     metric: _metrics_pb2.Metric
     p10: _containers.RepeatedScalarFieldContainer[float]
     p50: _containers.RepeatedScalarFieldContainer[float]
     p90: _containers.RepeatedScalarFieldContainer[float]
-    def __init__(self, metric: _Optional[_Union[_metrics_pb2.Metric, str]] = ..., p10: _Optional[_Iterable[float]] = ..., p50: _Optional[_Iterable[float]] = ..., p90: _Optional[_Iterable[float]] = ...) -> None: ...
+    history: _containers.RepeatedScalarFieldContainer[float]
+    def __init__(self, metric: _Optional[_Union[_metrics_pb2.Metric, str]] = ..., p10: _Optional[_Iterable[float]] = ..., p50: _Optional[_Iterable[float]] = ..., p90: _Optional[_Iterable[float]] = ..., history: _Optional[_Iterable[float]] = ...) -> None: ...

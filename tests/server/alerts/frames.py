@@ -10,6 +10,7 @@ import numpy as np
 from argus_server.forecast.frame import Forecast, Source
 from argus_server.frame import FleetFrame
 from argus_server.metrics import METRIC_INDEX, METRICS
+from argus_server.outlook import OutlookFrame
 from argus_server.profiles import profile_of
 from argus_server.risk.alert_rules import AlertRule
 from argus_server.risk.scoring import RiskInputs, score
@@ -101,6 +102,7 @@ def frame(
             model_revision="",
         ),
         risk=scored,
+        outlook=OutlookFrame.empty(count),
         clock_ms=now_ms,
         required_steps=24,
         phase_seconds={},

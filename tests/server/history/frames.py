@@ -10,6 +10,7 @@ import numpy as np
 from argus.v1 import snapshot_pb2
 from argus_server.forecast.frame import Forecast, Source
 from argus_server.frame import FleetFrame
+from argus_server.outlook import OutlookFrame
 from argus_server.risk.scoring import score
 from argus_server.risk.table_file import load_tables
 from argus_server.snapshot.builder import Provenance, SnapshotBuilder
@@ -50,6 +51,7 @@ def frame(
         current=inputs.current,
         forecast=Forecast(inputs.quantiles, sources, clock_ms // STEP_MS * STEP_MS - STEP_MS, 300, "tiny@1"),
         risk=risk,
+        outlook=OutlookFrame.empty(rows),
         clock_ms=clock_ms,
         required_steps=24,
         phase_seconds={},

@@ -8,6 +8,7 @@ import numpy as np
 
 from argus.v1 import snapshot_pb2
 from argus_server.metrics import METRICS
+from argus_server.outlook import OutlookFrame
 from argus_server.profiles import profile_of
 from argus_server.snapshot.snapshot import Snapshot, SnapshotColumns, SnapshotIndex
 
@@ -26,6 +27,8 @@ def snapshot(
     changed: Sequence[str] | None = None,
     changed_at: Mapping[str, int] | None = None,
     series: np.ndarray | None = None,
+    outlook: OutlookFrame | None = None,
+    outlook_changed_at: Mapping[str, int] | None = None,
 ) -> Snapshot:
     """A snapshot of servers with these scores.
 
@@ -35,6 +38,8 @@ def snapshot(
         changed: Servers whose rows changed in this revision; all if not given.
         changed_at: When the other rows last changed; revision 0 if not given.
         series: float32 [servers, metrics, horizon, 3] in order of risk.
+        outlook: In order of risk; of nothing known if not given.
+        outlook_changed_at: When outlooks last changed; revision 0 if not given.
     """
     names = tuple(sorted(scores, key=lambda name: (-scores[name], name)))
     before = changed_at or {}
@@ -46,6 +51,10 @@ def snapshot(
             profiles=np.array([profile_of(name) for name in names], dtype=np.int8),
             changed_at=np.array(
                 [revision if changed is None or name in changed else before.get(name, 0) for name in names],
+                dtype=np.int64,
+            ),
+            outlook_changed_at=np.array(
+                [(outlook_changed_at or {}).get(name, 0) for name in names],
                 dtype=np.int64,
             ),
         ),
@@ -68,4 +77,5 @@ def snapshot(
             breach_minutes=np.full(len(names), np.nan, dtype=np.float32),
         ),
         quantiles=quantiles(len(names)) if series is None else series,
+        outlook=outlook or OutlookFrame.empty(len(names)),
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pyarrow.dataset import dataset
 from typer.testing import CliRunner
 
 from argus_server.clock import EventClock
@@ -60,6 +61,13 @@ def test_compact_keeps_every_row_and_needs_the_directory_for_itself(data: tuple[
     assert {name: number for name, number in files["files_before"].items() if number} == {}  # type: ignore[attr-defined]
     assert {name: number for name, number in files["files_after"].items() if number} == {METRICS_TABLE: 1}  # type: ignore[attr-defined]
     assert on_disk(data[0]) == data[1]
+
+
+def test_other_programs_read_a_table_as_a_data_set(data: tuple[Path, list[Key]]) -> None:
+    run("compact", data[0])
+    table = dataset(data[0] / "tables" / METRICS_TABLE, partitioning="hive").to_table()
+    assert table.num_rows == 3 * ROWS
+    assert set(table.column("date").to_pylist()) == {"2023-11-15"}
 
 
 @pytest.mark.parametrize("kind", ["*.seg", "*.parquet", "window-*", "manifest.json"])

@@ -332,7 +332,7 @@ def test_a_lost_note_of_what_was_rolled_costs_no_row(root: Path, caplog: pytest.
         directory = root / damage.__code__.co_names[0]
         store, written = prepared(directory)
         store.close()
-        damage(directory / "tables" / METRICS_TABLE / "rolled")
+        damage(directory / "tables" / METRICS_TABLE / "_rolled")
         assert on_disk(directory) == written
 
 
