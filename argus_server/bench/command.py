@@ -160,7 +160,7 @@ def events(
     days: Annotated[float, typer.Option(min=0.5, help="Days of each fleet that are forecast.")] = 7.0,
     stride_minutes: Annotated[
         float, typer.Option(min=5.0, help="Time between forecasts; a server makes one every 5 minutes.")
-    ] = 15.0,
+    ] = 5.0,
     model: Annotated[Path | None, typer.Option(help="Artifact; the shipped one if not given.")] = None,
     tuning_seed: Annotated[
         list[int] | None, typer.Option(help="Fleets to tune alarms on; repeat it for more.")

@@ -58,7 +58,7 @@ def run(
     *,
     servers: int = 40,
     days: float = 7.0,
-    stride_minutes: float = 15.0,
+    stride_minutes: float = 5.0,
     tuning_seeds: Sequence[int] = TUNING_SEEDS,
     choosing_seeds: Sequence[int] = CHOOSING_SEEDS,
     test_seeds: Sequence[int] = TEST_SEEDS,
@@ -70,8 +70,7 @@ def run(
         model: Artifact directory; the shipped one by default.
         servers: Servers of each fleet.
         days: Days of each fleet that are forecast, after the days that the model looks back.
-        stride_minutes: Time between forecasts; a server makes one every 5 minutes, which takes three times as long
-            here.
+        stride_minutes: Time between forecasts; a server makes one every 5 minutes.
         tuning_seeds: Fleets that alarms are tuned on.
         choosing_seeds: Fleets that show how many false alarms to tune them to.
         test_seeds: Fleets that they are scored on.

@@ -27,13 +27,13 @@ from argus_server.risk.tables import RiskTables
 MOST_FALSE_ALARMS_PER_MONTH: Final = 1.0
 """False alarms per server and 30 days that an operator is asked to bear."""
 
-TAUS: Final = (0.002, 0.005, 0.01, 0.02, *(round(0.04 * step, 2) for step in range(1, 25)), 0.98)
-"""Probabilities that an alarm may be raised at."""
+TAUS: Final = (0.1, *(round(0.04 * step, 2) for step in range(3, 25)), 0.98)
+"""Probabilities that an alarm may be raised at: nobody wants to be woken for less than one in ten."""
 
 HORIZON_SHARES: Final = (1.0, 0.5, 0.25, 0.125)
 """Parts of the forecast whose crossing probability an alarm may watch."""
 
-HOLD_MINUTES: Final = (0.0, 15.0)
+HOLD_MINUTES: Final = (0.0, 5.0, 15.0)
 """How long a probability may have to be high for an alarm to be raised."""
 
 AS_SERVED: Final = "as_served"
