@@ -269,9 +269,29 @@ def durability(
     _print(result)
 
 
+@app.command()
+def load(
+    sources: Annotated[int, typer.Option(min=1, help="Ingest streams.")] = 50,
+    servers: Annotated[int, typer.Option(min=1, help="Servers of each.")] = 20,
+    subscribers: Annotated[int, typer.Option(min=0)] = 200,
+    seconds: Annotated[float, typer.Option(min=1.0)] = 300.0,
+    cadence_seconds: Annotated[float, typer.Option(min=1.0, help="Between two samples of a server.")] = 5.0,
+    history_hours: Annotated[
+        float, typer.Option(min=0.0, help="Past of the fleet when it begins; the model needs 2.")
+    ] = 24.0,
+    as_json: _AsJson = False,
+) -> None:
+    """Errors, ack times and memory of a server with many sources, readers and questions at once."""
+    from argus_server.bench import load as bench
+
+    with _working("sending, reading and asking", as_json):
+        result = bench.run(sources, servers, subscribers, seconds, cadence_seconds, history_hours)
+    _print(result)
+
+
 @app.command("all")
 def everything(as_json: _AsJson = False) -> None:
-    """All but `events`, `fuzz` and `durability`, which take minutes, with their defaults, one JSON object per line."""
+    """All but those that take minutes (`events`, `fuzz`, `durability`, `load`): one JSON object per line."""
     for kept in _Durability:
         ingest(1_000, 1_000, 10.0, as_json, kept)
     restart(1_000, 24.0, 5.0, as_json)
