@@ -20,7 +20,7 @@ from argus_server.alerts.book import AlertBook
 from argus_server.alerts.entries import AlertView, Changes, TargetNeeds
 from argus_server.alerts.events import AlertEvent, EventSink
 from argus_server.alerts.records import FIRING, PENDING, RESOLVED, is_muted
-from argus_server.alerts.store import FILE, AlertStore, Commit, StoreError
+from argus_server.alerts.store import FILE, SINK_MARK, AlertStore, Commit, StoreError
 from argus_server.clock import Clock
 from argus_server.errors import Unavailable
 from argus_server.frame import FleetFrame
@@ -29,7 +29,6 @@ from argus_server.risk.tables import RiskTables
 _LOG: Final = logging.getLogger(__name__)
 
 _DAY_MS: Final = 86_400_000
-_SINK_MARK: Final = "events_delivered"
 _SINK_BATCH: Final = 1000
 _MAX_RESOLVED: Final = 1000
 
@@ -222,9 +221,9 @@ class AlertDesk:
         if self._sink is None:
             return
         try:
-            while events := self.store.events(self.store.mark(_SINK_MARK), _SINK_BATCH):
+            while events := self.store.events(self.store.mark(SINK_MARK), _SINK_BATCH):
                 self._sink.append(events)
-                self.store.set_mark(_SINK_MARK, events[-1].sequence)
+                self.store.set_mark(SINK_MARK, events[-1].sequence)
         except Exception:
             # They stay in the store and come again with the next ones.
             _LOG.exception("the history of alerts could not be written")

@@ -20,6 +20,8 @@ from argus_server.alerts.events import AlertEvent
 from argus_server.alerts.lifecycle import Cell
 
 FILE: Final = "alerts.sqlite"
+SINK_MARK: Final = "events_delivered"
+"""Names the last event that the history of alerts has."""
 MAX_QUEUED: Final = 10_000
 """Notifications a target may have waiting; beyond it the oldest are given up."""
 
