@@ -99,7 +99,7 @@ def health(
 def history(
     servers: Annotated[int, typer.Option(min=1)] = 20,
     hours: Annotated[float, typer.Option(min=0.5)] = 24.0,
-    cadence_seconds: Annotated[int, typer.Option(min=1, max=30)] = 5,
+    cadence_seconds: Annotated[int, typer.Option(min=1, max=300)] = 5,
     as_json: _AsJson = False,
 ) -> None:
     """Bytes that a day of history takes per server, and how long questions about it take."""
