@@ -25,6 +25,7 @@ from argus_server.clock import Clock
 from argus_server.errors import Unavailable
 from argus_server.frame import FleetFrame
 from argus_server.risk.tables import RiskTables
+from argus_server.store.errors import StoreUnavailable
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -72,7 +73,7 @@ class AlertDesk:
         self.acted: Callable[[], None] = lambda: None
         self.written: Callable[[], None] = lambda: None
         self._actions = AlertActions(self.book, self.store)
-        self._closed = self._flush_waits = False
+        self._closed = self._flush_waits = self._undelivered = False
         self._clock = clock
         self._sink = sink
         self._thread = ThreadPoolExecutor(1, "argus-alerts")
@@ -224,6 +225,16 @@ class AlertDesk:
             while events := self.store.events(self.store.mark(SINK_MARK), _SINK_BATCH):
                 self._sink.append(events)
                 self.store.set_mark(SINK_MARK, events[-1].sequence)
-        except Exception:
+        except Exception as error:
             # They stay in the store and come again with the next ones.
-            _LOG.exception("the history of alerts could not be written")
+            if not self._undelivered:
+                _LOG.error(
+                    "the history of alerts is not written until it can be again: %s",
+                    str(error) or type(error).__name__,
+                    exc_info=not isinstance(error, OSError | StoreUnavailable),
+                )
+            self._undelivered = True
+            return
+        if self._undelivered:
+            _LOG.info("the history of alerts is written again")
+        self._undelivered = False

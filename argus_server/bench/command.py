@@ -293,8 +293,8 @@ def load(
 def restarts(
     servers: Annotated[int, typer.Option(min=1)] = 200,
     hours: Annotated[float, typer.Option(min=0.5)] = 24.0,
-    cadence_seconds: Annotated[int, typer.Option(min=1, help="Between two samples of a server.")] = 30,
-    tick_seconds: Annotated[int, typer.Option(min=1, help="Between two forecasts.")] = 60,
+    cadence_seconds: Annotated[int, typer.Option(min=1, help="Between two samples of a server.")] = 60,
+    tick_seconds: Annotated[int, typer.Option(min=1, help="Between two forecasts.")] = 300,
     restart_minutes: Annotated[float, typer.Option(min=1.0)] = 30.0,
     kill_every: Annotated[
         int, typer.Option(min=0, help="Each life of this number ends with SIGKILL; 0 for none.")

@@ -12,7 +12,7 @@ from typing import Any, Final, Protocol
 
 from argus_client import AsyncArgusClient, PublisherConfig, Samples
 from argus_client.simulator import FleetSimulator
-from argus_server.app import ArgusServer, settle_heap
+from argus_server.app import ArgusServer
 from argus_server.bench import kept
 from argus_server.bench.server import ServerProcess
 from argus_server.settings import ServerSettings
@@ -38,8 +38,8 @@ class Day:
 
     servers: int
     hours: float
-    cadence_seconds: int = 30
-    tick_seconds: int = 60
+    cadence_seconds: int = 60
+    tick_seconds: int = 300
     model: Path | None = None
     seed: int = 0
 
@@ -99,7 +99,6 @@ class _Stopped(_Source):
     async def begin(cls, day: Day, root: Path) -> _Stopped:
         server = ArgusServer(ServerSettings.load(_settings(day, root)))
         addresses = await server.start()
-        settle_heap()
         return cls(server, addresses.grpc)
 
     async def tick(self) -> None:
