@@ -376,6 +376,7 @@ class ArgusServer:
             None, store.recover, self.window, self._clock, retention_ms, [self.shard.calibration]
         )
         self._sources = SourceRegistry(recovery.marks)
+        self.shard.calibration.changed = store.checkpoint_soon
         _LOG.info(
             "%s: %d servers and %d sources are back after %.2f s, %d rows of them from the log",
             *(

@@ -147,7 +147,8 @@ class Engine:
         current = self._hub.current
         if current is None or not current.index.names:
             return False
-        return self._clock.now_ms() - current.header.published_at_ms > _RESTATE_MS
+        # A clock that was set back would otherwise leave a snapshot of the future standing until it has caught up.
+        return not 0 <= self._clock.now_ms() - current.header.published_at_ms <= _RESTATE_MS
 
     async def _standing_changed(self) -> bool:
         """Whether a server has gone silent, come back, or been away for so long that it is to be forgotten."""

@@ -20,16 +20,16 @@ from argus_server.alerts.book import AlertBook
 from argus_server.alerts.entries import AlertView, Changes, TargetNeeds
 from argus_server.alerts.events import AlertEvent, EventSink
 from argus_server.alerts.records import FIRING, PENDING, RESOLVED, is_muted
-from argus_server.alerts.store import FILE, AlertStore, Commit, StoreError
+from argus_server.alerts.store import FILE, SINK_MARK, AlertStore, Commit, StoreError
 from argus_server.clock import Clock
 from argus_server.errors import Unavailable
 from argus_server.frame import FleetFrame
 from argus_server.risk.tables import RiskTables
+from argus_server.store.errors import StoreUnavailable
 
 _LOG: Final = logging.getLogger(__name__)
 
 _DAY_MS: Final = 86_400_000
-_SINK_MARK: Final = "events_delivered"
 _SINK_BATCH: Final = 1000
 _MAX_RESOLVED: Final = 1000
 
@@ -73,7 +73,7 @@ class AlertDesk:
         self.acted: Callable[[], None] = lambda: None
         self.written: Callable[[], None] = lambda: None
         self._actions = AlertActions(self.book, self.store)
-        self._closed = self._flush_waits = False
+        self._closed = self._flush_waits = self._undelivered = False
         self._clock = clock
         self._sink = sink
         self._thread = ThreadPoolExecutor(1, "argus-alerts")
@@ -111,17 +111,19 @@ class AlertDesk:
 
     async def list_alerts(self, request: alert_pb2.ListAlertsRequest) -> list[alert_pb2.AlertRecord]:
         """Alerts, most urgent first."""
-        return await self._call(lambda: self._list(request))
+        if RESOLVED in request.states:
+            return await self._call(lambda: self._list(request))
+        # These need no store: a disk that does not answer must not hide what fires.
+        return await asyncio.to_thread(self._list, request)
 
     async def silences(self, *, include_expired: bool) -> list[alert_pb2.Silence]:
         """Silences as they stand."""
         now_ms = self._clock.now_ms()
-        return await self._call(lambda: self.book.silences(now_ms, include_expired=include_expired))
+        return await asyncio.to_thread(self.book.silences, now_ms, include_expired=include_expired)
 
     async def windows(self) -> list[alert_pb2.MaintenanceWindow]:
         """Maintenance windows as they stand."""
-        now_ms = self._clock.now_ms()
-        return await self._call(lambda: self.book.windows(now_ms))
+        return await asyncio.to_thread(self.book.windows, self._clock.now_ms())
 
     async def acknowledge(self, request: alert_pb2.AcknowledgeAlertRequest) -> alert_pb2.AlertRecord:
         """See `AlertActions.acknowledge`."""
@@ -220,9 +222,19 @@ class AlertDesk:
         if self._sink is None:
             return
         try:
-            while events := self.store.events(self.store.mark(_SINK_MARK), _SINK_BATCH):
+            while events := self.store.events(self.store.mark(SINK_MARK), _SINK_BATCH):
                 self._sink.append(events)
-                self.store.set_mark(_SINK_MARK, events[-1].sequence)
-        except Exception:
+                self.store.set_mark(SINK_MARK, events[-1].sequence)
+        except Exception as error:
             # They stay in the store and come again with the next ones.
-            _LOG.exception("the history of alerts could not be written")
+            if not self._undelivered:
+                _LOG.error(
+                    "the history of alerts is not written until it can be again: %s",
+                    str(error) or type(error).__name__,
+                    exc_info=not isinstance(error, OSError | StoreUnavailable),
+                )
+            self._undelivered = True
+            return
+        if self._undelivered:
+            _LOG.info("the history of alerts is written again")
+        self._undelivered = False

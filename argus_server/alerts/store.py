@@ -20,6 +20,8 @@ from argus_server.alerts.events import AlertEvent
 from argus_server.alerts.lifecycle import Cell
 
 FILE: Final = "alerts.sqlite"
+SINK_MARK: Final = "events_delivered"
+"""Names the last event that the history of alerts has."""
 MAX_QUEUED: Final = 10_000
 """Notifications a target may have waiting; beyond it the oldest are given up."""
 
@@ -125,6 +127,7 @@ class AlertStore:
                 path or ":memory:", check_same_thread=False, isolation_level=None, timeout=5.0
             )
             self._prepare()
+            self._queue_lengths = self._count_queued()
         except sqlite3.Error as error:
             raise StoreError(f"cannot use {self._name}: {error}") from error
 
@@ -158,6 +161,8 @@ class AlertStore:
                     for change in changes:
                         self._write(change)
                     self._database.execute("COMMIT")
+                    if any(change.notifications or change.sent for change in changes):
+                        self._queue_lengths = self._count_queued()
                 except BaseException:
                     if self._database.in_transaction:
                         self._database.execute("ROLLBACK")
@@ -262,8 +267,8 @@ class AlertStore:
         return [Queued(number, created_at, json.loads(payload)) for number, created_at, payload in rows]
 
     def queue_lengths(self) -> dict[str, int]:
-        """Notifications that wait, by target."""
-        return dict(self._read("SELECT target, COUNT(*) FROM outbox GROUP BY target"))
+        """Notifications that wait, by target. Never waits for the disk."""
+        return self._queue_lengths
 
     def surplus(self, target: str, kept: int) -> list[Queued]:
         """The oldest notifications of a target beyond those it may have waiting."""
@@ -304,6 +309,9 @@ class AlertStore:
                 self._database.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
             except sqlite3.Error as error:
                 raise StoreError(f"cannot write {self._name}: {error}") from error
+
+    def _count_queued(self) -> dict[str, int]:
+        return dict(self._database.execute("SELECT target, COUNT(*) FROM outbox GROUP BY target").fetchall())
 
     def _read(self, statement: str, values: Iterable[Any] = ()) -> list[Any]:
         with self._lock:

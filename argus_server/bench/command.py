@@ -113,7 +113,7 @@ def health(
 def history(
     servers: Annotated[int, typer.Option(min=1)] = 20,
     hours: Annotated[float, typer.Option(min=0.5)] = 24.0,
-    cadence_seconds: Annotated[int, typer.Option(min=1, max=30)] = 5,
+    cadence_seconds: Annotated[int, typer.Option(min=1, max=300)] = 5,
     as_json: _AsJson = False,
 ) -> None:
     """Bytes that a day of history takes per server, and how long questions about it take."""
@@ -283,9 +283,59 @@ def durability(
     _print(result)
 
 
+@app.command()
+def load(
+    sources: Annotated[int, typer.Option(min=1, help="Ingest streams.")] = 50,
+    servers: Annotated[int, typer.Option(min=1, help="Servers of each.")] = 20,
+    subscribers: Annotated[int, typer.Option(min=0)] = 200,
+    seconds: Annotated[float, typer.Option(min=1.0)] = 300.0,
+    cadence_seconds: Annotated[float, typer.Option(min=1.0, help="Between two samples of a server.")] = 5.0,
+    history_hours: Annotated[
+        float, typer.Option(min=0.0, help="Past of the fleet when it begins; the model needs 2.")
+    ] = 24.0,
+    as_json: _AsJson = False,
+) -> None:
+    """Errors, ack times and memory of a server with many sources, readers and questions at once."""
+    from argus_server.bench import load as bench
+
+    with _working("sending, reading and asking", as_json):
+        result = bench.run(sources, servers, subscribers, seconds, cadence_seconds, history_hours)
+    _print(result)
+
+
+@app.command()
+def restarts(
+    servers: Annotated[int, typer.Option(min=1)] = 200,
+    hours: Annotated[float, typer.Option(min=0.5)] = 24.0,
+    cadence_seconds: Annotated[int, typer.Option(min=1, help="Between two samples of a server.")] = 60,
+    tick_seconds: Annotated[int, typer.Option(min=1, help="Between two forecasts.")] = 300,
+    restart_minutes: Annotated[float, typer.Option(min=1.0)] = 30.0,
+    kill_every: Annotated[
+        int, typer.Option(min=0, help="Each life of this number ends with SIGKILL; 0 for none.")
+    ] = 6,
+    model: Annotated[Path | None, typer.Option(help="Artifact; the shipped one if not given.")] = None,
+    as_json: _AsJson = False,
+) -> None:
+    """What a day with a restart every half hour leaves, against one without. Exit status 1 when it differs."""
+    import asyncio
+
+    from argus_server.bench import restarts as bench
+
+    day = bench.Day(servers, hours, cadence_seconds, tick_seconds, model)
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True, quiet=as_json)) as progress:
+        task = progress.add_task("living a day twice", total=1.0)
+        result = asyncio.run(
+            bench.run(day, restart_minutes, kill_every, lambda share: progress.update(task, completed=share))
+        )
+    _print(result)
+    if not result["equal"]:
+        raise typer.Exit(1)
+
+
 @app.command("all")
 def everything(as_json: _AsJson = False) -> None:
-    """All but `events`, `fuzz` and `durability`, which take minutes, with their defaults, one JSON object per line."""
+    """All but those that take minutes: `events`, `fuzz`, `durability`, `load` and `restarts`."""
     for kept in _Durability:
         ingest(1_000, 1_000, 10.0, as_json, kept)
     restart(1_000, 24.0, 5.0, as_json)

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import queue
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -21,6 +17,7 @@ import pyarrow as pa
 from argus_client import ArgusClient, Backoff, Publisher, PublisherConfig
 from argus_client.samples import METRICS, Samples
 from argus_server.bench import fleet
+from argus_server.bench.server import ServerProcess
 from argus_server.clock import EventClock
 from argus_server.ingest.columns import Columns
 from argus_server.model_control import CONTEXT_STEPS, STEP_SECONDS
@@ -28,68 +25,25 @@ from argus_server.store.store import Store
 from argus_server.window.fleet_window import FleetWindow
 
 _CADENCE_MS: Final = 5_000
-_READY_SECONDS: Final = 60.0
 _FLUSH_SECONDS: Final = 120.0
 _QUICK: Final = Backoff(initial_seconds=0.02, maximum_seconds=0.1)
 
 
-class KilledServer:
-    """An `argus server` on a data directory that is meant to die.
+def killed_server(directory: Path, listen: str, durability: str) -> ServerProcess:
+    """An `argus server` that is meant to die.
 
     Args:
         directory: Its data directory.
         listen: Where it listens; port 0 picks a free one.
         durability: As the setting.
     """
-
-    def __init__(self, directory: Path, listen: str, durability: str) -> None:
-        self.process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "argus_client.cli", "server", "--json", "--stop-on-eof"),
-                *("--listen", listen, "--metrics-listen", "", "--clock", "event", "--tick-seconds", "1"),
-                *("--data-dir", str(directory), "--durability", durability, "--model", "none"),
-                # Small and frequent, so that kills hit rolls and checkpoints too.
-                *("--segment-bytes", str(1 << 20), "--checkpoint-minutes", "0.02"),
-                *("--retention-hours", "10000", "--log-level", "warning"),
-            ],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        self.lines: queue.SimpleQueue[str] = queue.SimpleQueue()
-        threading.Thread(target=self._drain, daemon=True).start()
-        self.listen = str(json.loads(self._first_line())["listen"])
-
-    def end(self, number: signal.Signals) -> int:
-        """Sends a signal and waits for the end; returns the exit status."""
-        self.process.send_signal(number)
-        code = self.process.wait(_READY_SECONDS)
-        for pipe in (self.process.stdin, self.process.stdout):
-            if pipe is not None:
-                pipe.close()
-        return code
-
-    def _first_line(self) -> str:
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        if not line:
-            self.process.wait(_READY_SECONDS)
-            raise RuntimeError(f"the server ended with {self.process.returncode}: {self.said()}")
-        return line
-
-    def _drain(self) -> None:
-        assert self.process.stderr is not None
-        with self.process.stderr:
-            for line in self.process.stderr:
-                self.lines.put(line)
-
-    def said(self) -> str:
-        """Its log so far."""
-        said = []
-        while not self.lines.empty():
-            said.append(self.lines.get())
-        return "".join(said)
+    return ServerProcess(
+        *("--listen", listen, "--metrics-listen", "", "--clock", "event", "--tick-seconds", "1"),
+        *("--data-dir", str(directory), "--durability", durability, "--model", "none"),
+        # Small and frequent, so that kills hit rolls and checkpoints too.
+        *("--segment-bytes", str(1 << 20), "--checkpoint-minutes", "0.02"),
+        *("--retention-hours", "10000", "--log-level", "warning"),
+    )
 
 
 def run(
@@ -118,7 +72,7 @@ def run(
     rng = np.random.default_rng(seed)
     with TemporaryDirectory() as name:
         directory = Path(name) / "data"
-        server = KilledServer(directory, "127.0.0.1:0", durability)
+        server = killed_server(directory, "127.0.0.1:0", durability)
         slowest = 0.0
         try:
             with (
@@ -130,7 +84,7 @@ def run(
                         time.sleep(rng.uniform(0.05, max_seconds_between))
                         server.end(signal.SIGKILL)
                         began = time.monotonic()
-                        server = KilledServer(directory, server.listen, durability)
+                        server = killed_server(directory, server.listen, durability)
                         slowest = max(slowest, time.monotonic() - began)
                         on_progress((number + 1) / kills)
                 publisher.flush(timeout=_FLUSH_SECONDS)

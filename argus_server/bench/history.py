@@ -110,10 +110,11 @@ async def _send(
     async with client.publisher("bench") as publisher:
         await publisher.publish(simulator.backfill(_START_MS - 1, _WARM_UP_HOURS), timeout=_PATIENCE_SECONDS)
         end_ms = _START_MS + round(hours * _HOUR_MS)
-        for tick_ms in range(_START_MS, end_ms, 1000 * _TICK_SECONDS):
+        tick_seconds = max(_TICK_SECONDS, cadence_seconds)
+        for tick_ms in range(_START_MS, end_ms, 1000 * tick_seconds):
             samples = [
                 simulator.sample(now_ms)
-                for now_ms in range(tick_ms, tick_ms + 1000 * _TICK_SECONDS, 1000 * cadence_seconds)
+                for now_ms in range(tick_ms, tick_ms + 1000 * tick_seconds, 1000 * cadence_seconds)
             ]
             await publisher.publish(Samples.concat(samples), timeout=_PATIENCE_SECONDS)
             await publisher.flush(_PATIENCE_SECONDS, strict=True)

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -116,6 +116,9 @@ class BandCalibration:
 
     One forecast is remembered at a time, 16 KB per server; when all of it has come true or not, the factors learn and
     the next one is remembered. A new model starts with fresh factors. Used by one thread, but for `dump`.
+
+    Attributes:
+        changed: Called when there is something new to `dump`; set before the first forecast.
     """
 
     def __init__(self) -> None:
@@ -123,6 +126,7 @@ class BandCalibration:
         # Never changed in place, so that another thread may look at it.
         self._factors: dict[str, FloatArray] = {}
         self._remembered: _Remembered | None = None
+        self.changed: Callable[[], None] = lambda: None
 
     @property
     def name(self) -> str:
@@ -151,6 +155,7 @@ class BandCalibration:
             forecast = replace(forecast, quantiles=quantiles)
         if self._remembered is None:
             self._remembered = _Remembered(tuple(names), forecast.quantiles[rows], forecast.origin_ms)
+            self.changed()
         return forecast
 
     def _learn(self, frame: WindowFrame) -> None:

@@ -22,6 +22,7 @@ from argus_server.history.policy import POLICY, RecordingPolicy, RiskChanges
 from argus_server.history.schemas import FLEET_RISK, FORECASTS, SERVER_RISK
 from argus_server.history.store import HistoryStore
 from argus_server.snapshot.snapshot import Snapshot
+from argus_server.store.errors import StoreUnavailable
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -61,7 +62,7 @@ class Recorder:
         self._changes: RiskChanges | None = None
         self._fleet_slot = -1
         self._forecast_slot = -1
-        self._failing = False
+        self._failing = self._stuck = False
         self._thread = threading.Thread(target=self._run, name="argus-recorder", daemon=True)
         self._thread.start()
 
@@ -85,10 +86,20 @@ class Recorder:
         while (tick := self._ticks.get()) is not None:
             try:
                 self._record(tick)
-            except Exception:
+            except Exception as error:
                 # The recording of one tick must not end that of all later ones.
                 self._counters.dropped_ticks.inc()
-                _LOG.exception("a tick could not be recorded")
+                if not self._stuck:
+                    _LOG.error(
+                        "ticks are not recorded until they can be again: %s",
+                        str(error) or type(error).__name__,
+                        exc_info=not isinstance(error, OSError | StoreUnavailable),
+                    )
+                self._stuck = True
+            else:
+                if self._stuck:
+                    _LOG.info("ticks are recorded again")
+                self._stuck = False
 
     def _record(self, tick: _Tick) -> None:
         frame, policy = tick.frame, self._policy
@@ -135,11 +146,13 @@ class Recorder:
     def _resume(self, frame: FleetFrame) -> None:
         """Goes on where the last run of the server ended."""
         policy, now_ms = self._policy, frame.clock_ms
-        self._changes = RiskChanges(policy)
+        changes = RiskChanges(policy)
         for batch in self._recorded(SERVER_RISK, now_ms, policy.risk_most_seconds, RiskChanges.COLUMNS):
-            self._changes.restore(batch)
+            changes.restore(batch)
         self._fleet_slot = self._last_slot(FLEET_RISK, now_ms, policy.fleet_seconds)
         self._forecast_slot = self._last_slot(FORECASTS, frame.forecast.origin_ms, policy.forecast_seconds)
+        # Last: when something could not be read, the next tick tries again.
+        self._changes = changes
 
     def _last_slot(self, table: str, now_ms: int, seconds: int) -> int:
         newest = -1

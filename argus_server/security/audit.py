@@ -11,6 +11,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -29,6 +30,8 @@ _LOG: Final = logging.getLogger(__name__)
 _REFUSALS_AT_ONCE: Final = 20
 _REFUSALS_PER_SECOND: Final = 0.5
 _PEERS: Final = 1_000
+_MOST_WAITING: Final = 10_000
+"""Lines that may wait for the disk."""
 
 
 class _File(logging.handlers.RotatingFileHandler):
@@ -49,6 +52,8 @@ class _File(logging.handlers.RotatingFileHandler):
 class AuditLog:
     """Where the lines go: a file that is rotated, or without one the server's own log. Thread-safe.
 
+    Lines of a file are written by a thread of their own: a disk that does not answer holds up nobody who calls.
+
     Args:
         path: The file; None writes to the log of the server.
         monotonic: Clock of the limit on refusals, seconds.
@@ -62,6 +67,8 @@ class AuditLog:
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = _File(path, maxBytes=_MAX_BYTES, backupCount=_BACKUPS)
+            self._thread = ThreadPoolExecutor(1, "argus-audit")
+            self._room = threading.BoundedSemaphore(_MOST_WAITING)
         self._monotonic = monotonic
         self._lock = threading.Lock()
         self._peers: OrderedDict[str, tuple[Meter, int]] = OrderedDict()
@@ -88,9 +95,13 @@ class AuditLog:
         self._write(line)
 
     def close(self) -> None:
-        """Closes the file."""
+        """Writes what waits, and closes the file."""
         if self._file is not None:
-            self._file.close()
+            self._thread.shutdown()
+            try:
+                self._file.close()
+            except (OSError, ValueError) as error:  # what the disk has not taken before it does not take now
+                _LOG.error("the end of the audit log is lost: %s", error)
 
     def _suppressed(self, host: str) -> int | None:
         """How many refusals of a peer were not written before this one; None when this one is not either."""
@@ -107,7 +118,18 @@ class AuditLog:
         if self._file is None:
             _LOG.info("%s", line)
             return
-        self._file.handle(logging.LogRecord("audit", logging.INFO, "", 0, line, (), None))
+        if not self._room.acquire(blocking=False):
+            _LOG.error(
+                "the disk does not take the audit log, and %d lines wait; lost: %s", _MOST_WAITING, line
+            )
+            return
+        self._thread.submit(self._append, self._file, line)
+
+    def _append(self, file: _File, line: str) -> None:
+        try:
+            file.handle(logging.LogRecord("audit", logging.INFO, "", 0, line, (), None))
+        finally:
+            self._room.release()
 
 
 def entry(event: str, **fields: str | int) -> str:

@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import TypeVar
 
 from argus.v1 import alert_pb2
 from argus_server.alerts.desk import AlertDesk
 from argus_server.alerts.feed import AlertFeed, AlertWatch
 from argus_server.errors import InvalidArgument, Unavailable
+from argus_server.security.caller import current_caller
+
+Authored = TypeVar(
+    "Authored",
+    alert_pb2.AcknowledgeAlertRequest,
+    alert_pb2.AddAlertNoteRequest,
+    alert_pb2.CreateSilenceRequest,
+    alert_pb2.ExpireSilenceRequest,
+    alert_pb2.MaintenanceWindow,
+    alert_pb2.DeleteMaintenanceWindowRequest,
+)
 
 
 class AlertServicer:
@@ -49,19 +61,19 @@ class AlertServicer:
         self, request: alert_pb2.AcknowledgeAlertRequest
     ) -> alert_pb2.AcknowledgeAlertResponse:
         """Notes who is on an alert."""
-        return alert_pb2.AcknowledgeAlertResponse(alert=await self._desk.acknowledge(request))
+        return alert_pb2.AcknowledgeAlertResponse(alert=await self._desk.acknowledge(_signed(request)))
 
     async def AddAlertNote(self, request: alert_pb2.AddAlertNoteRequest) -> alert_pb2.AddAlertNoteResponse:
         """Adds a note."""
-        return alert_pb2.AddAlertNoteResponse(alert=await self._desk.add_note(request))
+        return alert_pb2.AddAlertNoteResponse(alert=await self._desk.add_note(_signed(request)))
 
     async def CreateSilence(self, request: alert_pb2.CreateSilenceRequest) -> alert_pb2.CreateSilenceResponse:
         """Makes a silence."""
-        return alert_pb2.CreateSilenceResponse(silence=await self._desk.create_silence(request))
+        return alert_pb2.CreateSilenceResponse(silence=await self._desk.create_silence(_signed(request)))
 
     async def ExpireSilence(self, request: alert_pb2.ExpireSilenceRequest) -> alert_pb2.ExpireSilenceResponse:
         """Ends a silence."""
-        return alert_pb2.ExpireSilenceResponse(silence=await self._desk.expire_silence(request))
+        return alert_pb2.ExpireSilenceResponse(silence=await self._desk.expire_silence(_signed(request)))
 
     async def ListSilences(self, request: alert_pb2.ListSilencesRequest) -> alert_pb2.ListSilencesResponse:
         """Silences as they stand."""
@@ -74,13 +86,14 @@ class AlertServicer:
         """Makes or replaces a maintenance window."""
         if not request.HasField("window"):
             raise InvalidArgument("the request has no window", field="window")
-        return alert_pb2.PutMaintenanceWindowResponse(window=await self._desk.put_window(request.window))
+        window = await self._desk.put_window(_signed(request.window))
+        return alert_pb2.PutMaintenanceWindowResponse(window=window)
 
     async def DeleteMaintenanceWindow(
         self, request: alert_pb2.DeleteMaintenanceWindowRequest
     ) -> alert_pb2.DeleteMaintenanceWindowResponse:
         """Removes a maintenance window."""
-        await self._desk.delete_window(request)
+        await self._desk.delete_window(_signed(request))
         return alert_pb2.DeleteMaintenanceWindowResponse()
 
     async def ListMaintenanceWindows(
@@ -88,3 +101,11 @@ class AlertServicer:
     ) -> alert_pb2.ListMaintenanceWindowsResponse:
         """Maintenance windows as they stand."""
         return alert_pb2.ListMaintenanceWindowsResponse(windows=await self._desk.windows())
+
+
+def _signed(request: Authored) -> Authored:
+    """The request with the name by which the server knows its author, where it knows one; else what the client says."""
+    caller = current_caller()
+    if caller.kind != "anonymous":
+        request.author = caller.name
+    return request

@@ -45,3 +45,20 @@ def compact(directory: _Directory) -> None:
         typer.echo(f"argus store: {error}", err=True)
         raise typer.Exit(1) from None
     typer.echo(json.dumps(files, indent=2))
+
+
+@app.command()
+def backup(
+    directory: _Directory,
+    destination: Annotated[Path, typer.Argument(metavar="COPY", help="Where to; must not exist yet.")],
+) -> None:
+    """Copy a data directory so that a server can be started on the copy. The server may be running."""
+    from argus_server.store import backup as copying
+    from argus_server.store.errors import StoreError
+
+    try:
+        size = copying.backup(directory, destination)
+    except (OSError, StoreError) as error:
+        typer.echo(f"argus store: {error}", err=True)
+        raise typer.Exit(1) from None
+    typer.echo(json.dumps({"copy": str(destination), "bytes": size}, indent=2))

@@ -202,7 +202,10 @@ def inspect(path: Path, fallback: pa.Schema) -> Inspection:
         try:
             _, start = read_header(file)
         except DamagedFile:
-            start = min(len(encode_header(fallback)), os.fstat(file.fileno()).st_size)
+            start, size = len(encode_header(fallback)), os.fstat(file.fileno()).st_size
+            if size < start:
+                # The process ended between making the file and its first frame.
+                return Inspection(segment, (), size)
             damaged.append(Damage(0, start, at_end=False))
         segment.size = start
         for found in scan(file, start):

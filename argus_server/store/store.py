@@ -85,6 +85,7 @@ class Store:
         self._upkeep: Upkeep | None = None
         self._checkpoint_due = time.monotonic() + self.options.checkpoint_seconds
         self._checkpoint_position = -1
+        self._checkpoint_urgent = False
         self._logged_bytes = 0
 
     # Rows in and out.
@@ -216,6 +217,13 @@ class Store:
         )
         self._upkeep.start()
 
+    def checkpoint_soon(self) -> None:
+        """Has a checkpoint written at once, in the background, because a state has changed in a way that rows cannot
+        bring back. May be called on any thread."""
+        self._checkpoint_urgent = True
+        if self._upkeep is not None:
+            self._upkeep.wake()
+
     def checkpoint(self) -> bool:
         """Writes a checkpoint; says whether one was needed.
 
@@ -226,11 +234,19 @@ class Store:
         subject = self._subject
         if subject is None:
             return False
+        urgent, self._checkpoint_urgent = self._checkpoint_urgent, False
+        try:
+            return self._checkpoint(subject, urgent)
+        except BaseException:
+            self._checkpoint_urgent |= urgent
+            raise
+
+    def _checkpoint(self, subject: _Subject, urgent: bool) -> bool:
         states = {state.name: state.dump() for state in subject.states}
         started = time.monotonic()
         for attempt in range(_ATTEMPTS):
             position, marks = self._writer.standing(METRICS_TABLE)
-            if position == self._checkpoint_position and not attempt:
+            if position == self._checkpoint_position and not attempt and not urgent:
                 return False
             standing = Standing(
                 position, marks, subject.clock.now_ms(), subject.window.steps, subject.window.step_seconds
@@ -280,7 +296,7 @@ class Store:
     def _checkpoint_if_due(self) -> bool:
         log = sum(segment.size for segment in self._catalogs[METRICS_TABLE].segments)
         grown = log - self._logged_bytes >= self.options.checkpoint_log_bytes
-        if time.monotonic() >= self._checkpoint_due or grown:
+        if time.monotonic() >= self._checkpoint_due or grown or self._checkpoint_urgent:
             self._checkpoint_due = time.monotonic() + self.options.checkpoint_seconds
             self.checkpoint()
             covered = self._checkpoints.oldest_position()

@@ -48,16 +48,22 @@ class Upkeep:
         self._failed = failed
         self._retry_seconds = retry_seconds
         self._retry_at = dict.fromkeys(tasks, 0.0)
-        self._stop = threading.Event()
+        self._closing = False
+        self._due = threading.Event()
         self._thread = threading.Thread(target=self._run, name="argus-store-upkeep", daemon=True)
 
     def start(self) -> None:
         """Starts the thread."""
         self._thread.start()
 
+    def wake(self) -> None:
+        """Begins the next round now."""
+        self._due.set()
+
     def close(self) -> None:
         """Ends the thread after the part it is at."""
-        self._stop.set()
+        self._closing = True
+        self._due.set()
         if self._thread.is_alive():
             self._thread.join()
 
@@ -66,8 +72,10 @@ class Upkeep:
             # On Linux a priority belongs to a thread.
             with contextlib.suppress(OSError):
                 os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
-        while not self._stop.wait(self._period_seconds):
-            while not self._stop.is_set() and self._do_next():
+        while not self._closing:
+            self._due.wait(self._period_seconds)
+            self._due.clear()
+            while not self._closing and self._do_next():
                 continue
 
     def _do_next(self) -> bool:

@@ -79,6 +79,13 @@ class Dispatcher:
                 _LOG.warning("%d notifications wait for %s, which is no alert target any more", waiting, name)
         if not self._targets:
             return
+        for name in known:
+            for counter in (
+                metrics.notifications,
+                metrics.notification_failures,
+                metrics.notifications_dropped,
+            ):
+                counter.labels(name)  # 0 from the start, not absent until the first
         # It logs every address it calls, and some addresses are secrets.
         logging.getLogger("httpx").setLevel(logging.WARNING)
         self._thread = threading.Thread(

@@ -7,6 +7,9 @@ An alert is raised from the probability that a metric crosses its critical thres
 risk score, or because a server stopped sending. All times are those of the server's clock, so that a replay of
 history gives the alerts that were given live.
 
+Whoever calls with an API key or a certificate of a known name is noted as the author under that name, whatever
+`author` the request gives.
+
 Texts that people or sources wrote (server names, authors, comments, notes) are untrusted: escape them.
 """
 

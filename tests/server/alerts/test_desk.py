@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 import sqlite3
 from collections import Counter
@@ -226,6 +227,21 @@ def test_a_server_that_left_the_fleet_takes_its_alerts_along_after_a_while() -> 
         made.observe(frame(START_MS + 70 * MINUTE_MS, {"web-2": 0.0}))
         assert made.book.active() == []
         assert written(made)[-1].detail == "the server has left the fleet"
+
+
+def test_a_history_that_cannot_be_written_is_said_once_and_so_is_its_return(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    sink = Kept()
+    sink.failing = True
+    with caplog.at_level(logging.INFO), desk(sink=sink) as made:
+        for number in range(4):
+            sink.failing = number < 3
+            made.observe(frame(START_MS + number * MINUTE_MS, {f"web-{number}": 1.0}))
+            written(made)
+    said = [record for record in caplog.records if "history of alerts" in record.message]
+    assert [record.levelname for record in said] == ["ERROR", "INFO"]
+    assert not said[0].exc_info
 
 
 def test_history_is_told_everything_once_and_in_order_whatever_fails(tmp_path: Path) -> None:

@@ -87,6 +87,9 @@ def bodies(receiver: Receiver) -> list[Any]:
 
 def test_a_webhook_hears_of_firing_and_resolved_once_each(receiver: Receiver) -> None:
     with notifying(target("webhook", receiver), dashboard="https://argus.example/") as made:
+        for counter in ("", "_failed", "_dropped"):
+            name = f"argus_notifications{counter}_total"
+            assert made.metrics.registry.get_sample_value(name, {"target": "webhook"}) == 0, name
         made.fire()
         until(lambda: len(receiver.requests) == 1)
         made.resolve()

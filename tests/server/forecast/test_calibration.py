@@ -137,6 +137,8 @@ def width(forecast: Forecast) -> float:
 
 def test_a_fleet_learns_once_its_forecast_is_past() -> None:
     fleet, bands = Fleet(), BandCalibration()
+    dumps: list[bytes] = []
+    bands.changed = lambda: dumps.append(bands.dump())
     assert width(bands.calibrate(fleet.frame(), fleet.forecast())) == pytest.approx(2.0)
     fleet.advance(96)
     assert width(bands.calibrate(fleet.frame(), fleet.forecast())) == pytest.approx(2.0), (
@@ -146,6 +148,8 @@ def test_a_fleet_learns_once_its_forecast_is_past() -> None:
     learnt = width(bands.calibrate(fleet.frame(), fleet.forecast()))
     assert learnt > 2.2
     assert width(bands.calibrate(fleet.frame(), fleet.forecast())) == pytest.approx(learnt), "once is enough"
+    assert len(dumps) == 2, "what is remembered or learned is to be kept, and nothing else"
+    assert dumps[1] == bands.dump() != dumps[0]
     for _ in range(40):
         fleet.advance(97)
         last = bands.calibrate(fleet.frame(), fleet.forecast())

@@ -211,3 +211,23 @@ def test_rounding_keeps_three_digits_and_what_is_no_number() -> None:
     assert (np.abs(rows.rounded(values) - values) <= np.abs(values) * 2.0**-11).all()
     special = np.array([np.nan, np.inf, 0.0, 100.0, 0.5], dtype=np.float32)
     np.testing.assert_array_equal(rows.rounded(special), special)
+
+
+def test_a_store_that_cannot_be_read_is_said_once_and_so_is_its_return(
+    bench: Bench, store: MemoryStore, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*arguments: Any, **named: Any) -> Any:
+        raise OSError("the disk does not answer")
+
+    with caplog.at_level(logging.INFO):
+        with monkeypatch.context() as patch:
+            patch.setattr(store, "read", fail)
+            for number in range(3):
+                bench.tick(frame(NAMES, START_MS + number * 60_000))
+            until(lambda: bench.count("argus_history_dropped_ticks_total") == 3)
+        bench.tick(frame(NAMES, START_MS + 180_000))
+        until(lambda: bench.count("argus_history_rows_total", table=FLEET_RISK) == 1)
+        bench.recorder.close()
+    said = [record for record in caplog.records if "recorded" in record.message]
+    assert [record.levelname for record in said] == ["ERROR", "INFO"]
+    assert not said[0].exc_info

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import stat
+import threading
 from pathlib import Path
 
 import grpc
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 from argus_server.security.audit import AUDIT_FILE, AuditLog, append, entry
 from argus_server.security.scopes import Scope
+from tests.processes import until
 from tests.server.running import running
 from tests.server.security.guarded import Keys, bearer, call
 from tests.server.security.test_limits import Hands
@@ -79,11 +81,12 @@ def test_knocking_without_end_does_not_fill_the_disk(tmp_path: Path) -> None:
     for _ in range(1_000):
         refuse(log)
     refuse(log, peer="ipv4:10.0.0.2:1")
+    until(lambda: len(lines(tmp_path / AUDIT_FILE)) == 21)
     assert [line["peer"] for line in lines(tmp_path / AUDIT_FILE)].count("ipv4:10.0.0.1:4711") == 20
     hands.now += 2
     refuse(log, peer="ipv4:10.0.0.1:9999")
+    until(lambda: len(lines(tmp_path / AUDIT_FILE)) == 22)
     written = lines(tmp_path / AUDIT_FILE)
-    assert len(written) == 22
     assert written[-1]["suppressed"] == 980
     for number in range(5_000):
         refuse(log, peer=f"ipv4:10.0.{number // 256}.{number % 256}:1")
@@ -106,6 +109,7 @@ def test_the_file_is_rotated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 def test_commands_write_beside_a_server(tmp_path: Path) -> None:
     log = AuditLog(tmp_path / AUDIT_FILE)
     log.call(method="/x/Y", caller="a", key_id="", peer="p", outcome="OK")
+    until(lambda: len(lines(tmp_path / AUDIT_FILE)) == 1)
     append(tmp_path / AUDIT_FILE, entry("key_created", key="web"))
     log.call(method="/x/Y", caller="a", key_id="", peer="p", outcome="OK")
     log.close()
@@ -119,7 +123,27 @@ def test_a_disk_that_cannot_take_a_line_stops_nobody(
     assert log._file is not None
     log._file.stream.close()
     refuse(log)
+    log.close()
     assert "a line of the audit log is lost" in caplog.text
+
+
+def test_a_disk_that_does_not_answer_stops_nobody(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("argus_server.security.audit._MOST_WAITING", 3)
+    answers = threading.Event()
+    log = AuditLog(tmp_path / AUDIT_FILE)
+    assert log._file is not None
+    monkeypatch.setattr(
+        log._file, "emit", lambda record, emit=log._file.emit: answers.wait(30) and emit(record)
+    )
+    for number in range(5):
+        refuse(log, peer=f"ipv4:10.0.0.{number}:1")
+    assert [record.levelno for record in caplog.records] == [logging.ERROR] * 2
+    assert "10.0.0.4" in caplog.text
+    answers.set()
+    log.close()
+    assert [line["peer"] for line in lines(tmp_path / AUDIT_FILE)] == [f"ipv4:10.0.0.{n}:1" for n in range(3)]
 
 
 def test_without_a_data_directory_it_goes_to_the_log(caplog: pytest.LogCaptureFixture) -> None:

@@ -12,7 +12,10 @@ import pytest
 from google.protobuf.duration_pb2 import Duration
 
 from argus.v1 import alert_pb2, alert_pb2_grpc, metrics_pb2, prediction_pb2, snapshot_pb2
+from argus_server.clock import ManualClock
+from argus_server.security.scopes import Scope
 from tests.server.running import START_MS, STEP_MS, IngestStream, Running, rows, running
+from tests.server.security.guarded import Keys, bearer
 
 NAMES = ["db-1", "web-1"]
 FIRING, PENDING, RESOLVED = (
@@ -105,6 +108,31 @@ async def test_a_threshold_that_is_crossed_lives_from_pending_to_resolved(fleet:
     assert [a for a in await fleet.list() if a.metric] == []
     assert (resolved.alert_id, resolved.resolution) == (firing.alert_id, "the condition is over")
     assert resolved.resolved_at_ms > firing.fired_at_ms
+
+
+async def test_the_author_is_who_the_server_knows_the_caller_as(tmp_path: Path) -> None:
+    key = bearer(Keys(tmp_path).make("on-call", Scope.ADMIN))
+    silence = alert_pb2.CreateSilenceRequest(
+        matcher=alert_pb2.AlertMatcher(servers=["web-*"]), duration=Duration(seconds=60), author="another"
+    )
+    window = alert_pb2.MaintenanceWindow(
+        matcher=silence.matcher,
+        days=[alert_pb2.DAY_OF_WEEK_MONDAY],
+        start_time="02:00",
+        duration=silence.duration,
+        author="another",
+    )
+    async with running(hands=ManualClock(START_MS), clock="wall", data_dir=tmp_path) as argus:
+        stub: Any = alert_pb2_grpc.AlertServiceStub(argus.channel)
+        made = (await stub.CreateSilence(silence, metadata=key)).silence
+        put = (
+            await stub.PutMaintenanceWindow(
+                alert_pb2.PutMaintenanceWindowRequest(window=window), metadata=key
+            )
+        ).window
+    async with running(hands=ManualClock(START_MS), clock="wall") as argus:
+        unknown = (await alert_pb2_grpc.AlertServiceStub(argus.channel).CreateSilence(silence)).silence
+    assert (made.author, put.author, unknown.author) == ("on-call", "on-call", "another")
 
 
 async def test_snapshots_show_alerts_and_who_is_on_them(fleet: Fleet) -> None:

@@ -20,6 +20,7 @@ from argus_server.store.store import Store
 from argus_server.store.tables import METRICS_TABLE
 from argus_server.window.fleet_window import FleetWindow
 from argus_server.window.image import LayoutChanged
+from tests.processes import until
 from tests.server.store.rows import DAY_MS, QUICK, START_MS, samples
 
 STEP_MS = 300_000
@@ -166,6 +167,20 @@ def test_a_clean_end_leaves_nothing_to_replay(tmp_path: Path) -> None:
     assert again.recovery.rows == 0
     assert_alike(first.window, again.window)
     np.testing.assert_array_equal(first.window.frame().values, again.window.frame().values)
+    again.kill()
+
+
+def test_a_state_that_rows_cannot_bring_back_is_kept_at_once(tmp_path: Path) -> None:
+    server = Server(tmp_path)
+    fed(server, range(3))
+    server.store.checkpoint()
+    server.store.start()
+    server.state.value = b"learned"
+    server.store.checkpoint_soon()
+    until(lambda: next(iter(Checkpoints(tmp_path / "checkpoint").found())).states["state"] == b"learned")
+    server.kill()
+    again = Server(tmp_path)
+    assert (again.state.value, again.recovery.rows) == (b"learned", 0)
     again.kill()
 
 

@@ -309,6 +309,22 @@ def test_a_torn_tail_is_cut_off_with_a_word(root: Path, caplog: pytest.LogCaptur
     assert caplog.text == ""
 
 
+@pytest.mark.parametrize("size", [0, 20])
+def test_a_segment_that_was_only_begun_is_no_damage(
+    root: Path, caplog: pytest.LogCaptureFixture, size: int
+) -> None:
+    store = Store(root, QUICK)
+    written = put(store, NAMES, [START_MS] * 3)
+    store.close()
+    (path,) = root.rglob("*.seg")
+    (path.parent / f"{1:016d}.seg").write_bytes(path.read_bytes()[:size])
+    store = Store(root, QUICK)
+    assert stored(store) == sorted(written)
+    assert [segment.path for segment in metrics(store).segments] == [path]
+    store.close()
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
+
+
 def test_damage_inside_is_named_and_what_follows_is_used(
     root: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
