@@ -8,8 +8,18 @@ from dataclasses import asdict
 from itertools import islice
 from typing import Any, Final
 
-from argus_client import METRICS, ActiveAlert, AlertLevel, AlertState, FleetSnapshot, ServerPrediction
-from argus_ui.spark import ALPHABET
+import numpy as np
+
+from argus_client import (
+    METRICS,
+    ActiveAlert,
+    AlertLevel,
+    AlertState,
+    FleetSnapshot,
+    Outlook,
+    ServerPrediction,
+)
+from argus_ui.spark import ALPHABET, encode
 
 LEVELS: Final = ("healthy", "degrading", "warning", "critical")
 METERS: Final = ("cpu", "memory", "iowait", "swap", "load", "disk", "net_in", "net_out")
@@ -26,6 +36,7 @@ def fleet_document(snapshot: FleetSnapshot, limit: int | None = None) -> dict[st
         limit: Servers to tell about, riskiest first; None for all. Summary and environment are of all anyway.
     """
     header = snapshot.header
+    outlook = next((row.outlook for row in snapshot.servers.values() if row.outlook is not None), None)
     return {
         "revision": header.revision,
         "instance": header.instance_id,
@@ -41,6 +52,8 @@ def fleet_document(snapshot: FleetSnapshot, limit: int | None = None) -> dict[st
         "environment": asdict(snapshot.environment),
         "metrics": METRICS,
         "alphabet": ALPHABET,
+        "history_step_seconds": 0 if outlook is None else outlook.history_step_seconds,
+        "band_step_seconds": 0 if outlook is None else outlook.band_step_seconds,
         "partial": limit is not None and limit < len(snapshot.servers),
         "servers": server_columns(islice(snapshot.servers.values(), limit)),
     }
@@ -73,7 +86,32 @@ def server_columns(servers: Iterable[ServerPrediction]) -> dict[str, Any]:
         columns[f"{meter}_trend"] = [
             0 if metric is None else _TRENDS.get(str(metric.trend), 0) for metric in shown
         ]
+    return columns | outlook_columns([row.outlook for row in rows])
+
+
+def outlook_columns(outlooks: Sequence[Outlook | None]) -> dict[str, Any]:
+    """Sparklines: from 0 to `outlook_high`, which leaves room for the threshold; see `argus_ui.spark`."""
+    columns: dict[str, list[Any]] = {
+        name: []
+        for name in ("outlook_metric", "outlook_high", "outlook_critical", "history", "p10", "p50", "p90")
+    }
+    for outlook in outlooks:
+        high = 0.0 if outlook is None else _high(outlook)
+        columns["outlook_high"].append(_number(high, 2))
+        columns["outlook_metric"].append(None if outlook is None else _METRIC_NUMBERS[outlook.metric])
+        critical = None if outlook is None else outlook.critical
+        columns["outlook_critical"].append(None if critical is None else _number(critical, 2))
+        for name in ("history", "p10", "p50", "p90"):
+            columns[name].append("" if outlook is None else encode(getattr(outlook, name), 0.0, high))
     return columns
+
+
+def _high(outlook: Outlook) -> float:
+    """The top of a sparkline. Percentages all end at 100, so that rows can be compared."""
+    if outlook.metric.endswith("_pct"):
+        return 100.0
+    known = np.concatenate((outlook.history, outlook.p90, [outlook.critical or 0.0, 1e-3]))
+    return float(np.nanmax(known)) * 1.05
 
 
 _TRENDS: Final = {"increasing": 1, "decreasing": -1}

@@ -62,7 +62,7 @@ class FleetSubscription:
         """Follows until cancelled."""
         while True:
             try:
-                async with self._client.subscribe(on_state_change=self._enter) as subscription:
+                async with self._client.subscribe(outlook=True, on_state_change=self._enter) as subscription:
                     async for snapshot in subscription:
                         self.fleet = await asyncio.to_thread(Fleet.of, snapshot)
                         self._on_change()

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final, TypeVar
 
 import typer
 
-from argus_client import ArgusClient, TLSConfig
+from argus_client import ArgusClient, AsyncArgusClient, TLSConfig
 
 API_KEY_VARIABLE: Final = "ARGUS_API_KEY"
 
@@ -20,6 +20,7 @@ _PANEL: Final = "Connection"
 _CONNECT: Final = "connect"
 
 R = TypeVar("R")
+C = TypeVar("C", ArgusClient, AsyncArgusClient)
 
 Tls = Annotated[
     bool,
@@ -83,8 +84,15 @@ class Connect:
             typer.BadParameter: what was said does not fit together.
             OSError: a file cannot be read.
         """
+        return self._make(ArgusClient, target)
+
+    def async_client(self, target: str) -> AsyncArgusClient:
+        """The same for an event loop."""
+        return self._make(AsyncArgusClient, target)
+
+    def _make(self, kind: type[C], target: str) -> C:
         try:
-            return ArgusClient(
+            return kind(
                 target,
                 api_key=self.api_key_file or os.environ.get(API_KEY_VARIABLE) or None,
                 tls=self._tls(),
