@@ -14,7 +14,14 @@ to spawn) raises `Closed` in the child: make one there. An async client lives on
 with gRPC in the same process works badly, so keep to one.
 """
 
-from argus_client._admin import IngestLimits, ModelArtifact, ScenarioStatus, ServerInfo, ServerStatus
+from argus_client._admin import (
+    IngestLimits,
+    MetricThreshold,
+    ModelArtifact,
+    ScenarioStatus,
+    ServerInfo,
+    ServerStatus,
+)
 from argus_client._alert_watch import AlertWatch
 from argus_client._alerts import (
     AlertMatcher,
@@ -79,6 +86,7 @@ from argus_client._history_values import (
     MetricHistory,
     ServerHistory,
 )
+from argus_client._outlook import Outlook
 from argus_client._publisher import Publisher
 from argus_client._server_prediction import (
     ActiveAlert,
@@ -158,10 +166,12 @@ __all__ = [
     "MaintenanceWindow",
     "MessageTooLarge",
     "MetricHistory",
+    "MetricThreshold",
     "ModelArtifact",
     "ModelInfo",
     "NotFound",
     "NotReady",
+    "Outlook",
     "PermissionDenied",
     "Publisher",
     "PublisherConfig",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from argus.v1 import admin_pb2, ingest_pb2, scenario_pb2
-from argus_client._enums import Scenario, from_number
+from argus_client._enums import Scenario, from_number, metric_name
 from argus_client._server_prediction import copy_fields
 from argus_client._snapshot import ModelInfo
 
@@ -33,6 +33,29 @@ class IngestLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class MetricThreshold:
+    """Thresholds of a metric that risk and alerts go by, in the metric's unit.
+
+    Attributes:
+        metric: Name of the metric.
+        profile: Profile they hold for; empty for every profile without its own.
+        warning: From where the metric is worth a look.
+        critical: From where it is trouble.
+        unit: Such as `"%"`; empty for a plain number.
+        low_is_bad: True for a metric whose small values are the bad ones, such as idle CPU.
+        per_core: True when both are per CPU core, and hold only where the server was told the number of cores.
+    """
+
+    metric: str
+    profile: str
+    warning: float
+    critical: float
+    unit: str
+    low_is_bad: bool
+    per_core: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ServerInfo:
     """What a server is. Does not change while it runs.
 
@@ -45,6 +68,7 @@ class ServerInfo:
         limits: Limits on ingest.
         max_message_bytes: Bytes a message to or from it may have.
         clock: `"wall"` or `"event"`.
+        thresholds: Of the metrics that have any, by metric and profile; `threshold` finds the one that holds.
     """
 
     version: str
@@ -55,6 +79,12 @@ class ServerInfo:
     limits: IngestLimits
     max_message_bytes: int
     clock: str
+    thresholds: tuple[MetricThreshold, ...]
+
+    def threshold(self, metric: str, profile: str = "") -> MetricThreshold | None:
+        """The thresholds of a metric on servers of a profile; None when it has none."""
+        found = {entry.profile: entry for entry in self.thresholds if entry.metric == metric}
+        return found.get(profile) or found.get("")
 
     @staticmethod
     def from_proto(message: admin_pb2.GetServerInfoResponse) -> ServerInfo:
@@ -64,6 +94,11 @@ class ServerInfo:
             message,
             capabilities=tuple(message.capabilities),
             limits=IngestLimits.from_proto(message.limits),
+            thresholds=tuple(
+                copy_fields(MetricThreshold, entry, metric=name)
+                for entry in message.thresholds
+                if (name := metric_name(entry.metric))
+            ),
         )
 
 

@@ -118,6 +118,7 @@ class AsyncArgusClient:
         profiles: Sequence[str] = (),
         metrics: Sequence[str] = (),
         min_risk: float = 0.0,
+        outlook: bool = False,
         min_interval: float = 0.0,
         on_state_change: StateCallback | None = None,
     ) -> AsyncSubscription:
@@ -125,7 +126,7 @@ class AsyncArgusClient:
         subscription = AsyncSubscription(
             self._connection,
             SubscriptionRequest(
-                _unary.snapshot_filter(view, servers, profiles, metrics, min_risk), min_interval
+                _unary.snapshot_filter(view, servers, profiles, metrics, min_risk, outlook), min_interval
             ),
             on_state_change,
         )
@@ -140,10 +141,11 @@ class AsyncArgusClient:
         profiles: Sequence[str] = (),
         metrics: Sequence[str] = (),
         min_risk: float = 0.0,
+        outlook: bool = False,
         timeout: Timeout = DEFAULT,
     ) -> FleetSnapshot:
         """See `ArgusClient.get_snapshot`."""
-        wanted = _unary.snapshot_filter(view, servers, profiles, metrics, min_risk)
+        wanted = _unary.snapshot_filter(view, servers, profiles, metrics, min_risk, outlook)
         return await self._connection.unary(_unary.get_snapshot(wanted), timeout)
 
     async def get_forecast(
@@ -152,10 +154,12 @@ class AsyncArgusClient:
         *,
         metrics: Sequence[str] = (),
         horizon_steps: int = 0,
+        history_steps: int = 0,
         timeout: Timeout = DEFAULT,
     ) -> FleetForecast:
         """See `ArgusClient.get_forecast`."""
-        return await self._connection.unary(_unary.get_forecast(servers, metrics, horizon_steps), timeout)
+        call = _unary.get_forecast(servers, metrics, horizon_steps, history_steps)
+        return await self._connection.unary(call, timeout)
 
     async def get_server_info(self, *, timeout: Timeout = DEFAULT) -> ServerInfo:
         """See `ArgusClient.get_server_info`."""

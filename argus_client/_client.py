@@ -147,6 +147,7 @@ class ArgusClient:
         profiles: Sequence[str] = (),
         metrics: Sequence[str] = (),
         min_risk: float = 0.0,
+        outlook: bool = False,
         min_interval: float = 0.0,
         on_state_change: StateCallback | None = None,
     ) -> Subscription:
@@ -161,6 +162,7 @@ class ArgusClient:
             profiles: Such as `"database"`; empty means all.
             metrics: Metrics whose forecasts to send; empty means all.
             min_risk: Least risk score, 0 to 100.
+            outlook: Whether to send `ServerPrediction.outlook`: what a row of a table draws of each server.
             min_interval: Least seconds between two snapshots.
             on_state_change: Called when the connection changes.
 
@@ -170,7 +172,7 @@ class ArgusClient:
         subscription = Subscription(
             self._connection,
             SubscriptionRequest(
-                _unary.snapshot_filter(view, servers, profiles, metrics, min_risk), min_interval
+                _unary.snapshot_filter(view, servers, profiles, metrics, min_risk, outlook), min_interval
             ),
             on_state_change,
         )
@@ -185,10 +187,11 @@ class ArgusClient:
         profiles: Sequence[str] = (),
         metrics: Sequence[str] = (),
         min_risk: float = 0.0,
+        outlook: bool = False,
         timeout: Timeout = DEFAULT,
     ) -> FleetSnapshot:
         """The newest snapshot; for the arguments see `subscribe`."""
-        wanted = _unary.snapshot_filter(view, servers, profiles, metrics, min_risk)
+        wanted = _unary.snapshot_filter(view, servers, profiles, metrics, min_risk, outlook)
         return self._connection.unary(_unary.get_snapshot(wanted), timeout)
 
     def get_forecast(
@@ -197,6 +200,7 @@ class ArgusClient:
         *,
         metrics: Sequence[str] = (),
         horizon_steps: int = 0,
+        history_steps: int = 0,
         timeout: Timeout = DEFAULT,
     ) -> FleetForecast:
         """Forecasts of the newest snapshot.
@@ -205,12 +209,14 @@ class ArgusClient:
             servers: Names; at least one.
             metrics: Empty means all that a server measures.
             horizon_steps: Steps ahead; 0 means the whole horizon.
+            history_steps: Steps of the past to send with each forecast, 0 to 288.
             timeout: Seconds.
 
         Raises:
             NotFound: a server is unknown.
         """
-        return self._connection.unary(_unary.get_forecast(servers, metrics, horizon_steps), timeout)
+        call = _unary.get_forecast(servers, metrics, horizon_steps, history_steps)
+        return self._connection.unary(call, timeout)
 
     def get_server_info(self, *, timeout: Timeout = DEFAULT) -> ServerInfo:
         """What the server is: versions, services, limits."""

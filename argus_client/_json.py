@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
+    from argus_client._outlook import Outlook
     from argus_client._server_prediction import ServerPrediction
     from argus_client._snapshot import FleetSnapshot
 
@@ -60,7 +61,16 @@ def _server(server: ServerPrediction) -> dict[str, Any]:
         }
         for metric, forecast in server.forecasts.items()
     }
+    values["outlook"] = None if server.outlook is None else _outlook(server.outlook)
     return dict(values)
+
+
+def _outlook(outlook: Outlook) -> dict[str, Any]:
+    series = ("history", "p10", "p50", "p90")
+    plain_fields = ("metric", "history_step_seconds", "band_step_seconds", "warning", "critical")
+    return {name: plain(getattr(outlook, name)) for name in plain_fields} | {
+        name: numbers(getattr(outlook, name)) for name in series
+    }
 
 
 def plain(value: Any) -> Any:

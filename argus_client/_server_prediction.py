@@ -22,6 +22,7 @@ from argus_client._enums import (
     metric_name,
     state_name,
 )
+from argus_client._outlook import Outlook, read_only
 
 T = TypeVar("T")
 V = TypeVar("V")
@@ -162,12 +163,15 @@ class Forecast:
         p10: Tenth percentile, float32 [horizon], read-only.
         p50: Median, the same.
         p90: Ninetieth percentile, the same.
+        history: Step means of the past, oldest first, as many as `get_forecast` was asked for, the last at the origin;
+            NaN where nothing was measured. Empty in snapshots.
     """
 
     metric: str
     p10: NDArray[np.float32]
     p50: NDArray[np.float32]
     p90: NDArray[np.float32]
+    history: NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -192,6 +196,7 @@ class ServerPrediction:
         breach_probability_8h: The same within 8 hours.
         forecasts: By metric; empty in the summary view. Arrays are made when first asked for.
         active_alerts: Pending and firing alerts, most urgent first.
+        outlook: The metric that matters most, past and to come; None unless asked for.
     """
 
     server_name: str
@@ -211,6 +216,7 @@ class ServerPrediction:
     breach_probability_8h: float
     forecasts: Mapping[str, Forecast]
     active_alerts: tuple[ActiveAlert, ...]
+    outlook: Outlook | None
 
     @staticmethod
     def from_proto(message: snapshot_pb2.ServerPrediction) -> ServerPrediction:
@@ -252,6 +258,7 @@ class ServerPrediction:
                 )
                 for alert in message.active_alerts
             ),
+            outlook=Outlook.from_proto(message.outlook) if message.HasField("outlook") else None,
         )
 
 
@@ -263,19 +270,14 @@ def read_forecasts(messages: Any) -> LazyMapping[Forecast]:
 
 
 def _forecast(message: snapshot_pb2.MetricForecast) -> Forecast:
-    median = _read_only(message.p50)
+    median = read_only(message.p50)
     return Forecast(
         metric_name(message.metric),
-        _read_only(message.p10) if message.p10 else median,
+        read_only(message.p10) if message.p10 else median,
         median,
-        _read_only(message.p90) if message.p90 else median,
+        read_only(message.p90) if message.p90 else median,
+        read_only(message.history),
     )
-
-
-def _read_only(values: Any) -> NDArray[np.float32]:
-    array = np.asarray(values, np.float32)
-    array.flags.writeable = False
-    return array
 
 
 def _display_metrics(message: snapshot_pb2.DisplayMetrics) -> dict[str, DisplayMetric]:

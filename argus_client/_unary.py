@@ -17,6 +17,9 @@ from argus_client._snapshot import FleetForecast, FleetSnapshot, ModelInfo
 
 _HEALTH_CHECK: Final = "/grpc.health.v1.Health/Check"
 
+# The contract's limit; a larger number would come back as the same error, one round trip later.
+_MAX_HISTORY_STEPS: Final = 288
+
 T = TypeVar("T")
 M = TypeVar("M", bound=Message)
 
@@ -27,6 +30,7 @@ def snapshot_filter(
     profiles: Sequence[str],
     metrics: Sequence[str],
     min_risk: float,
+    outlook: bool = False,
 ) -> snapshot_pb2.SnapshotFilter:
     """The filter of a snapshot or subscription.
 
@@ -48,6 +52,7 @@ def snapshot_filter(
         metrics=numbers,
         min_risk=min_risk,
         view=to_number(View(view)),
+        outlook=outlook,
     )
 
 
@@ -61,7 +66,7 @@ def get_snapshot(wanted: snapshot_pb2.SnapshotFilter) -> UnaryCall[FleetSnapshot
 
 
 def get_forecast(
-    servers: Sequence[str], metrics: Sequence[str], horizon_steps: int
+    servers: Sequence[str], metrics: Sequence[str], horizon_steps: int, history_steps: int
 ) -> UnaryCall[FleetForecast]:
     """Asks for forecasts."""
     wanted = snapshot_filter(View.FULL, servers, (), metrics, 0.0)
@@ -71,10 +76,18 @@ def get_forecast(
         raise InvalidArgument(
             f"horizon_steps is {horizon_steps}; it must be 0, for the whole horizon, or more."
         )
+    if not 0 <= history_steps <= _MAX_HISTORY_STEPS:
+        raise InvalidArgument(
+            f"history_steps is {history_steps}; it must be from 0 to {_MAX_HISTORY_STEPS}. "
+            "client.history reaches back further, on servers that record."
+        )
     return UnaryCall(
         method_path(prediction_pb2, "PredictionService", "GetForecast"),
         prediction_pb2.GetForecastRequest(
-            servers=wanted.servers, metrics=wanted.metrics, horizon_steps=horizon_steps
+            servers=wanted.servers,
+            metrics=wanted.metrics,
+            horizon_steps=horizon_steps,
+            history_steps=history_steps,
         ).SerializeToString(),
         lambda data: FleetForecast.from_proto(parse(prediction_pb2.GetForecastResponse, data)),
     )

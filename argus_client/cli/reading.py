@@ -35,13 +35,24 @@ def snapshot(
     min_risk: Annotated[
         float, typer.Option(min=0, max=100, help="Only servers of at least this risk.")
     ] = 0.0,
+    outlook: Annotated[
+        bool,
+        typer.Option("--outlook", help="With --json: past and band of each server's most important metric."),
+    ] = False,
     timeout: Timeout = 30.0,
     as_json: AsJson = False,
 ) -> None:
     """Print the newest snapshot, riskiest server first."""
+    if outlook and not as_json:
+        raise typer.BadParameter("the table has no room for it; add --json", param_hint="--outlook")
     with connect.client(target) as client:
         made = client.get_snapshot(
-            view=view, servers=server or (), profiles=profile or (), min_risk=min_risk, timeout=timeout
+            view=view,
+            servers=server or (),
+            profiles=profile or (),
+            min_risk=min_risk,
+            outlook=outlook,
+            timeout=timeout,
         )
     if as_json:
         typer.echo(json.dumps(made.to_json_dict(), allow_nan=False))

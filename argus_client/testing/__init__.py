@@ -10,7 +10,13 @@ faults are there to be injected: dropped connections, late acknowledgements, thr
 It works for sync and async clients alike (`with` and `async with`).
 """
 
-from argus_client.testing._builders import make_alert, make_forecasts, make_samples, make_snapshot
+from argus_client.testing._builders import (
+    make_alert,
+    make_forecasts,
+    make_outlook,
+    make_samples,
+    make_snapshot,
+)
 from argus_client.testing._history import FakeHistory
 from argus_client.testing._ingest import Source
 from argus_client.testing._server import FakeServer
@@ -21,6 +27,7 @@ __all__ = [
     "Source",
     "make_alert",
     "make_forecasts",
+    "make_outlook",
     "make_samples",
     "make_snapshot",
 ]

@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from argus.v1 import alert_pb2, snapshot_pb2
+from argus.v1 import admin_pb2, alert_pb2, snapshot_pb2
 from argus_client._enums import (
     AlertLevel,
     AlertPriority,
@@ -28,6 +28,18 @@ _LADDER: Final = (
     (30.0, AlertPriority.WATCH, AlertLevel.HEALTHY, "Watch", "#66ccff", "🟢", 0),
     (0.0, AlertPriority.HEALTHY, AlertLevel.HEALTHY, "Healthy", "#44cc44", "🟢", 0),
 )
+
+THRESHOLDS: Final = (
+    admin_pb2.MetricThreshold(
+        metric=metric_number("cpu_idle_pct"), warning=15.0, critical=5.0, unit="%", low_is_bad=True
+    ),
+    admin_pb2.MetricThreshold(metric=metric_number("mem_used_pct"), warning=90.0, critical=98.0, unit="%"),
+    admin_pb2.MetricThreshold(
+        metric=metric_number("mem_used_pct"), profile="database", warning=98.0, critical=99.0, unit="%"
+    ),
+    admin_pb2.MetricThreshold(metric=metric_number("load_average"), warning=1.5, critical=4.0, per_core=True),
+)
+"""What the fake server names: a metric of each kind."""
 
 
 def make_samples(
@@ -59,10 +71,33 @@ def make_forecasts(
     ]
 
 
+def make_outlook(
+    metric: str = "cpu_user_pct",
+    *,
+    value: float = 50.0,
+    band: float = 5.0,
+    critical: float | None = None,
+    warning: float | None = None,
+) -> snapshot_pb2.Outlook:
+    """Three flat hours and a flat band of eight."""
+    return snapshot_pb2.Outlook(
+        metric=metric_number(metric),
+        history_step_seconds=300,
+        history=[value] * 36,
+        band_step_seconds=900,
+        p10=[value - band] * 32,
+        p50=[value] * 32,
+        p90=[value + band] * 32,
+        warning=warning,
+        critical=critical,
+    )
+
+
 def make_snapshot(
     risks: Mapping[str, float],
     *,
     forecasts: Sequence[snapshot_pb2.MetricForecast] = (),
+    outlook: snapshot_pb2.Outlook | None = None,
     profile: str = "generic",
     forecast_origin_ms: int = 1_750_000_000_000,
 ) -> snapshot_pb2.Snapshot:
@@ -91,6 +126,7 @@ def make_snapshot(
             data_age_seconds=1.0,
             observed_steps=288,
             forecasts=forecasts,
+            outlook=outlook,
         )
         server.alert.CopyFrom(
             snapshot_pb2.Alert(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Iterator
@@ -146,7 +147,8 @@ class FakePredictions:
                 context.abort(grpc.StatusCode.NOT_FOUND, f"there is no server {name!r}")
             kept = snapshot_pb2.ServerPrediction()
             kept.CopyFrom(server)
-            _cut(kept, request.metrics, request.horizon_steps or newest.header.horizon_steps)
+            steps = request.horizon_steps or newest.header.horizon_steps
+            _cut(kept, request.metrics, steps, request.history_steps)
             response.servers.add(server_name=name, source=kept.source, forecasts=kept.forecasts)
         return response
 
@@ -229,12 +231,17 @@ def _filtered(
         copy = snapshot_pb2.ServerPrediction()
         copy.CopyFrom(server)
         _cut(copy, wanted.metrics, steps.get(wanted.view, 0))
+        if not wanted.outlook:
+            copy.ClearField("outlook")
         kept[server.server_name] = copy
     return kept
 
 
-def _cut(server: snapshot_pb2.ServerPrediction, metrics: Any, steps: int) -> None:
-    """Leaves the first steps of the forecasts of these metrics; no metrics means all."""
+def _cut(server: snapshot_pb2.ServerPrediction, metrics: Any, steps: int, history_steps: int = 0) -> None:
+    """Leaves the first steps of the forecasts of these metrics, no metrics meaning all, and the last of their history.
+
+    A history that was published shorter than asked for is filled up with what was not measured.
+    """
     forecasts = [f for f in server.forecasts if steps and (not metrics or f.metric in metrics)]
     del server.forecasts[:]
     for forecast in forecasts:
@@ -243,4 +250,7 @@ def _cut(server: snapshot_pb2.ServerPrediction, metrics: Any, steps: int) -> Non
             p10=forecast.p10[:steps],
             p50=forecast.p50[:steps],
             p90=forecast.p90[:steps],
+            history=([math.nan] * history_steps + list(forecast.history))[-history_steps:]
+            if history_steps
+            else [],
         )

@@ -20,6 +20,7 @@ from argus_client._config import MAX_MESSAGE_BYTES
 from argus_client._status import DETAILS_KEY
 from argus_client.testing import _ingest
 from argus_client.testing._alerts import FakeAlerts
+from argus_client.testing._builders import THRESHOLDS
 from argus_client.testing._history import FakeHistory
 from argus_client.testing._ingest import FakeIngest, Source
 from argus_client.testing._prediction import FakePredictions
@@ -333,6 +334,7 @@ class FakeServer:
             limits=self._ingest.limits,
             max_message_bytes=MAX_MESSAGE_BYTES,
             clock="wall",
+            thresholds=THRESHOLDS,
         )
 
     def _get_status(self, *_: Any) -> admin_pb2.GetStatusResponse:

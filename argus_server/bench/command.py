@@ -82,6 +82,20 @@ def fanout(
 
 
 @app.command()
+def outlook(
+    servers: Annotated[int, typer.Option(min=1)] = 2_000,
+    ticks: Annotated[int, typer.Option(min=1)] = 20,
+    as_json: _AsJson = False,
+) -> None:
+    """What outlooks cost every tick, and what they cost once somebody asks for them."""
+    from argus_server.bench import outlook as bench
+
+    with _working("gathering outlooks", as_json):
+        result = bench.run(servers=servers, ticks=ticks)
+    _print(result)
+
+
+@app.command()
 def health(
     servers: Annotated[int, typer.Option(min=1)] = 2_000,
     seconds: Annotated[float, typer.Option(min=0.1)] = 20.0,
@@ -280,6 +294,7 @@ def everything(as_json: _AsJson = False) -> None:
     health(2_000, 20.0, as_json)
     training(128, 8.0, 3, 32, as_json)
     alerts(2_000, 100, as_json)
+    outlook(2_000, 20, as_json)
 
 
 def _working(what: str, as_json: bool) -> Any:

@@ -11,27 +11,19 @@ from multiprocessing.connection import Connection
 from typing import Any, Final
 
 import grpc
-import numpy as np
 
 from argus.v1 import prediction_pb2, snapshot_pb2
 from argus_server.app import settle_heap
 from argus_server.bench import fleet
 from argus_server.bench.process import answer, beside, resident_mb
-from argus_server.clock import EventClock
-from argus_server.frame import FleetFrame
-from argus_server.model_control import ModelControl
 from argus_server.risk.table_file import load_tables
 from argus_server.services.prediction import PredictionServicer
 from argus_server.services.registration import register
 from argus_server.services.transport import CHANNEL_OPTIONS
-from argus_server.settings import ServerSettings
-from argus_server.shard import Shard
 from argus_server.snapshot.builder import Provenance, SnapshotBuilder
 from argus_server.snapshot.filters import Filter
 from argus_server.snapshot.hub import Hub
 from argus_server.snapshot.snapshot import Snapshot
-from argus_server.telemetry.metrics import ServerMetrics
-from argus_server.window.fleet_window import FleetWindow
 
 _METHOD: Final = "/argus.v1.PredictionService/Subscribe"
 _STANDARD: Final = snapshot_pb2.SNAPSHOT_VIEW_STANDARD
@@ -151,7 +143,7 @@ class _Server:
 
     def __init__(self, connection: Connection, servers: int) -> None:
         self._connection = connection
-        self._shard, self._frame = _shard(servers)
+        self._shard, self._frame = fleet.shard(servers)
         self._builder = SnapshotBuilder(load_tables())
         self._tick = 0
 
@@ -233,13 +225,3 @@ class _Server:
         )
         self._hub.prepare(snapshot)
         self._hub.publish(snapshot)
-
-
-def _shard(servers: int) -> tuple[Shard, FleetFrame]:
-    """A real shard with a day of history, and its tick."""
-    window = FleetWindow(EventClock(), max_servers=servers)
-    for columns in fleet.history(servers, 288):
-        window.write(columns, np.ones(servers, dtype=bool))
-    models = ModelControl.open(ServerSettings.load({}), ServerMetrics())
-    shard = Shard(window, models, load_tables(), {}, 86_400.0)
-    return shard, shard.tick(fleet.START_MS + 287 * fleet.STEP_MS)

@@ -6,8 +6,16 @@ from typing import Final
 
 import numpy as np
 
+from argus_server.clock import EventClock
+from argus_server.frame import FleetFrame
 from argus_server.ingest.columns import Columns
 from argus_server.metrics import METRIC_INDEX, METRICS
+from argus_server.model_control import ModelControl
+from argus_server.risk.table_file import load_tables
+from argus_server.settings import ServerSettings
+from argus_server.shard import Shard
+from argus_server.telemetry.metrics import ServerMetrics
+from argus_server.window.fleet_window import FleetWindow
 
 STEP_MS: Final = 300_000
 START_MS: Final = 1_700_000_100_000
@@ -40,3 +48,13 @@ def history(servers: int, steps: int, seed: int = 0) -> list[Columns]:
             )
         )
     return out
+
+
+def shard(servers: int) -> tuple[Shard, FleetFrame]:
+    """A real shard with a day of history, and its tick."""
+    window = FleetWindow(EventClock(), max_servers=servers)
+    for columns in history(servers, 288):
+        window.write(columns, np.ones(servers, dtype=bool))
+    models = ModelControl.open(ServerSettings.load({}), ServerMetrics())
+    made = Shard(window, models, load_tables(), {}, 86_400.0)
+    return made, made.tick(START_MS + 287 * STEP_MS)

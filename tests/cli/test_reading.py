@@ -48,6 +48,22 @@ def test_a_snapshot_is_strict_json_of_the_promised_form(argus: Command, fleet: s
             )
 
 
+def test_a_snapshot_with_outlooks(argus: Command, fleet: str) -> None:
+    made = argus("snapshot", "--target", fleet, "--json", "--outlook").json()
+
+    for server in made["servers"]:
+        outlook = server["outlook"]
+        assert outlook["metric"] in METRICS
+        assert [len(outlook[name]) for name in ("history", "p10", "p50", "p90")] == [36, 32, 32, 32]
+
+
+def test_outlooks_are_for_json_only(argus: Command, fleet: str) -> None:
+    done = argus("snapshot", "--target", fleet, "--outlook")
+
+    assert done.code == 2
+    assert "--json" in done.err
+
+
 def test_the_riskiest_server_is_first(argus: Command, fleet: str) -> None:
     servers = argus("snapshot", "--target", fleet, "--json").json()["servers"]
     risks = [server["risk_score"] for server in servers]

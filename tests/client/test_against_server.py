@@ -63,6 +63,40 @@ async def test_metrics_go_in_and_forecasts_come_out(twin: Twin) -> None:
         assert scores == sorted(scores, reverse=True)
 
 
+async def test_outlooks_and_the_past_come_from_the_server(twin: Twin) -> None:
+    async with running() as real:
+        client = twin.client(real.server.addresses.grpc)
+        publisher = client.publisher("source")
+        subscription = client.subscribe(outlook=True)
+        await twin.call(publisher.publish, history(servers=2, steps=50))
+        await twin.call(publisher.flush, 10, strict=True)
+
+        snapshot = await twin.call(client.get_snapshot, outlook=True)
+        plain = await twin.call(client.get_snapshot)
+        forecast = await twin.call(client.get_forecast, ["web-1"], horizon_steps=6, history_steps=288)
+        streamed = await twin.call(subscription.next_snapshot, 10)
+        while len(streamed.servers) < 2:
+            streamed = await twin.call(subscription.next_snapshot, 10)
+        info = await twin.call(client.get_server_info)
+
+        outlook = snapshot.server("web-1").outlook
+        assert outlook.history.tolist() == [40.0] * 36
+        assert outlook.p10.shape == outlook.p50.shape == outlook.p90.shape == (32,)
+        origin = snapshot.header.forecast_origin_ms
+        assert outlook.history_times_ms(origin)[[0, -1]].tolist() == [origin - 35 * STEP_MS, origin]
+        assert outlook.band_times_ms(origin)[[0, -1]].tolist() == [
+            origin + 3 * STEP_MS,
+            origin + 96 * STEP_MS,
+        ]
+        assert plain.server("web-1").outlook is None
+        assert streamed.server("web-0").outlook.metric == outlook.metric
+        past = forecast.servers["web-1"].forecasts["cpu_user_pct"].history
+        assert np.isnan(past[:238]).all()
+        assert past[238:].tolist() == [40.0] * 50
+        assert info.threshold("cpu_idle_pct").low_is_bad
+        json.dumps(snapshot.to_json_dict(), allow_nan=False)
+
+
 async def test_a_subscription_follows_the_fleet(twin: Twin) -> None:
     async with running() as real:
         client = twin.client(real.server.addresses.grpc)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 from typing import Any
 
@@ -19,6 +20,7 @@ from argus_client import (
     DeadlineExceeded,
     FailedPrecondition,
     FieldViolation,
+    FleetForecast,
     ForecastSource,
     InvalidArgument,
     MaintenanceWindow,
@@ -32,7 +34,7 @@ from argus_client import (
     Unauthenticated,
     Unimplemented,
 )
-from argus_client.testing import FakeServer, make_forecasts, make_snapshot
+from argus_client.testing import FakeServer, make_forecasts, make_outlook, make_snapshot
 
 from .conftest import Twin
 
@@ -100,6 +102,51 @@ async def test_forecasts_are_read(twin: Twin, server: FakeServer) -> None:
         await twin.call(client.get_forecast, ["gone"])
     with pytest.raises(InvalidArgument, match="at least one server"):
         await twin.call(client.get_forecast, [])
+
+
+async def test_outlooks_are_read_by_those_who_ask(twin: Twin, server: FakeServer) -> None:
+    server.publish(make_snapshot({"web-1": 5.0}, outlook=make_outlook("mem_used_pct", critical=98.0)))
+    client = twin.client(server.target)
+
+    outlook = (await twin.call(client.get_snapshot, outlook=True)).server("web-1").outlook
+    subscription = client.subscribe(outlook=True)
+    streamed = (await twin.call(subscription.next_snapshot, 10)).server("web-1").outlook
+
+    assert (outlook.metric, outlook.warning, outlook.critical) == ("mem_used_pct", None, 98.0)
+    assert outlook.history.tolist() == [50.0] * 36
+    assert streamed.p90.tolist() == [55.0] * 32
+    with pytest.raises(ValueError, match="read-only"):
+        outlook.p90[0] = 1.0
+    assert (await twin.call(client.get_snapshot)).server("web-1").outlook is None
+
+
+async def test_the_past_comes_with_forecasts(twin: Twin, server: FakeServer) -> None:
+    forecasts = make_forecasts(["load_average", "swap_used_pct"])
+    forecasts[0].history.extend([1.0, 2.0, 3.0])
+    server.publish(make_snapshot({"web-1": 5.0}, forecasts=forecasts))
+    client = twin.client(server.target)
+
+    def past(forecast: FleetForecast) -> list[float]:
+        return forecast.servers["web-1"].forecasts["load_average"].history.tolist()
+
+    assert past(await twin.call(client.get_forecast, ["web-1"])) == []
+    assert past(await twin.call(client.get_forecast, ["web-1"], history_steps=2)) == [2.0, 3.0]
+    longer = past(await twin.call(client.get_forecast, ["web-1"], history_steps=4))
+    assert (math.isnan(longer[0]), longer[1:]) == (True, [1.0, 2.0, 3.0])
+    for wrong in (-1, 289):
+        with pytest.raises(InvalidArgument, match="0 to 288"):
+            await twin.call(client.get_forecast, ["web-1"], history_steps=wrong)
+
+
+async def test_thresholds_are_found_by_metric_and_profile(twin: Twin, server: FakeServer) -> None:
+    info = await twin.call(twin.client(server.target).get_server_info)
+
+    assert info.threshold("mem_used_pct").critical == 98.0
+    assert info.threshold("mem_used_pct", "web_api").critical == 98.0
+    assert info.threshold("mem_used_pct", "database").critical == 99.0
+    assert info.threshold("cpu_idle_pct").low_is_bad
+    assert info.threshold("load_average").per_core
+    assert info.threshold("net_in_mb_s") is None
 
 
 async def test_the_server_is_looked_after(twin: Twin, server: FakeServer) -> None:

@@ -5,7 +5,7 @@ import math
 
 from argus.v1 import snapshot_pb2
 from argus_client import FleetSnapshot
-from argus_client.testing import make_forecasts, make_snapshot
+from argus_client.testing import make_forecasts, make_outlook, make_snapshot
 
 
 def snapshot() -> FleetSnapshot:
@@ -65,6 +65,7 @@ def test_the_form_is_the_one_documented() -> None:
         "breach_probability_8h",
         "active_alerts",
         "forecast",
+        "outlook",
     }
     assert (hot["server_name"], hot["risk_score"], hot["state"], hot["source"]) == (
         "hot",
@@ -90,6 +91,7 @@ def test_the_form_is_the_one_documented() -> None:
         "probability": 0.7,
     }
     assert calm["first_breach"] is None
+    assert calm["outlook"] is None
     assert calm["display_metrics"] == {
         "cpu": {"current": 12.5, "predicted": 13.5, "delta": 1.0, "unit": "%", "trend": "stable"}
     }
@@ -113,6 +115,32 @@ def test_json_is_strict() -> None:
     assert document["servers"][0]["display_metrics"]["cpu"]["predicted"] is None
     assert document["servers"][0]["forecast"]["cpu_user_pct"]["p90"] == [55.0, None]
     assert json.loads(json.dumps(document, allow_nan=False)) == document
+
+
+def test_an_outlook_is_there_with_its_gaps_as_null() -> None:
+    message = make_snapshot({"a": 1.0}, outlook=make_outlook("mem_used_pct", critical=98.0))
+    message.servers[0].outlook.history[0] = math.nan
+
+    document = FleetSnapshot.from_proto(message).to_json_dict()["servers"][0]["outlook"]
+
+    assert document == {
+        "metric": "mem_used_pct",
+        "history_step_seconds": 300,
+        "band_step_seconds": 900,
+        "warning": None,
+        "critical": 98.0,
+        "history": [None, *[50.0] * 35],
+        "p10": [45.0] * 32,
+        "p50": [50.0] * 32,
+        "p90": [55.0] * 32,
+    }
+
+
+def test_an_outlook_on_a_metric_of_a_newer_server_is_left_out() -> None:
+    message = make_snapshot({"a": 1.0}, outlook=make_outlook())
+    message.servers[0].outlook.metric = 99  # type: ignore[assignment]
+
+    assert FleetSnapshot.from_proto(message).server("a").outlook is None
 
 
 def test_a_summary_has_no_forecasts() -> None:

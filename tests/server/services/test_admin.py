@@ -11,7 +11,8 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
-from argus.v1 import admin_pb2, prediction_pb2, snapshot_pb2
+from argus.v1 import admin_pb2, metrics_pb2, prediction_pb2, snapshot_pb2
+from argus_server.risk.table_file import load_tables
 from argus_server.services.health import MODEL
 from tests.server.models import damage, untrained
 from tests.server.running import IngestStream, Running, history, running
@@ -63,6 +64,27 @@ async def test_the_server_says_what_it_is(argus: Running) -> None:
     info = await argus.admin.GetServerInfo(admin_pb2.GetServerInfoRequest())
     assert set(info.capabilities) == SERVICES
     assert (info.clock, info.contract_version, info.limits.max_batch_rows) == ("event", "1", 10_000)
+
+
+async def test_the_server_names_the_thresholds_of_its_tables(argus: Running) -> None:
+    info = await argus.admin.GetServerInfo(admin_pb2.GetServerInfoRequest())
+
+    named = {(entry.metric, entry.profile): entry for entry in info.thresholds}
+    assert list(named) == sorted(named)
+    assert {metric for metric, _ in named} == {metric + 1 for metric in load_tables().thresholds}
+    idle = named[metrics_pb2.METRIC_CPU_IDLE_PCT, ""]
+    assert (idle.warning, idle.critical, idle.unit, idle.low_is_bad, idle.per_core) == (
+        15,
+        5,
+        "%",
+        True,
+        False,
+    )
+    memory = named[metrics_pb2.METRIC_MEM_USED_PCT, "database"]
+    assert (memory.warning, memory.critical) == (98, 99)
+    assert named[metrics_pb2.METRIC_MEM_USED_PCT, ""].critical == 98
+    load = named[metrics_pb2.METRIC_LOAD_AVERAGE, ""]
+    assert (load.critical, load.unit, load.low_is_bad, load.per_core) == (4, "", False, True)
 
 
 async def test_reflection_lists_what_is_registered(argus: Running) -> None:

@@ -166,6 +166,90 @@ async def test_forecasts_come_in_the_order_asked_for(argus: Running) -> None:
     assert [len(server.forecasts[0].p50) for server in reply.servers] == [7, 7]
 
 
+async def test_an_outlook_comes_to_those_who_ask_in_any_view(argus: Running) -> None:
+    await feed(
+        argus,
+        history(["calm"], 40),
+        rows(["full"] * 40, [START_MS + n * STEP_MS for n in range(40)], mem_used_pct=99.5),
+    )
+
+    asked = await snapshot(argus, outlook=True, view=View.SNAPSHOT_VIEW_FULL)
+    others = await snapshot(argus, view=View.SNAPSHOT_VIEW_FULL)
+    summary = await snapshot(argus, outlook=True)
+
+    assert not any(server.HasField("outlook") for server in others.servers)
+    full, calm = asked.servers
+    assert (full.server_name, full.first_breach.metric) == ("full", metrics_pb2.METRIC_MEM_USED_PCT)
+    assert full.outlook.metric == metrics_pb2.METRIC_MEM_USED_PCT
+    assert (full.outlook.warning, full.outlook.critical) == (90, 98)
+    assert list(full.outlook.history) == [99.5] * 36
+    for server in asked.servers:
+        outlook = server.outlook
+        assert (outlook.history_step_seconds, outlook.band_step_seconds) == (300, 900)
+        (forecast,) = [one for one in server.forecasts if one.metric == outlook.metric]
+        for band in ("p10", "p50", "p90"):
+            assert list(getattr(outlook, band)) == list(getattr(forecast, band) or forecast.p50)[2::3]
+    assert [one.outlook.metric for one in summary.servers] == [full.outlook.metric, calm.outlook.metric]
+    assert len(summary.servers[0].forecasts) == 0
+
+
+async def test_a_gap_in_the_measurements_is_a_gap_in_the_outlook(argus: Running) -> None:
+    await feed(argus, history(["a", "b"], 30), history(["b"], 2, START_MS + 30 * STEP_MS))
+
+    (outlook,) = [one.outlook for one in (await snapshot(argus, outlook=True, servers=["a"])).servers]
+
+    measured = ~np.isnan(np.array(outlook.history))
+    assert measured.tolist() == [False] * 4 + [True] * 30 + [False] * 2
+
+
+async def test_a_subscription_with_outlooks_goes_on_in_deltas(argus: Running) -> None:
+    await feed(argus, history(["a", "b"], 30))
+    await snapshot(argus)
+    call = argus.prediction.Subscribe(Subscribe(filter=snapshot_pb2.SnapshotFilter(outlook=True)))
+    whole = await event(call, "snapshot")
+
+    await feed(argus, history(["b"], 1, START_MS + 29 * STEP_MS + 5_000, seed=1))
+    delta = await event(call, "delta")
+
+    assert [server.server_name for server in delta.servers] == ["b"]
+    before = next(server for server in whole.servers if server.server_name == "b")
+    assert list(delta.servers[0].outlook.history)[6:-1] == list(before.outlook.history)[6:-1]
+    assert delta.servers[0].outlook.history[-1] != before.outlook.history[-1]
+
+
+async def test_forecasts_come_with_the_past_that_is_asked_for(argus: Running) -> None:
+    sent = history(["a", "b"], 30)
+    await feed(argus, sent)
+    request = prediction_pb2.GetForecastRequest(servers=["b", "a"], history_steps=40)
+
+    reply = await argus.prediction.GetForecast(request)
+
+    for server, start in zip(reply.servers, (1, 0), strict=True):
+        assert [one.metric for one in server.forecasts] == list(range(1, len(METRICS) + 1))
+        for forecast in server.forecasts:
+            column = list(getattr(sent, METRICS[forecast.metric - 1]))[start::2]
+            assert len(forecast.p50) == 96
+            np.testing.assert_array_equal(np.isnan(forecast.history), [True] * 10 + [False] * 30)
+            np.testing.assert_allclose(forecast.history[10:], column, rtol=1e-6)
+
+
+async def test_forecasts_have_no_past_unless_asked_and_no_more_than_a_day_of_it(argus: Running) -> None:
+    await feed(argus, history(["a"], 30))
+
+    reply = await argus.prediction.GetForecast(prediction_pb2.GetForecastRequest(servers=["a"]))
+    full = await snapshot(argus, view=View.SNAPSHOT_VIEW_FULL)
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await argus.prediction.GetForecast(
+            prediction_pb2.GetForecastRequest(servers=["a"], history_steps=289)
+        )
+
+    assert not any(forecast.history for forecast in reply.servers[0].forecasts)
+    assert not any(forecast.history for forecast in full.servers[0].forecasts)
+    assert caught.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+    assert "history_steps" in (caught.value.details() or "")
+    assert "288" in (caught.value.details() or "")
+
+
 async def test_an_unknown_server_is_not_found_by_name(argus: Running) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await argus.prediction.GetForecast(prediction_pb2.GetForecastRequest(servers=["ghost"]))

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from argus.v1 import prediction_pb2, snapshot_pb2
 from argus_server.errors import InvalidArgument
 from argus_server.metrics import METRICS
+from argus_server.snapshot import snapshot as snapshot_module
 from argus_server.snapshot import updates
 from argus_server.snapshot.filters import Filter
 from argus_server.snapshot.snapshot import Snapshot
@@ -110,6 +111,46 @@ def test_a_delta_names_servers_that_left_the_fleet_or_fell_below_the_filter() ->
     assert list(part.removed_servers) == ["calm", "gone"]
     # rising has not changed in revision 2 as far as the rows know, yet it is new to this reader
     assert [server.server_name for server in part.servers] == ["rising"]
+
+
+def test_a_changed_outlook_is_sent_to_those_who_asked_for_it_and_to_nobody_else() -> None:
+    scores = {"a": 10.0, "b": 90.0}
+    first = snapshot(scores, 1)
+    second = snapshot(scores, 2, changed=[], changed_at={"a": 1, "b": 1}, outlook_changed_at={"a": 2, "b": 1})
+
+    asked = part_of(updates.delta(second, Filter(outlook=True), first.index)[0])
+    others = part_of(updates.delta(second, Filter(), first.index)[0])
+
+    assert [server.server_name for server in asked.servers] == ["a"]
+    assert asked.servers[0].HasField("outlook")
+    assert not others.servers
+
+
+def test_outlooks_come_in_every_view_and_to_nobody_who_did_not_ask() -> None:
+    made = snapshot({"a": 10, "b": 90})
+    for view in (snapshot_pb2.SNAPSHOT_VIEW_SUMMARY, snapshot_pb2.SNAPSHOT_VIEW_STANDARD):
+        with_it = part_of(updates.whole(made, Filter(view=view, outlook=True))[0])
+        without = part_of(updates.whole(made, Filter(view=view))[0])
+
+        assert [server.HasField("outlook") for server in with_it.servers] == [True, True]
+        for server in with_it.servers:
+            assert len(server.outlook.p50) == 32
+            server.ClearField("outlook")
+        assert with_it == without
+
+
+def test_the_bytes_of_outlooks_are_made_when_somebody_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = snapshot({"a": 10, "b": 90})
+    calls = []
+    encode = snapshot_module.outlook_entries
+    monkeypatch.setattr(snapshot_module, "outlook_entries", lambda *args: calls.append(1) or encode(*args))
+
+    made.entries(Filter())
+    assert not calls
+    made.entries(Filter(outlook=True))
+    made.entries(Filter(outlook=True, view=snapshot_pb2.SNAPSHOT_VIEW_FULL))
+    assert len(calls) == 1
+    assert set(made.sizes()) == {"summary"}
 
 
 def test_readers_with_the_same_wish_share_the_same_bytes() -> None:

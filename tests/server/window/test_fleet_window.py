@@ -56,6 +56,40 @@ def test_samples_are_averaged_into_steps_and_uptime_is_the_newest() -> None:
     assert frame.observed_steps.tolist() == [2]
 
 
+def test_the_past_of_some_servers_is_that_of_the_frame() -> None:
+    window = event_window(steps=12, max_servers=200)
+    rng = np.random.default_rng(0)
+    names = [f"web-{number}" for number in range(150)]
+    for step in range(20):
+        there = [name for name in names if rng.random() < 0.8]
+        write(window, columns(there, [step * STEP] * len(there), rng.uniform(0, 50, len(there)).tolist()))
+    frame = window.frame()
+    rows = {name: row for row, name in enumerate(frame.server_names)}
+    asked = [names[140], names[3], names[77]]
+
+    past = window.past(asked, frame.origin_ms, 12)
+
+    expected = frame.values[[rows[name] for name in asked]]
+    assert np.isnan(expected).any()
+    np.testing.assert_array_equal(past, expected)
+    np.testing.assert_array_equal(window.past(asked, frame.origin_ms, 5), expected[:, -5:])
+    np.testing.assert_array_equal(window.past(names, frame.origin_ms, 12)[140], expected[0])
+
+
+def test_the_past_is_empty_beyond_the_window_and_for_servers_that_are_gone() -> None:
+    window = event_window(steps=4)
+    write(window, columns(["a"] * 6, [step * STEP for step in range(6)], [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]))
+    origin_ms = window.frame().origin_ms
+
+    past = window.past(["a", "gone"], origin_ms, 6)[..., 0]
+    earlier = window.past(["a"], origin_ms - STEP * 1000, 3)[0, :, 0]
+    later = window.past(["a"], origin_ms + STEP * 1000, 2)[0, :, 0]
+
+    np.testing.assert_array_equal(past, [[np.nan, np.nan, 2, 3, 4, 5], [np.nan] * 6])
+    np.testing.assert_array_equal(earlier, [2, 3, 4])
+    np.testing.assert_array_equal(later, [5, np.nan])
+
+
 def test_an_older_uptime_does_not_replace_a_newer_one() -> None:
     window = event_window()
     write(window, columns(["a"], [200], [9.0]))
