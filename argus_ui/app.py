@@ -112,7 +112,10 @@ class Dashboard:
         self._news.emit({"tag": subscription.fleet.document.tag, "link": subscription.link.to_json_dict()})
 
     async def _fleet(self, request: Request) -> Response:
-        return self._subscription.fleet.document.response(request)
+        fleet = self._subscription.fleet
+        response = fleet.document.response(request)
+        response.headers["Age"] = str(fleet.age_seconds)
+        return response
 
 
 async def _unknown(request: Request) -> Response:

@@ -107,11 +107,12 @@ def outlook_columns(outlooks: Sequence[Outlook | None]) -> dict[str, Any]:
 
 
 def _high(outlook: Outlook) -> float:
-    """The top of a sparkline. Percentages all end at 100, so that rows can be compared."""
-    if outlook.metric.endswith("_pct"):
-        return 100.0
-    known = np.concatenate((outlook.history, outlook.p90, [outlook.critical or 0.0, 1e-3]))
-    return float(np.nanmax(known)) * 1.05
+    """The top of a sparkline: above all values, and above the threshold, so that its distance can be seen."""
+    reach = np.concatenate(
+        (outlook.history * 1.1, outlook.p90 * 1.1, [(outlook.critical or 0.0) * 1.5, 1e-3])
+    )
+    high = float(np.nanmax(reach))
+    return min(high, 100.0) if outlook.metric.endswith("_pct") else high
 
 
 _TRENDS: Final = {"increasing": 1, "decreasing": -1}

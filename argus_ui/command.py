@@ -21,7 +21,8 @@ def ui(
     ] = DEFAULT_LISTEN,
     target: Target = "127.0.0.1:50051",
     simulator: Annotated[
-        str, typer.Option(envvar="ARGUS_UI_SIMULATOR", help="HOST:PORT of a simulator, to steer its scenario.")
+        str,
+        typer.Option(envvar="ARGUS_UI_SIMULATOR", help="HOST:PORT of a simulator, to steer its scenario."),
     ] = "",
     dark: Annotated[
         bool | None,
@@ -62,7 +63,9 @@ def ui(
     insecure_listen: Annotated[
         bool,
         typer.Option(
-            "--insecure-listen", rich_help_panel=_LOGIN, help="Allow listening beyond loopback without a log-in."
+            "--insecure-listen",
+            rich_help_panel=_LOGIN,
+            help="Allow listening beyond loopback without a log-in.",
         ),
     ] = False,
     as_json: Annotated[

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import time
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, Final
@@ -44,7 +45,9 @@ class Document:
         """
         plain = orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY)
         return Document(
-            tag or blake2b(plain, digest_size=9).hexdigest(), plain, gzip.compress(plain, _COMPRESSION, mtime=0)
+            tag or blake2b(plain, digest_size=9).hexdigest(),
+            plain,
+            gzip.compress(plain, _COMPRESSION, mtime=0),
         )
 
     def response(self, request: Request) -> Response:
@@ -66,20 +69,29 @@ class Fleet:
 
     Attributes:
         snapshot: The snapshot; None before the first.
+        received_at: When it came, seconds of the monotonic clock.
         document: For `/api/fleet`.
         embedded: The beginning of it for the page itself; JSON that is safe within HTML.
     """
 
     snapshot: FleetSnapshot | None
+    received_at: float
     document: Document
     embedded: str
+
+    @property
+    def age_seconds(self) -> int:
+        """Whole seconds since it came."""
+        return int(time.monotonic() - self.received_at)
 
     @staticmethod
     def of(snapshot: FleetSnapshot) -> Fleet:
         """Builds what browsers get. Takes a while with thousands of servers: not for the event loop."""
+        received_at = time.monotonic()
         tag = f"{snapshot.header.instance_id}-{snapshot.revision}"
         return Fleet(
             snapshot,
+            received_at,
             Document.of(fleet_document(snapshot) | {"tag": tag}, tag),
             html_json(fleet_document(snapshot, EMBEDDED_SERVERS) | {"tag": tag}),
         )
@@ -90,4 +102,4 @@ def html_json(value: Any) -> str:
     return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY).decode().replace("<", "\\u003c")
 
 
-EMPTY: Final = Fleet(None, Document.of({"tag": "", "servers": None}, "none"), html_json(None))
+EMPTY: Final = Fleet(None, 0.0, Document.of({"tag": "", "servers": None}, "none"), html_json(None))

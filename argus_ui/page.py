@@ -10,7 +10,7 @@ from nicegui import ui
 from nicegui.event import Event
 from starlette.requests import Request
 
-from argus_ui.browser import module_urls, modules_url
+from argus_ui.browser import urls
 from argus_ui.components.feed_link import FeedLink
 from argus_ui.components.frame import Frame
 from argus_ui.feed import html_json
@@ -60,15 +60,17 @@ class Page:
         prefix = path_prefix(request)
         theme = {None: "null", True: '"dark"', False: '"light"'}[self._context.settings.dark]
         embedded = {
-            "argus-page": html_json({"prefix": prefix, "user": user}),
+            "argus-page": html_json(
+                {"prefix": prefix, "user": user, "fleet_age": subscription.fleet.age_seconds}
+            ),
             "argus-link": html_json(subscription.link.to_json_dict()),
             "argus-fleet": subscription.fleet.embedded,
         }
         return "\n".join(
             [
                 _THEME % theme,
-                f'<link rel="stylesheet" href="{prefix}{modules_url()}/argus.css">',
-                *(f'<link rel="modulepreload" href="{prefix}{url}">' for url in module_urls()),
+                *(f'<link rel="stylesheet" href="{prefix}{url}">' for url in urls("*.css")),
+                *(f'<link rel="modulepreload" href="{prefix}{url}">' for url in urls("*.js")),
                 *(
                     f'<script type="application/json" id="{name}">{text}</script>'
                     for name, text in embedded.items()

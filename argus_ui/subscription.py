@@ -27,6 +27,7 @@ class Link:
         target: HOST:PORT of the server.
         version: Of the server; empty while it is not known.
         services: Short names of what it offers, such as `"Alert"`; of the last one known.
+        low_is_bad: Metrics whose small values are the bad ones.
     """
 
     state: str
@@ -35,6 +36,7 @@ class Link:
     target: str
     version: str = ""
     services: tuple[str, ...] = ()
+    low_is_bad: tuple[str, ...] = ()
 
     def to_json_dict(self) -> dict[str, Any]:
         """Plain values."""
@@ -91,7 +93,12 @@ class FleetSubscription:
         with suppress(ArgusError):
             self.info = await self._client.get_server_info()
             self.link = replace(
-                self.link, version=self.info.version, services=short_names(self.info.capabilities)
+                self.link,
+                version=self.info.version,
+                services=short_names(self.info.capabilities),
+                low_is_bad=tuple(
+                    dict.fromkeys(found.metric for found in self.info.thresholds if found.low_is_bad)
+                ),
             )
             self._on_change()
 

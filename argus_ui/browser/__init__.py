@@ -13,6 +13,7 @@ from typing import Final
 
 from nicegui import __version__ as nicegui_version
 from nicegui.dependencies import Component, compute_key, register_esm, register_vue_component
+from nicegui.elements import echart
 
 MODULES: Final = Path(__file__).parent
 COMPONENTS: Final = MODULES.parent / "components"
@@ -27,14 +28,15 @@ def browser_component(file: str) -> Component:
 @cache
 def modules_url() -> str:
     """Registers the modules as `argus`; returns where they are, without the path prefix of a proxy."""
+    assert echart  # being imported is what puts ECharts into the import map of pages
     stamp = _stamp(*sorted(MODULES.glob("*.*")))
     register_esm("argus", MODULES, max_time=stamp)
     return f"/_nicegui/{nicegui_version}/esm/{compute_key(MODULES, max_time=stamp)}"
 
 
-def module_urls() -> list[str]:
-    """Of every module, for browsers to fetch ahead."""
-    return [f"{modules_url()}/{path.name}" for path in sorted(MODULES.glob("*.js"))]
+def urls(pattern: str) -> list[str]:
+    """Of every module or style sheet that matches, for browsers to fetch ahead."""
+    return [f"{modules_url()}/{path.name}" for path in sorted(MODULES.glob(pattern))]
 
 
 def _stamp(*paths: Path) -> float:

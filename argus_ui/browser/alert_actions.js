@@ -1,11 +1,10 @@
 // Acknowledge and silence, where the server offers it.
 import { computed, ref } from "vue";
-import { postJson } from "argus/api.js";
+import { page, postJson } from "argus/api.js";
 import { link } from "argus/feed.js";
 import { Icon } from "argus/icons.js";
 
 const SPANS = [[3600, "1 h"], [4 * 3600, "4 h"], [24 * 3600, "1 day"]];
-const page = JSON.parse(document.getElementById("argus-page")?.textContent ?? "{}");
 
 export const AlertActions = {
   components: { Icon },
@@ -48,8 +47,8 @@ export const AlertActions = {
       <span class="a-muted" v-else-if="state.muted"><Icon name="bell_off" :size="14" /> silenced</span>
       <span class="a-muted" v-else>{{ state.firing ? "Alert firing" : "Alert pending" }}</span>
       <template v-if="offered">
-        <button v-if="!state.acknowledgedBy" class="a-button" :aria-expanded="asking === 'acknowledge'" data-test="acknowledge" @click="ask('acknowledge')"><Icon name="user_check" :size="14" />Acknowledge</button>
-        <button v-if="!state.muted" class="a-button" :aria-expanded="asking === 'silence'" data-test="silence" @click="ask('silence')"><Icon name="bell_off" :size="14" />Silence</button>
+        <button v-if="!state.acknowledgedBy" class="a-button" :aria-expanded="asking === 'acknowledge'" title="Acknowledge: tell everybody that you are on it" data-test="acknowledge" @click="ask('acknowledge')"><Icon name="user_check" :size="14" />Ack</button>
+        <button v-if="!state.muted" class="a-button" :aria-expanded="asking === 'silence'" title="Keep the alerts of this server quiet for a while" data-test="silence" @click="ask('silence')"><Icon name="bell_off" :size="14" />Silence</button>
       </template>
       <form v-if="asking" class="a-ask" @submit.prevent="asking === 'acknowledge' ? acknowledge() : silence(3600)" @keydown.esc="asking = ''">
         <input v-if="!known" v-model="author" placeholder="Your name" aria-label="Your name" data-test="author">

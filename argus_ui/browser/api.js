@@ -1,7 +1,10 @@
 // Plain HTTP to the dashboard, below whatever path it is shown at.
 
+/** What the page was built with: path prefix of a proxy, user, age of the fleet in it. */
+export const page = JSON.parse(document.getElementById("argus-page").textContent);
+
 /** Path below which the dashboard is shown, such as "/argus"; empty for none. */
-export const prefix = JSON.parse(document.getElementById("argus-page")?.textContent ?? "{}").prefix ?? "";
+export const { prefix } = page;
 
 export class ApiError extends Error {
   constructor(status, message) {
@@ -10,10 +13,13 @@ export class ApiError extends Error {
   }
 }
 
-export const getJson = (path, options) => call(path, options);
+export const getJson = async (path, options) => (await call(path, options)).body;
 
-export const postJson = (path, body) =>
-  call(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+/** The same, with its age in seconds. */
+export const getAged = (path) => call(path);
+
+export const postJson = async (path, body) =>
+  (await call(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) })).body;
 
 /** Path with query parameters; those that are null or empty are left out. */
 export function withQuery(path, parameters) {
@@ -36,5 +42,5 @@ async function call(path, options = {}) {
   const isJson = response.headers.get("Content-Type")?.startsWith("application/json");
   const body = isJson ? await response.json() : null;
   if (!response.ok) throw new ApiError(response.status, body?.detail ?? `The dashboard answered ${response.status}.`);
-  return body;
+  return { body, age: Number(response.headers.get("Age") ?? 0) };
 }

@@ -1,15 +1,18 @@
 // The fleet as the browser knows it. One copy per page, shared by all components; they watch `fleet` and `link`.
-import { reactive, shallowRef } from "vue";
-import { getJson } from "argus/api.js";
+import { reactive, ref, shallowRef } from "vue";
+import { getAged, page } from "argus/api.js";
 
 const embedded = readEmbedded("argus-fleet");
 
 /** The newest fleet: columns as the server made them, see argus_ui/columns.py. Null before the first. */
 export const fleet = shallowRef(embedded);
 
+/** When the dashboard got it, by this machine's clock: clocks of servers may be elsewhere, or replay the past. */
+export const receivedAt = ref(Date.now() - 1000 * page.fleet_age);
+
 /** State of both connections: page to dashboard (`socket`), dashboard to Argus server (all else). */
 export const link = reactive({
-  state: "connecting", since_ms: 0, error: "", target: "", version: "", services: [],
+  state: "connecting", since_ms: 0, error: "", target: "", version: "", services: [], low_is_bad: [],
   socket: true, socket_since_ms: Date.now(),
   ...readEmbedded("argus-link"),
 });
@@ -29,8 +32,11 @@ async function catchUp() {
   if (fetching || document.hidden || !isBehind()) return;
   fetching = true;
   try {
-    const found = await getJson("/api/fleet");
-    if (found.servers) fleet.value = found;
+    const { body: found, age } = await getAged("/api/fleet");
+    if (found.servers) {
+      receivedAt.value = Date.now() - 1000 * age;
+      fleet.value = found;
+    }
     wanted = found.tag;
   } catch (error) {
     console.warn(`the fleet could not be fetched: ${error.message}`);

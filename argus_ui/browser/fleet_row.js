@@ -1,6 +1,6 @@
 // One server of the fleet table: a line on a wide screen, a card on a phone. Everything goes through text nodes.
 import { h } from "vue";
-import { age, chance, metricLabel, metricUnit, minutes, moment, number, utc, withUnit } from "argus/format.js";
+import { age, chance, crossing, figure, metricLabel, minutes, moment, utc, withUnit } from "argus/format.js";
 import { Icon } from "argus/icons.js";
 import { LEVELS, SOURCES } from "argus/levels.js";
 import { METERS } from "argus/meters.js";
@@ -28,7 +28,7 @@ function meter(servers, i, { key, label, top, unit }) {
   const soon = delta === null ? "" : `, ${withUnit(value + delta, unit)} in 30 min`;
   return h("span", { class: "a-meter", title: `${label} ${withUnit(value, unit)}${soon}` }, [
     h("span", { class: "a-meter-value" }, [
-      number(value),
+      figure(value),
       trend ? h(Icon, { name: trend > 0 ? "up" : "down", size: 11, class: trend > 0 ? "a-rising" : "a-falling" }) : null,
     ]),
     top ? h("span", { class: "a-meter-bar" }, [h("i", { style: { width: `${Math.min(100, (value / top) * 100)}%` } })]) : null,
@@ -41,7 +41,7 @@ function breach(fleet, i) {
   const [left, metric, threshold, probability] = found;
   const name = fleet.metrics[metric];
   const when = fleet.origin_ms + left * 60_000;
-  const what = `${metricLabel(name)} beyond ${withUnit(threshold, metricUnit(name))}, probability ${chance(probability)}`;
+  const what = `${crossing(name, threshold)}, probability ${chance(probability)}`;
   return h("span", { title: `${what}; ${moment(when)} (${utc(when)})` }, minutes(left));
 }
 

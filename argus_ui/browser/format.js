@@ -1,4 +1,5 @@
 // Numbers and times as people read them.
+import { link } from "argus/feed.js";
 
 const NUMBERS = new Intl.NumberFormat(undefined, { maximumFractionDigits: 1 });
 const CLOCK = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
@@ -13,6 +14,12 @@ export const NONE = "–";
 export function number(value) {
   if (value === null || value === undefined || Number.isNaN(value)) return NONE;
   return Math.abs(value) >= 100 ? String(Math.round(value)) : NUMBERS.format(value);
+}
+
+/** A number for a column: digits enough to tell rows apart, always as many, so that they line up. */
+export function figure(value) {
+  if (value === null || value === undefined || Number.isNaN(value)) return NONE;
+  return Math.abs(value) >= 9.95 || value === 0 ? String(Math.round(value)) : value.toFixed(1);
 }
 
 export const percent = (value) => (value === null || value === undefined ? NONE : `${number(value)} %`);
@@ -73,3 +80,10 @@ export function metricUnit(name) {
 
 /** A value with its unit. */
 export const withUnit = (value, unit) => (unit ? `${number(value)} ${unit}` : number(value));
+
+// Metrics whose small values are the bad ones; the server names them with its thresholds.
+const lowIsBad = (name) => link.low_is_bad.includes(name);
+
+/** A threshold that is crossed, in words. */
+export const crossing = (name, threshold) =>
+  `${metricLabel(name)} ${lowIsBad(name) ? "below" : "above"} ${withUnit(threshold, metricUnit(name))}`;

@@ -1,7 +1,7 @@
 // What is always in sight: is this live, how old is it, which model made it, and what is wrong if something is.
 import { computed } from "vue";
 import { now } from "argus/clock.js";
-import { fleet, link } from "argus/feed.js";
+import { fleet, link, receivedAt } from "argus/feed.js";
 import { age, moment, utc } from "argus/format.js";
 import { Icon } from "argus/icons.js";
 
@@ -23,8 +23,8 @@ export function connection() {
   }
 }
 
-/** Seconds since the newest forecast was published, by this machine's clock. */
-export const forecastAge = () => (fleet.value ? Math.max(0, (now.value - fleet.value.published_at_ms) / 1000) : null);
+/** Seconds since the newest forecast came. */
+export const forecastAge = () => (fleet.value ? Math.max(0, (now.value - receivedAt.value) / 1000) : null);
 
 export const StatusBar = {
   components: { Icon },

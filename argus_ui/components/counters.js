@@ -30,9 +30,9 @@ export default {
         <strong>{{ tile.count }}</strong>
       </button>
       <div class="a-tile a-tile-wide" title="Probability that at least one server is beyond a critical threshold within that time">
-        <span class="a-tile-label" :class="health && 'a-level-' + health.key"><template v-if="health"><Icon :name="health.icon" :size="15" />{{ health.label }}</template></span>
+        <span class="a-tile-label" :class="health && 'a-level-' + health.key"><template v-if="health"><Icon :name="health.icon" :size="15" />{{ health.label }}: incident</template></span>
         <div class="a-odds">
-          <div><strong>{{ chance(environment.incident_probability_30m) }}</strong><small>incident in 30 min</small></div>
+          <div><strong>{{ chance(environment.incident_probability_30m) }}</strong><small>in 30 min</small></div>
           <div><strong>{{ chance(environment.incident_probability_8h) }}</strong><small>in 8 h</small></div>
         </div>
       </div>
