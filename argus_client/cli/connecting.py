@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final, TypeVar
 
 import typer
 
-from argus_client import ArgusClient, TLSConfig
+from argus_client import ArgusClient, AsyncArgusClient, TLSConfig
 
 API_KEY_VARIABLE: Final = "ARGUS_API_KEY"
 
@@ -20,6 +20,7 @@ _PANEL: Final = "Connection"
 _CONNECT: Final = "connect"
 
 R = TypeVar("R")
+C = TypeVar("C", ArgusClient, AsyncArgusClient)
 
 Tls = Annotated[
     bool,
@@ -83,12 +84,20 @@ class Connect:
             typer.BadParameter: what was said does not fit together.
             OSError: a file cannot be read.
         """
+        return self._make(ArgusClient, target)
+
+    def async_client(self, target: str, **others: Any) -> AsyncArgusClient:
+        """The same for an event loop; `others` are further arguments of the client."""
+        return self._make(AsyncArgusClient, target, **others)
+
+    def _make(self, kind: type[C], target: str, **others: Any) -> C:
         try:
-            return ArgusClient(
+            return kind(
                 target,
                 api_key=self.api_key_file or os.environ.get(API_KEY_VARIABLE) or None,
                 tls=self._tls(),
                 insecure=self.insecure,
+                **others,
             )
         except ValueError as error:
             raise typer.BadParameter(str(error)) from None

@@ -66,10 +66,10 @@ def _root(
     pass
 
 
-def main() -> None:
-    """Runs the command line. Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
+def main(command: typer.Typer = app) -> None:
+    """Runs the command line, or one command of it. Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
     try:
-        app()
+        command()
     except (ArgusError, MissingExtraError, SourceError, OSError) as error:
         sys.exit(f"argus: {' '.join(str(error).split())}")
     except ModuleNotFoundError as error:

@@ -1,0 +1,58 @@
+// Where we are is in the URL, all of it: view, filters, selection, range.
+import { reactive } from "vue";
+import { prefix } from "argus/api.js";
+
+/** The present place: `path` without prefix, `query` as a plain object. */
+export const route = reactive(read());
+
+/** Goes to a view. The URL changes first: views read it when they are built. */
+export function navigate(target) {
+  const clean = target.startsWith(prefix + "/") && prefix ? target.slice(prefix.length) : target;
+  const before = route.path;
+  history.pushState({ page: clean }, "", prefix + clean);
+  Object.assign(route, read());
+  performance.mark("argus:navigate", { detail: route.path });
+  if (route.path !== before) window.emitEvent("sub_pages_open", clean);
+}
+
+/** Changes query parameters of this view; null and "" remove one. Typing in a filter makes no history. */
+export function setQuery(changes) {
+  const query = new URLSearchParams(window.location.search);
+  for (const [name, value] of Object.entries(changes)) {
+    if (value === null || value === undefined || value === "") query.delete(name);
+    else query.set(name, value);
+  }
+  const clean = route.path + (query.size ? `?${query}` : "");
+  history.replaceState({ page: clean }, "", prefix + clean);
+  Object.assign(route, read());
+}
+
+/** Address of the page of one server. Names may hold anything, so they go into the query. */
+export const serverPath = (name) => `/server?name=${encodeURIComponent(name)}`;
+
+export const href = (path) => prefix + path;
+
+function read() {
+  let path = window.location.pathname;
+  if (prefix && path.startsWith(prefix)) path = path.slice(prefix.length);
+  return { path: path || "/", query: Object.fromEntries(new URLSearchParams(window.location.search)) };
+}
+
+window.addEventListener("popstate", () => Object.assign(route, read()));
+
+// Before the router's own listener, which would go there by way of the server and change the URL last.
+document.addEventListener(
+  "click",
+  (event) => {
+    if (event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+    const anchor = event.target.closest?.("a[href]");
+    if (!anchor || anchor.target === "_blank" || anchor.hasAttribute("download")) return;
+    const url = new URL(anchor.href, window.location.href);
+    if (url.origin !== window.location.origin || !url.pathname.startsWith(`${prefix}/`)) return;
+    if (anchor.hasAttribute("data-external")) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    navigate(url.pathname.slice(prefix.length) + url.search);
+  },
+  true,
+);

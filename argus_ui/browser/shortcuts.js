@@ -1,0 +1,24 @@
+// What "?" shows.
+
+export const SHORTCUTS = [
+  ["Ctrl K", "Go to a server or a view"],
+  ["/", "Search in this view"],
+  ["j  k", "Next, previous row"],
+  ["Enter", "Open the chosen server"],
+  ["Esc", "Clear the search, close what is open"],
+  ["d", "Dark or light"],
+  ["?", "This help"],
+];
+
+export const Shortcuts = {
+  props: { open: Boolean },
+  emits: ["close"],
+  setup: () => ({ SHORTCUTS }),
+  template: `
+    <div v-if="open" class="a-overlay" @click.self="$emit('close')">
+      <div class="a-palette a-shortcuts" role="dialog" aria-label="Keys">
+        <h2>Keys</h2>
+        <dl><template v-for="[key, what] in SHORTCUTS" :key="key"><dt><kbd>{{ key }}</kbd></dt><dd>{{ what }}</dd></template></dl>
+      </div>
+    </div>`,
+};

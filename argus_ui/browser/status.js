@@ -1,0 +1,82 @@
+// What is always in sight: is this live, how old is it, which model made it, and what is wrong if something is.
+import { computed } from "vue";
+import { now } from "argus/clock.js";
+import { fleet, link, receivedAt } from "argus/feed.js";
+import { age, moment, utc } from "argus/format.js";
+import { Icon } from "argus/icons.js";
+
+/** The connection in a word and a sentence. */
+export function connection() {
+  if (!link.socket) {
+    return { key: "lost", label: "Page disconnected", text: "This page has lost the dashboard; it reconnects by itself." };
+  }
+  const where = link.target ? ` ${link.target}` : "";
+  switch (link.state) {
+    case "live":
+      return { key: "live", label: "Live", text: `Connected to the Argus server${where}.` };
+    case "connecting":
+      return { key: "waiting", label: "Connecting", text: `Waiting for the Argus server${where}. ${link.error}` };
+    case "draining":
+      return { key: "waiting", label: "Restarting", text: `The Argus server${where} is stopping.` };
+    default:
+      return { key: "lost", label: "Reconnecting", text: `The Argus server${where} does not answer. ${link.error}` };
+  }
+}
+
+/** Seconds since the newest forecast came. */
+export const forecastAge = () => (fleet.value ? Math.max(0, (now.value - receivedAt.value) / 1000) : null);
+
+export const StatusBar = {
+  components: { Icon },
+  setup() {
+    const state = computed(connection);
+    const model = computed(() => fleet.value?.model ?? null);
+    const modelName = computed(() => {
+      if (!model.value) return "";
+      return model.value.kind === "TFT" ? model.value.revision || model.value.name : "no model: fallback";
+    });
+    const origin = computed(() => fleet.value?.origin_ms ?? 0);
+    return { state, model, modelName, origin, fleet, link, age, moment, utc, forecastAge };
+  },
+  template: `
+    <div class="a-status">
+      <span class="a-pill" :class="'a-link-' + state.key" :title="state.text" role="status" data-test="connection">
+        <i class="a-dot"></i>{{ state.label }}
+      </span>
+      <template v-if="fleet">
+        <span class="a-status-item" :title="'Forecast from ' + moment(origin) + ' on (' + utc(origin) + '), revision ' + fleet.revision">
+          <Icon name="clock" :size="14" />Forecast {{ age(forecastAge()) }} old
+        </span>
+        <span class="a-status-item" :title="model.kind + ' on ' + model.device + ', loaded ' + moment(model.loaded_at_ms)">
+          <Icon name="model" :size="14" />{{ modelName }}
+        </span>
+      </template>
+    </div>`,
+};
+
+/** Lines across the page for what somebody has to know before trusting it. */
+export const Banners = {
+  components: { Icon },
+  setup() {
+    const lines = computed(() => {
+      const found = [];
+      const { key, text } = connection();
+      if (key === "lost") found.push({ key: "lost", kind: "bad", icon: "plug", text: `${text} What you see is ${age(forecastAge())} old.` });
+      if (fleet.value?.degraded) {
+        found.push({ key: "degraded", kind: "bad", icon: "triangle", text: `Degraded: ${fleet.value.degraded_reason}` });
+      }
+      const summary = fleet.value?.summary;
+      const cold = summary ? summary.total_servers - summary.warm_servers : 0;
+      if (cold > 0) {
+        const who = cold === summary.total_servers ? "The fleet is" : `${cold} of ${summary.total_servers} servers are`;
+        found.push({ key: "warm", kind: "note", icon: "clock", text: `${who} warming up: two hours of metrics make the model's forecasts possible. Until then they are statistical fallbacks.` });
+      }
+      return found;
+    });
+    return { lines };
+  },
+  template: `
+    <div v-for="line in lines" :key="line.key" class="a-banner" :class="'a-banner-' + line.kind" :data-test="'banner-' + line.key">
+      <Icon :name="line.icon" :size="16" /><span>{{ line.text }}</span>
+    </div>`,
+};

@@ -1,0 +1,1 @@
+"""Vue components as NiceGUI elements, one `.py` and one `.js` each."""

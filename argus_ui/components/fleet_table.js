@@ -1,0 +1,125 @@
+import { computed, nextTick, onBeforeUnmount, onMounted, ref, watch } from "vue";
+import { downloadCsv } from "argus/csv.js";
+import { fleet, link } from "argus/feed.js";
+import { clearFilters, isFiltered, matching, profile, profiles, search, setProfile, setSearch, sort, sortBy } from "argus/filters.js";
+import { FleetRow } from "argus/fleet_row.js";
+import { Icon } from "argus/icons.js";
+import { onKey } from "argus/keys.js";
+import { METERS } from "argus/meters.js";
+import { navigate, route, serverPath, setQuery } from "argus/navigation.js";
+import { painted } from "argus/timing.js";
+
+const COLUMNS = [
+  { key: "name", label: "Server" },
+  { key: "level", label: "Level" },
+  { key: "risk", label: "Risk" },
+  { key: "breach", label: "Breach" },
+  ...METERS.map((meter) => ({ ...meter, isMeter: true })),
+  { key: "spark", label: "3 h | next 8 h", fixed: true },
+  { key: "age", label: "Age" },
+  { key: "source", label: "Forecast" },
+];
+const CSV = [
+  "name", "profile", "state", "label", "risk", "source", "age", "cause", "chance_30m", "chance_8h",
+  ...METERS.flatMap(({ key }) => [key, `${key}_delta`]),
+];
+const PHONE = "(max-width: 760px)";
+
+export default {
+  components: { FleetRow, Icon },
+  setup() {
+    const list = ref(null);
+    const box = ref(null);
+    const media = window.matchMedia(PHONE);
+    const phone = ref(media.matches);
+    const measure = () => (phone.value = media.matches);
+    const chosen = computed(() => route.query.at ?? "");
+
+    const step = (by) => {
+      const names = fleet.value?.servers.name;
+      if (!matching.value.length) return;
+      const place = matching.value.findIndex((i) => names[i] === chosen.value);
+      const next = place < 0 ? 0 : Math.max(0, Math.min(matching.value.length - 1, place + by));
+      setQuery({ at: names[matching.value[next]] });
+      list.value?.scrollTo(next, "center");
+    };
+    const save = () => {
+      const { servers } = fleet.value;
+      downloadCsv("argus-fleet.csv", CSV, matching.value.map((i) => CSV.map((key) => servers[key][i])));
+    };
+    const unbind = [];
+    onMounted(() => {
+      media.addEventListener("change", measure);
+      unbind.push(
+        onKey("j", () => step(1)),
+        onKey("k", () => step(-1)),
+        onKey("Enter", () => chosen.value && navigate(serverPath(chosen.value))),
+        onKey("/", () => box.value?.focus()),
+      );
+      if (fleet.value) painted(fleet.value);
+    });
+    onBeforeUnmount(() => {
+      media.removeEventListener("change", measure);
+      unbind.forEach((off) => off());
+    });
+    watch(fleet, async (value) => {
+      await nextTick();
+      if (value) painted(value, true);
+    });
+    const arrow = (key) => (sort.value.key === key ? (sort.value.reversed ? "sort_up" : "sort_down") : null);
+    return {
+      COLUMNS, arrow, box, chosen, clearFilters, fleet, isFiltered, link, list, matching, phone, profile, profiles, save,
+      search, setProfile, setSearch, sortBy,
+    };
+  },
+  template: `
+    <section class="a-fleet" aria-label="Servers">
+      <div v-if="!fleet" class="a-empty" data-test="no-fleet">
+        <Icon name="plug" :size="34" />
+        <template v-if="link.state === 'live'">
+          <h2>Connected, nothing published yet</h2>
+          <p>The Argus server has no fleet to show. Send it metrics: <code>argus host</code> on a machine, or <code>argus simulate</code> for a fleet to try it with.</p>
+        </template>
+        <template v-else>
+          <h2>Waiting for the Argus server</h2>
+          <p>Nothing answers at <code>{{ link.target || "the target" }}</code>. Start one with <code>argus server</code>, or point the dashboard elsewhere with <code>argus ui --target HOST:PORT</code>.</p>
+          <p v-if="link.error" class="a-muted">{{ link.error }}</p>
+        </template>
+      </div>
+      <template v-else>
+        <div class="a-toolbar">
+          <h2>Servers</h2>
+          <label class="a-search"><Icon name="search" :size="15" />
+            <input ref="box" type="search" :value="search" placeholder="Search  ( / )" aria-label="Search servers" spellcheck="false" data-test="search"
+              @input="setSearch($event.target.value)" @keydown.esc="setSearch(''); $event.target.blur()" @keydown.enter="$event.target.blur()">
+          </label>
+          <select :value="profile" aria-label="Profile" data-test="profile" @change="setProfile($event.target.value)">
+            <option value="">All profiles</option>
+            <option v-for="name in profiles" :key="name" :value="name">{{ name }}</option>
+          </select>
+          <button v-if="isFiltered" class="a-link" data-test="clear" @click="clearFilters()">Clear filters</button>
+          <span class="a-muted a-count" data-test="count">{{ matching.length }} of {{ fleet.summary.total_servers }}</span>
+          <button class="a-button" title="These rows as CSV" data-test="csv" @click="save()"><Icon name="download" :size="15" />CSV</button>
+        </div>
+        <div v-if="!matching.length" class="a-empty" data-test="no-match">
+          <template v-if="fleet.summary.total_servers"><h2>No server matches</h2>
+            <p><button class="a-link" @click="clearFilters()">Clear the filters</button> to see all {{ fleet.summary.total_servers }}.</p></template>
+          <template v-else><h2>No servers yet</h2>
+            <p>Send metrics: <code>argus host</code> on a machine, or <code>argus simulate</code> for a fleet to try it with.</p></template>
+        </div>
+        <div v-else class="a-table" role="table" :aria-rowcount="matching.length">
+          <div v-if="!phone" class="a-row a-head" role="row">
+            <component :is="column.fixed ? 'span' : 'button'" v-for="column in COLUMNS" :key="column.key" role="columnheader"
+              :class="[column.isMeter && 'c-meter', 'c-' + column.key]" :data-test="'sort-' + column.key"
+              @click="column.fixed || sortBy(column.key)">{{ column.label }}<small v-if="column.unit">{{ column.unit }}</small><Icon v-if="arrow(column.key)" :name="arrow(column.key)" :size="13" /></component>
+          </div>
+          <q-virtual-scroll ref="list" :items="matching" scroll-target="body" :virtual-scroll-item-size="phone ? 142 : 40"
+            :virtual-scroll-slice-size="30" :virtual-scroll-sticky-size-start="phone ? 48 : 84">
+            <template #default="{ item }">
+              <FleetRow :key="fleet.servers.name[item]" :fleet="fleet" :index="item" :phone="phone" :chosen="fleet.servers.name[item] === chosen" />
+            </template>
+          </q-virtual-scroll>
+        </div>
+      </template>
+    </section>`,
+};

@@ -1,0 +1,65 @@
+import { computed, onBeforeUnmount, onMounted, ref } from "vue";
+import { AlertActions } from "argus/alert_actions.js";
+import { fleet } from "argus/feed.js";
+import { chance, crossing, minutes, moment, utc } from "argus/format.js";
+import { Icon } from "argus/icons.js";
+import { LEVELS } from "argus/levels.js";
+import { href, serverPath, setQuery } from "argus/navigation.js";
+import { Spark, outlookOf } from "argus/spark.js";
+
+// A card is at least this wide, gap included; one row of them, so that the table stays in sight.
+const CARD_WIDTH = 300;
+const LEAST = 3;
+
+export default {
+  components: { AlertActions, Icon, Spark },
+  setup() {
+    const ranked = computed(() => {
+      const servers = fleet.value?.servers;
+      if (!servers) return [];
+      const found = [];
+      for (let i = 0; i < servers.name.length; i++) if (servers.breach[i]) found.push(i);
+      const left = (i) => servers.breach[i][0] ?? Infinity;
+      return found.sort((a, b) => left(a) - left(b) || servers.risk[b] - servers.risk[a]);
+    });
+    const box = ref(null);
+    const most = ref(4);
+    const observer = new ResizeObserver(([{ contentRect }]) => (most.value = Math.max(LEAST, Math.floor((contentRect.width + 10) / CARD_WIDTH))));
+    onMounted(() => observer.observe(box.value));
+    onBeforeUnmount(() => observer.disconnect());
+    const cards = computed(() =>
+      ranked.value.slice(0, most.value).map((i) => {
+        const { servers, metrics, origin_ms } = fleet.value;
+        const [left, metric, threshold, probability] = servers.breach[i];
+        return {
+          name: servers.name[i], level: LEVELS[servers.level[i]], label: servers.label[i], profile: servers.profile[i],
+          left, when: origin_ms + left * 60_000, probability, cause: servers.cause[i], alert: servers.alert[i],
+          metric: metrics[metric], threshold, outlook: outlookOf(fleet.value, i),
+        };
+      }),
+    );
+    const more = computed(() => ranked.value.length - cards.value.length);
+    return { box, fleet, cards, more, crossing, chance, minutes, moment, utc, href, serverPath, setQuery };
+  },
+  template: `
+    <section v-show="fleet" ref="box" class="a-next" aria-label="Next to fail">
+      <h2>Next to fail <button v-if="more > 0" class="a-link" @click="setQuery({ sort: 'breach' })">{{ more }} more in the table</button></h2>
+      <p v-if="!cards.length" class="a-empty-line a-level-healthy"><Icon name="check" :size="16" />
+        <span>No server is expected to cross a critical threshold within 8 hours.</span></p>
+      <div v-else class="a-cards">
+        <article v-for="card in cards" :key="card.name" class="a-card" :class="'a-edge-' + card.level.key" data-test="next-card">
+          <header>
+            <a :href="href(serverPath(card.name))" class="a-name" :title="card.name">{{ card.name }}</a>
+            <span class="a-when" :title="moment(card.when) + ' (' + utc(card.when) + ')'">{{ card.left < 1 ? "now" : "in " + minutes(card.left) }}</span>
+          </header>
+          <div class="a-card-line">
+            <span class="a-chip" :class="'a-level-' + card.level.key"><Icon :name="card.level.icon" :size="13" />{{ card.label }}</span>
+            <span class="a-muted" title="Probability that it is crossed within 8 hours">{{ chance(card.probability) }} · {{ crossing(card.metric, card.threshold) }}</span>
+          </div>
+          <p class="a-cause">{{ card.cause }}</p>
+          <Spark v-if="card.outlook" :outlook="card.outlook" :width="260" :height="44" />
+          <AlertActions v-if="card.alert" :alert="card.alert" :server="card.name" :metric="card.metric" />
+        </article>
+      </div>
+    </section>`,
+};
