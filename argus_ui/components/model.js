@@ -203,18 +203,18 @@ export default {
       <p v-else-if="artifacts && !artifacts.length" class="a-muted">The server finds none. Put a folder made by <code>argus train</code> into <code>models/</code> of its data directory, then read again.</p>
       <table v-else-if="artifacts" class="a-plain cards">
         <thead><tr>
-          <th>Name</th><th>Revision</th><th>Trained</th><th class="right">Parameters</th>
-          <th class="right" title="Weighted quantile loss on the artifact's own evaluation data, as its maker wrote it; less is better. Compare only what was evaluated on the same data.">wQL</th>
+          <th>Name</th><th>Revision</th><th>Trained</th><th class="a-end">Parameters</th>
+          <th class="a-end" title="Weighted quantile loss on the artifact's own evaluation data, as its maker wrote it; less is better. Compare only what was evaluated on the same data.">wQL</th>
           <th>State</th><th></th>
         </tr></thead>
         <tbody>
           <tr v-for="one in artifacts" :key="one.name" :data-test="'artifact-' + one.name">
-            <td data-label="Name"><strong>{{ one.name }}</strong></td>
-            <td data-label="Revision">{{ one.revision || "–" }}</td>
+            <td data-label="Name" class="a-nowrap"><strong>{{ one.name }}</strong></td>
+            <td data-label="Revision" class="a-nowrap">{{ one.revision || "–" }}</td>
             <td data-label="Trained" :title="utc(one.trained_at_ms)">{{ moment(one.trained_at_ms) }}</td>
-            <td data-label="Parameters" class="right">{{ one.parameters ? count(one.parameters) : "–" }}</td>
-            <td data-label="wQL" class="right">{{ one.wql ? one.wql.toFixed(3) : "–" }}</td>
-            <td data-label="State">
+            <td data-label="Parameters" class="a-end">{{ one.parameters ? count(one.parameters) : "–" }}</td>
+            <td data-label="wQL" class="a-end">{{ one.wql ? one.wql.toFixed(3) : "–" }}</td>
+            <td data-label="State" class="a-any">
               <span>
                 <span v-if="one.running" class="state a-level-healthy"><Icon name="check" :size="15" />Running</span>
                 <span v-else-if="one.defect" class="state a-level-critical"><Icon name="octagon" :size="15" />Cannot be loaded</span>
@@ -222,7 +222,7 @@ export default {
                 <small v-if="one.defect">{{ one.defect }}</small>
               </span>
             </td>
-            <td data-label="" class="right">
+            <td data-label="" class="a-end">
               <button v-if="!one.running && !one.defect" class="a-button" :disabled="busy" :data-test="'load-' + one.name" @click="ask('load', one.name)">Load</button>
             </td>
           </tr>

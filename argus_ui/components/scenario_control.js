@@ -84,14 +84,14 @@ export default {
         </header>
         <p v-if="!rows.length" class="a-muted">{{ isFiltered ? "None of them matches the filters." : "The Argus server does not know any of them: does the simulator send to it?" }}</p>
         <table v-else class="a-plain cards">
-          <thead><tr><th>Server</th><th>Level</th><th class="right">Risk</th><th>Breach</th><th>Cause</th></tr></thead>
+          <thead><tr><th>Server</th><th>Level</th><th class="a-end">Risk</th><th>Breach</th><th>Cause</th></tr></thead>
           <tbody>
             <tr v-for="row in rows" :key="row.name" data-test="affected-server">
-              <td data-label="Server"><a class="a-name a-link" :href="href(serverPath(row.name))">{{ row.name }}</a></td>
+              <td data-label="Server" class="a-any"><a class="a-name a-link" :href="href(serverPath(row.name))">{{ row.name }}</a></td>
               <td data-label="Level"><span><span class="a-chip" :class="'a-level-' + row.level.key"><Icon :name="row.level.icon" :size="13" />{{ row.label }}</span></span></td>
-              <td data-label="Risk" class="right">{{ row.risk === null ? "–" : Math.round(row.risk) }}</td>
-              <td data-label="Breach" class="fixed">{{ row.left === null ? "–" : row.left < 1 ? "now" : "in " + minutes(row.left) }}</td>
-              <td data-label="Cause">{{ row.cause || "–" }}</td>
+              <td data-label="Risk" class="a-end">{{ row.risk === null ? "–" : Math.round(row.risk) }}</td>
+              <td data-label="Breach" class="a-nowrap">{{ row.left === null ? "–" : row.left < 1 ? "now" : "in " + minutes(row.left) }}</td>
+              <td data-label="Cause" class="a-any">{{ row.cause || "–" }}</td>
             </tr>
           </tbody>
         </table>
