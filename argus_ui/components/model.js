@@ -126,6 +126,11 @@ export default {
   },
   template: `
     <div class="a-view">
+    <p v-if="result" class="a-result a-outcome" :class="result.kind" role="status" data-test="result">
+      <Icon :name="result.kind === 'bad' ? 'octagon' : result.kind === 'good' ? 'check' : 'clock'" :size="16" />
+      <span>{{ result.text }}<template v-if="busy"> … {{ seconds }} s</template></span>
+      <button v-if="!busy" aria-label="Close" @click="result = null"><Icon name="close" :size="15" /></button>
+    </p>
     <section v-if="degraded" class="a-panel a-degraded" data-test="degraded">
       <h2><Icon name="triangle" />Degraded</h2>
       <div class="a-text">
@@ -193,11 +198,6 @@ export default {
         <button class="a-button" :disabled="listing" data-test="refresh" @click="list()"><Icon name="history" :size="14" />{{ listing ? "Reading" : "Read again" }}</button>
         <button v-if="artifacts?.length" class="a-button" title="This table as CSV" data-test="csv" @click="save()"><Icon name="download" :size="15" />CSV</button>
       </header>
-      <p v-if="result" class="a-result" :class="result.kind" role="status" data-test="result">
-        <Icon :name="result.kind === 'bad' ? 'octagon' : result.kind === 'good' ? 'check' : 'clock'" :size="16" />
-        <span>{{ result.text }}<template v-if="busy"> … {{ seconds }} s</template></span>
-        <button v-if="!busy" aria-label="Close" @click="result = null"><Icon name="close" :size="15" /></button>
-      </p>
       <p v-if="listProblem" class="a-result bad" role="alert" data-test="list-problem"><Icon name="octagon" :size="16" /><span>{{ listProblem }}</span></p>
       <p v-if="!artifacts && !listProblem" class="a-muted">The server reads and checks what is on disk.</p>
       <p v-else-if="artifacts && !artifacts.length" class="a-muted">The server finds none. Put a folder made by <code>argus train</code> into <code>models/</code> of its data directory, then read again.</p>

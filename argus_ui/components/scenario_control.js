@@ -82,7 +82,8 @@ export default {
           <button v-if="isFiltered" class="a-link" @click="clearFilters()">Clear filters</button>
           <button v-if="rows.length" class="a-button" title="These rows as CSV" data-test="csv" @click="save()"><Icon name="download" :size="15" />CSV</button>
         </header>
-        <p v-if="!rows.length" class="a-muted">{{ isFiltered ? "None of them matches the filters." : "The Argus server does not know any of them: does the simulator send to it?" }}</p>
+        <p v-if="!status.affected_servers.length" class="a-muted">It begins with the simulator's next sample.</p>
+        <p v-else-if="!rows.length" class="a-muted">{{ isFiltered ? "None of them matches the filters." : "The Argus server does not know any of them: does the simulator send to it?" }}</p>
         <table v-else class="a-plain cards">
           <thead><tr><th>Server</th><th>Level</th><th class="a-end">Risk</th><th>Breach</th><th>Cause</th></tr></thead>
           <tbody>

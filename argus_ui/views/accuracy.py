@@ -63,7 +63,9 @@ def routes(context: ViewContext) -> list[Route]:
         if metric not in METRICS:
             raise InvalidArgument(f"metric is {metric!r}; it must be one of {', '.join(METRICS)}.")
         if horizon not in map(str, HORIZONS):
-            raise InvalidArgument(f"horizon is {horizon!r}; it must be one of {', '.join(map(str, HORIZONS))}.")
+            raise InvalidArgument(
+                f"horizon is {horizon!r}; it must be one of {', '.join(map(str, HORIZONS))}."
+            )
         found = await history.server(
             request.query_params.get("name", ""),
             last=length,
