@@ -3,11 +3,12 @@ import { getJson, withQuery } from "argus/api.js";
 import { Chart, palette } from "argus/charts.js";
 import { downloadCsv } from "argus/csv.js";
 import { fleet, link } from "argus/feed.js";
-import { age, chance, metricLabel, metricUnit, moment, number, utc, withUnit } from "argus/format.js";
+import { age, chance, metricLabel, metricUnit, minutes, moment, number, utc, withUnit } from "argus/format.js";
 import { Icon } from "argus/icons.js";
-import { href, route, serverPath, setQuery } from "argus/navigation.js";
+import { route, setQuery } from "argus/navigation.js";
 import { dark } from "argus/theme.js";
 import { shown } from "argus/timing.js";
+import { Waiting } from "argus/waiting.js";
 
 const RANGES = [["8h", "8 h"], ["1d", "1 day"], ["1w", "1 week"], ["1M", "30 days"]];
 const HORIZONS = [[30, "30 min"], [60, "1 h"], [120, "2 h"], [240, "4 h"], [480, "8 h"]];
@@ -18,7 +19,7 @@ const GAP_MS = 40 * 60_000;
 const escaped = (text) => text.replace(/[&<>"]/g, (letter) => `&#${letter.charCodeAt(0)};`);
 
 export default {
-  components: { Chart, Icon },
+  components: { Chart, Icon, Waiting },
   setup() {
     const offered = computed(() => link.services.includes("History"));
     const range = computed(() => (RANGES.some(([key]) => key === route.query.range) ? route.query.range : "1d"));
@@ -114,8 +115,8 @@ export default {
           },
         },
         series: [
-          { ...line, stack: "band", lineStyle: { opacity: 0 }, data: known.map((row) => [row.time, row.p10]) },
-          { ...line, stack: "band", lineStyle: { opacity: 0 }, areaStyle: { color: colour.band }, data: known.map((row) => [row.time, row.p10 === null ? null : row.p90 - row.p10]) },
+          { ...line, symbol: "none", stack: "band", lineStyle: { opacity: 0 }, data: known.map((row) => [row.time, row.p10]) },
+          { ...line, symbol: "none", stack: "band", lineStyle: { opacity: 0 }, areaStyle: { color: colour.band }, data: known.map((row) => [row.time, row.p10 === null ? null : row.p90 - row.p10]) },
           { ...line, showSymbol: true, symbolSize: 4, color: colour.accent, lineStyle: { width: 1.4, type: [4, 3] }, data: known.map((row) => [row.time, row.p50]) },
           { ...line, color: colour.text, lineStyle: { width: 1.5 }, data: rows.value.map((row) => [row.time, row.actual]) },
         ],
@@ -139,15 +140,17 @@ export default {
       readSummary();
       readPast();
     });
+    const lead = (seconds) => (seconds === null || seconds < 60 ? age(seconds) : minutes(seconds / 60));
     const share = (part, whole) => chance(whole ? part / whole : null);
     return {
-      HORIZONS, RANGES, age, chance, counted, forecasts, href, horizon, measured, metric, metricLabel, metrics, moment, names, number,
-      offered, option, past, pastProblem, range, reading, rows, save, server, serverPath, setQuery, share, told, toldProblem, utc,
+      HORIZONS, RANGES, age, chance, counted, forecasts, horizon, lead, link, measured, metric, metricLabel, metrics, moment, names,
+      offered, option, past, pastProblem, range, reading, rows, save, server, setQuery, share, told, toldProblem, utc,
     };
   },
   template: `
     <div class="a-view">
-      <div v-if="!offered" class="a-empty" data-test="no-history"><Icon name="history" :size="34" /><h2>Nothing is recorded</h2>
+      <Waiting v-if="!link.services.length" />
+      <div v-else-if="!offered" class="a-empty" data-test="no-history"><Icon name="history" :size="34" /><h2>Nothing is recorded</h2>
         <p>This Argus server keeps no history, so nobody can say how its forecasts turned out. Start it with <code>argus server --data-dir DIR</code>.</p></div>
       <template v-else>
         <div class="a-segments a-ranges" role="group" aria-label="Range">
@@ -165,7 +168,7 @@ export default {
               <div><dt>Incidents</dt><dd>{{ told.summary.incidents }}</dd><small>on {{ told.summary.servers_with_incidents }} of {{ told.summary.servers }} servers</small></div>
               <div><dt>Foretold</dt><dd>{{ told.summary.incidents ? told.summary.predicted_incidents + " of " + told.summary.incidents : "–" }}</dd>
                 <small>{{ told.summary.incidents ? chance(told.summary.predicted_ratio) + " had an alert before" : "there was none to foretell" }}</small></div>
-              <div><dt>Lead time</dt><dd>{{ age(told.summary.mean_lead_seconds) }}</dd><small>from alert to incident, mean</small></div>
+              <div><dt>Lead time</dt><dd>{{ lead(told.summary.mean_lead_seconds) }}</dd><small>from alert to incident, mean</small></div>
               <div><dt>Alerts</dt><dd>{{ told.summary.alerts }}</dd><small>fired in the same time</small></div>
             </dl>
             <p class="a-muted a-note">An incident is a critical threshold that was really crossed, for 10 minutes or more, worked out by the Argus server from what was measured. It was foretold if an alert on the same trouble was firing when it began. What happened before Argus watched does not count.</p>

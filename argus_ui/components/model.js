@@ -10,6 +10,7 @@ import { onKey } from "argus/keys.js";
 import { SOURCES } from "argus/levels.js";
 import { forecastAge } from "argus/status.js";
 import { shown } from "argus/timing.js";
+import { Waiting } from "argus/waiting.js";
 
 const COUNT = new Intl.NumberFormat();
 const BYTES = new Intl.NumberFormat(undefined, { maximumFractionDigits: 1 });
@@ -47,7 +48,7 @@ const REFUSALS = {
 };
 
 export default {
-  components: { Icon },
+  components: { Icon, Waiting },
   setup() {
     const { value: server, problem, refresh } = following("/api/model/status");
     const artifacts = shallowRef(null);
@@ -115,6 +116,7 @@ export default {
       shown("model");
     });
     onBeforeUnmount(() => unbind());
+    watch(() => link.state, (state) => state === "live" && list());
     // Somebody else may have swapped it.
     watch(() => model.value?.revision, (revision, before) => before !== undefined && !busy.value && list());
 
@@ -140,6 +142,8 @@ export default {
       </div>
     </section>
 
+    <Waiting v-if="!model" />
+    <template v-else>
     <div class="a-panels">
       <section class="a-panel" aria-label="Running model" data-test="running">
         <header>
@@ -147,7 +151,7 @@ export default {
           <button class="a-button" :disabled="busy" data-test="reload" @click="ask('reload', model?.name ?? '')"><Icon name="history" :size="14" />Reload</button>
           <button class="a-button" :disabled="busy" data-test="roll-back" @click="ask('roll-back', '')">Roll back</button>
         </header>
-        <dl v-if="model" class="a-facts">
+        <dl class="a-facts">
           <dt>Name</dt><dd data-test="model-name">{{ model.name || "none" }}</dd>
           <dt>Revision</dt><dd><code v-if="model.revision">{{ model.revision }}</code><template v-else>–</template></dd>
           <dt>Kind</dt><dd>{{ model.kind }} <span class="a-muted">{{ runs ? "Temporal Fusion Transformer" : "statistical fallback" }}</span></dd>
@@ -168,7 +172,6 @@ export default {
             </dd>
           </template>
         </dl>
-        <p v-else class="a-muted">Waiting for the Argus server{{ link.target ? " at " + link.target : "" }}. {{ problem }}</p>
       </section>
 
       <section class="a-panel" aria-label="Server" data-test="server">
@@ -229,6 +232,7 @@ export default {
         </tbody>
       </table>
     </section>
+    </template>
 
     <div v-if="asked" class="a-overlay" @click.self="asked = null">
       <div class="a-palette a-confirm" role="dialog" aria-modal="true" aria-labelledby="a-confirm-title" data-test="confirm-dialog" @keydown.esc="asked = null">

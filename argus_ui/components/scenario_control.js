@@ -73,7 +73,7 @@ export default {
             <span class="a-muted">{{ one.text }}</span>
           </button>
         </div>
-        <p class="a-muted a-note">Trouble builds up and dies down over minutes; the counters above and the servers below follow with every forecast. The simulator chooses which servers are affected.</p>
+        <p v-if="status" class="a-muted a-note">Trouble builds up and dies down over minutes; the counters above and the servers below follow with every forecast. The simulator chooses which servers are affected.</p>
       </section>
 
       <section v-if="status && running?.key !== 'healthy'" class="a-panel" aria-label="Affected servers" data-test="affected">

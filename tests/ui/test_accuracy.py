@@ -73,6 +73,7 @@ async def test_incidents_are_told_as_the_server_tells_them(
     incidents = page.get_by_test_id("incidents")
     await expect(incidents).to_contain_text("6 of 8")
     await expect(incidents).to_contain_text("75 %")
+    await expect(incidents).to_contain_text("1 h 30")
     await expect(incidents).to_contain_text("on 4 of 12 servers")
     asked = [one for one in argus.history.requests if isinstance(one, history_pb2.GetHistorySummaryRequest)]
     assert {one.range.start_ms for one in asked} == {START_MS + 2 * STEP_MS}

@@ -76,6 +76,7 @@ async def test_what_the_server_refuses_is_said_in_its_words(
     await expect(result).to_have_count(0)
 
 
+@pytest.mark.slow
 async def test_a_degraded_server_gets_a_model_from_the_page(open_page: Open, tmp_path: Path) -> None:
     untrained(tmp_path / "broken", seed=1)
     damage(tmp_path / "broken")
@@ -121,3 +122,12 @@ async def test_many_browsers_are_one_question(dashboard: DashboardProcess, argus
         for _ in range(5):
             assert (await http.get("/api/model/artifacts")).status_code == 200
         assert argus.calls.count("ListModels") == before + 1
+
+
+async def test_without_a_server_it_says_how_to_start_one(open_page: Open) -> None:
+    with DashboardProcess("127.0.0.1:1") as dashboard:
+        for view in ("model", "accuracy"):
+            page = await open_page(f"{dashboard.url}{view}", ready="[data-test=waiting]")
+            page.complaints.expected.append("503")
+            await expect(page.get_by_test_id("waiting")).to_contain_text("argus server")
+            await expect(page.get_by_test_id(f"nav-{view}")).to_have_count(0)
