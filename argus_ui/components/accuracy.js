@@ -16,6 +16,9 @@ const CSV = ["time", "actual", "p10", "p50", "p90"];
 // Forecasts are recorded every 15 minutes; between two that are farther apart something is missing.
 const GAP_MS = 40 * 60_000;
 
+// Below this a share says nothing.
+const FEW = 20;
+
 const escaped = (text) => text.replace(/[&<>"]/g, (letter) => `&#${letter.charCodeAt(0)};`);
 
 export default {
@@ -77,7 +80,8 @@ export default {
     // What is drawn, counted: only where a point is one step, as a forecast is.
     const counted = computed(() => {
       if (!past.value || past.value.bucket_seconds !== fleet.value?.step_seconds) return null;
-      const both = forecasts.value.filter((row) => row.actual !== null);
+      // The last step is still filling.
+      const both = forecasts.value.filter((row) => row.actual !== null && row !== rows.value.at(-1));
       return { of: both.length, inside: both.filter((row) => row.actual >= row.p10 && row.actual <= row.p90).length };
     });
 
@@ -141,10 +145,9 @@ export default {
       readPast();
     });
     const lead = (seconds) => (seconds === null || seconds < 60 ? age(seconds) : minutes(seconds / 60));
-    const share = (part, whole) => chance(whole ? part / whole : null);
     return {
-      HORIZONS, RANGES, age, chance, counted, forecasts, horizon, lead, link, measured, metric, metricLabel, metrics, moment, names,
-      offered, option, past, pastProblem, range, reading, rows, save, server, setQuery, share, told, toldProblem, utc,
+      FEW, HORIZONS, RANGES, age, chance, counted, forecasts, horizon, lead, link, measured, metric, metricLabel, metrics, moment, names,
+      offered, option, past, pastProblem, range, reading, rows, save, server, setQuery, told, toldProblem, utc,
     };
   },
   template: `
@@ -197,7 +200,7 @@ export default {
             <p v-if="!forecasts.length" class="a-result" data-test="no-forecasts"><Icon name="clock" :size="16" /><span>No forecast made so long before is on record for this range. Forecasts are recorded every 15 minutes, and are shown at the time they were made for.</span></p>
             <Chart :option="option" class="a-past" :class="{ old: reading }" data-test="chart" />
             <p class="a-legend a-muted"><span><i class="measured"></i>measured</span><span><i class="median"></i>forecast p50</span><span><i class="band"></i>p10 to p90</span></p>
-            <p v-if="counted?.of" data-test="counted">In {{ counted.inside }} of the {{ counted.of }} forecasts shown ({{ share(counted.inside, counted.of) }}) the measured value came to lie within the band, which promises 8 of 10. <span class="a-muted">Forecasts of every source, as they were made.</span></p>
+            <p v-if="counted?.of" data-test="counted">{{ counted.inside }} of {{ counted.of }} forecasts shown{{ counted.of < FEW ? "" : " (" + chance(counted.inside / counted.of) + ")" }} had the measured value within their band, which promises 8 of 10. <span class="a-muted">Forecasts of every source, as they were made.</span></p>
             <p v-else-if="forecasts.length" class="a-muted">A point here is the mean of {{ age(past.bucket_seconds) }}; choose a shorter range to see forecast by forecast.</p>
           </template>
         </section>

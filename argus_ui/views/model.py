@@ -23,6 +23,7 @@ _LOG: Final = logging.getLogger("argus_ui")
 # Reading and checking a large artifact from a slow disk takes a while.
 _LIST_SECONDS: Final = 60.0
 _LOAD_SECONDS: Final = 300.0
+_NAME_LENGTH: Final = 128
 
 
 def build(context: ViewContext) -> None:
@@ -55,7 +56,9 @@ def routes(context: ViewContext) -> list[Route]:
     def changing(what: str, change: Callable[[dict[str, Any]], Awaitable[ModelInfo]]) -> Route:
         async def endpoint(request: Request) -> Response:
             asked = await read_json(request)
-            _LOG.info("%s asks to %s the model: %r", context.user(request) or "somebody", what, asked)
+            _LOG.info(
+                "%r asks to %s %r", context.user(request), what, str(asked.get("name", ""))[:_NAME_LENGTH]
+            )
             try:
                 return JSONResponse(asdict(await change(asked)))
             finally:
