@@ -1,0 +1,112 @@
+"""How it turned out: incidents against alerts, measurements against forecasts."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict
+from datetime import timedelta
+from functools import partial
+from typing import Final
+
+import numpy as np
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from argus_client import METRICS, FleetHistory, InvalidArgument
+from argus_ui.components.accuracy import Accuracy
+from argus_ui.feed import Document
+from argus_ui.recent import Recent
+from argus_ui.view import View, ViewContext
+
+RANGES: Final = {
+    "8h": timedelta(hours=8),
+    "1d": timedelta(days=1),
+    "1w": timedelta(weeks=1),
+    "1M": timedelta(days=30),
+}
+HORIZONS: Final = (30, 60, 120, 240, 480)
+
+# The History API gives no more points than that.
+_MOST_POINTS: Final = 5000
+_STEP_SECONDS: Final = 300
+_SUMMARY_SECONDS: Final = 20.0
+
+
+def build(context: ViewContext) -> None:
+    """All of it is one component."""
+    Accuracy()
+
+
+def routes(context: ViewContext) -> list[Route]:
+    """What was foretold of a span, and one metric as it came against as it was forecast."""
+    history = context.client.history
+
+    async def ask(length: timedelta) -> Document:
+        watched_since_ms = watched_since(await history.fleet(last=length, max_points=_MOST_POINTS))
+        if watched_since_ms is None:
+            return Document.of({"watched_since_ms": None, "summary": None})
+        # Incidents from before Argus looked were nobody's to foretell.
+        found = await history.summary(since=watched_since_ms)
+        return Document.of({"watched_since_ms": watched_since_ms, "summary": asdict(found)})
+
+    # A summary of a long span is work for the server.
+    recent = {name: Recent(partial(ask, length), _SUMMARY_SECONDS) for name, length in RANGES.items()}
+
+    async def summary(request: Request) -> Response:
+        return (await recent[_range(request)].get()).response(request)
+
+    async def server(request: Request) -> Response:
+        length = RANGES[_range(request)]
+        metric = request.query_params.get("metric", "")
+        horizon = request.query_params.get("horizon", "60")
+        if metric not in METRICS:
+            raise InvalidArgument(f"metric is {metric!r}; it must be one of {', '.join(METRICS)}.")
+        if horizon not in map(str, HORIZONS):
+            raise InvalidArgument(
+                f"horizon is {horizon!r}; it must be one of {', '.join(map(str, HORIZONS))}."
+            )
+        found = await history.server(
+            request.query_params.get("name", ""),
+            last=length,
+            metrics=(metric,),
+            horizon_minutes=int(horizon),
+            max_points=points_of(length, _step_seconds(context)),
+        )
+        return Document.of(found.to_json_dict()).response(request)
+
+    return [Route("/api/accuracy/summary", summary), Route("/api/accuracy/server", server)]
+
+
+def watched_since(fleet: FleetHistory) -> int | None:
+    """From when on the whole span was on record, Unix milliseconds UTC; None when it was not for long
+    enough to tell.
+
+    The fleet is recorded while Argus forecasts, so this leaves out samples from before that were sent later.
+    """
+    known = np.flatnonzero(np.isfinite(fleet.total_servers))
+    if not len(known):
+        return None
+    # Somewhere within its first bucket, unless that is only where the span begins.
+    first = int(known[0]) and int(known[0]) + 1
+    return int(fleet.times_ms[first]) if first < len(fleet.times_ms) else None
+
+
+def points_of(length: timedelta, step_seconds: int) -> int:
+    """Points that make every bucket one forecast step, or the most there are."""
+    return min(math.ceil(length.total_seconds() / step_seconds) + 1, _MOST_POINTS)
+
+
+def _step_seconds(context: ViewContext) -> int:
+    snapshot = context.subscription.fleet.snapshot
+    return _STEP_SECONDS if snapshot is None else snapshot.header.step_seconds
+
+
+def _range(request: Request) -> str:
+    name = request.query_params.get("range", "1d")
+    if name not in RANGES:
+        raise InvalidArgument(f"range is {name!r}; it must be one of {', '.join(RANGES)}.")
+    return name
+
+
+VIEW = View("accuracy", "Accuracy", "accuracy", "/accuracy", 60, build, routes, needs=("History",))
