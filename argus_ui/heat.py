@@ -14,8 +14,7 @@ from argus_client import AsyncArgusClient, FleetForecast, Forecast, MetricThresh
 # Small enough that no one request keeps the Argus server from its other work for long.
 _SERVERS_PER_REQUEST: Final = 200
 # As many columns as a wide screen can tell apart; each is then the worst of a few steps.
-_MAX_COLUMNS: Final = 132
-_HOUR_SECONDS: Final = 3600
+MAX_COLUMNS: Final = 132
 
 _Floats = NDArray[np.float32]
 
@@ -41,8 +40,10 @@ class Metric:
         )
         return found
 
-    def pessimistic(self, forecast: Forecast) -> _Floats:
+    def pessimistic(self, forecast: Forecast | None) -> _Floats | None:
         """The side of its band that is the bad one."""
+        if forecast is None:
+            return None
         return forecast.p10 if self.low_is_bad else forecast.p90
 
     def to_json_dict(self) -> dict[str, Any]:
@@ -58,63 +59,62 @@ def metrics_of(info: ServerInfo, profiles: Sequence[str]) -> tuple[Metric, ...]:
     )
 
 
-async def by_metric(
-    client: AsyncArgusClient, servers: Sequence[str], metrics: Sequence[Metric]
-) -> dict[str, Any]:
-    """Every metric of every server: now, the worst median and the worst of the bad side of the band.
+async def forecasts_of(
+    client: AsyncArgusClient, servers: Sequence[str], metrics: Sequence[str], history_steps: int
+) -> list[FleetForecast]:
+    """Forecasts of many servers, some at a time.
 
     Raises:
-        ArgusError: The server does not answer, or a server has just left.
+        ArgusError: The server does not answer, or one of the fleet has just left it.
     """
-    forecasts = await _forecasts(client, servers, [one.name for one in metrics], history_steps=1)
+    return [
+        await client.get_forecast(
+            servers[first : first + _SERVERS_PER_REQUEST], metrics=metrics, history_steps=history_steps
+        )
+        for first in range(0, len(servers), _SERVERS_PER_REQUEST)
+    ]
+
+
+def by_metric(forecasts: Sequence[FleetForecast], metrics: Sequence[Metric]) -> dict[str, Any]:
+    """Every metric of every server: now, the worst median and the worst of the bad side of the band.
+
+    Takes a while with thousands of servers: not for the event loop.
+    """
     columns = []
     for metric in metrics:
-        rows = [
-            found.servers[name].forecasts.get(metric.name) for found in forecasts for name in found.servers
-        ]
+        rows = _rows(forecasts, metric)
         columns.append(
             {
                 **metric.to_json_dict(),
-                "now": _each(rows, lambda one: one.history[-1] if len(one.history) else np.float32(np.nan)),
-                "expected": _each(rows, lambda one, metric=metric: metric.worst(one.p50)),
-                "possible": _each(rows, lambda one, metric=metric: metric.worst(metric.pessimistic(one))),
+                "now": metric.worst(_grid([None if one is None else one.history[-1:] for one in rows])).round(
+                    2
+                ),
+                "expected": metric.worst(_grid([None if one is None else one.p50 for one in rows])).round(2),
+                "possible": metric.worst(_grid([metric.pessimistic(one) for one in rows])).round(2),
             }
         )
     return {"origin_ms": _origin_ms(forecasts), "servers": _names(forecasts), "metrics": columns}
 
 
-async def over_time(
-    client: AsyncArgusClient, servers: Sequence[str], metric: Metric, hours: int, step_seconds: int
-) -> dict[str, Any]:
-    """One metric of every server: the last hours, then the forecast, in columns of equal width.
+def over_time(forecasts: Sequence[FleetForecast], metric: Metric) -> dict[str, Any]:
+    """One metric of every server: the past that came along, then the forecast, in columns of equal width.
 
-    Args:
-        client: Of the Argus server.
-        servers: Their names.
-        metric: The metric.
-        hours: Of the past; what the server's window does not have is left out.
-        step_seconds: Length of a step.
-
-    Raises:
-        ArgusError: The server does not answer, or a server has just left.
+    Takes a while with thousands of servers: not for the event loop.
     """
-    back = min(hours * _HOUR_SECONDS // step_seconds, 288)
-    forecasts = await _forecasts(client, servers, [metric.name], history_steps=back)
-    rows = [found.servers[name].forecasts.get(metric.name) for found in forecasts for name in found.servers]
-    ahead = max((len(one.p50) for one in rows if one is not None), default=0)
-    width = -(-(back + ahead) // _MAX_COLUMNS) or 1
-    past = _grid([None if one is None else one.history for one in rows], back)
-    grids = {
-        "expected": _grid([None if one is None else one.p50 for one in rows], ahead),
-        "possible": _grid([None if one is None else metric.pessimistic(one) for one in rows], ahead),
-    }
+    rows = _rows(forecasts, metric)
+    past = _grid([None if one is None else one.history for one in rows])
+    expected = _grid([None if one is None else one.p50 for one in rows])
+    possible = _grid([metric.pessimistic(one) for one in rows])
+    width = -(-(past.shape[1] + expected.shape[1]) // MAX_COLUMNS) or 1
+    step_seconds = forecasts[0].header.step_seconds if forecasts else 0
     return {
         **metric.to_json_dict(),
         "origin_ms": _origin_ms(forecasts),
         "column_seconds": width * step_seconds,
         "servers": _names(forecasts),
         "past": _columns(metric, past, width, keep_end=True),
-        **{name: _columns(metric, grid, width) for name, grid in grids.items()},
+        "expected": _columns(metric, expected, width),
+        "possible": _columns(metric, possible, width),
     }
 
 
@@ -127,29 +127,18 @@ def _metric(info: ServerInfo, name: str, profiles: Sequence[str]) -> Metric:
     return Metric(name, low_is_bad, critical)
 
 
-async def _forecasts(
-    client: AsyncArgusClient, servers: Sequence[str], metrics: Sequence[str], history_steps: int
-) -> list[FleetForecast]:
-    return [
-        await client.get_forecast(
-            servers[first : first + _SERVERS_PER_REQUEST], metrics=metrics, history_steps=history_steps
-        )
-        for first in range(0, len(servers), _SERVERS_PER_REQUEST)
-    ]
+def _rows(forecasts: Sequence[FleetForecast], metric: Metric) -> list[Forecast | None]:
+    """One forecast a server; None where the metric is not measured."""
+    return [found.servers[name].forecasts.get(metric.name) for found in forecasts for name in found.servers]
 
 
-def _each(rows: Sequence[Forecast | None], value: Any) -> _Floats:
-    """One value a server, [servers]; NaN where the metric is not measured."""
-    found: _Floats = np.array([np.nan if one is None else value(one) for one in rows], np.float32)
-    return found.round(2)
-
-
-def _grid(rows: Sequence[_Floats | None], steps: int) -> _Floats:
-    """Rows of equal length, [servers, steps], filled up at the end with NaN."""
+def _grid(rows: Sequence[_Floats | None]) -> _Floats:
+    """Rows as one array, [servers, steps of the longest], filled up at the end with NaN."""
+    steps = max((len(row) for row in rows if row is not None), default=0)
     grid = np.full((len(rows), steps), np.nan, np.float32)
     for place, row in enumerate(rows):
         if row is not None:
-            grid[place, : len(row)] = row[:steps]
+            grid[place, : len(row)] = row
     return grid
 
 

@@ -26,6 +26,7 @@ from argus_client.testing._ingest import FakeIngest, Source
 from argus_client.testing._prediction import FakePredictions
 
 _THREADS: Final = 64
+_SERVICES: Final = ("Ingest", "Prediction", "Admin", "Alert", "History")
 
 
 class FakeServer:
@@ -330,7 +331,7 @@ class FakeServer:
             version="fake",
             contract_version="1",
             instance_id=self._predictions.instance_id,
-            capabilities=[f"argus.v1.{name}Service" for name in ("Ingest", "Prediction", "Admin", "Alert")],
+            capabilities=[f"argus.v1.{name}Service" for name in _SERVICES],
             limits=self._ingest.limits,
             max_message_bytes=MAX_MESSAGE_BYTES,
             clock="wall",

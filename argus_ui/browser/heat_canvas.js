@@ -100,12 +100,15 @@ function drawRow(pen, { name, profile, height }, y, { grid, edges, left, colors,
     pen.fillStyle = isChosen ? colors.accent : colors.text;
     pen.fillText(fitted(pen, name, left - 20), 12, y + height / 2 + 0.5);
   }
-  for (let i = 0; i < grid.columns.length; i++) {
-    const x = edges[i];
-    const w = edges[i + 1] - x - (grid.kind === "metrics" ? gap : 0);
-    const cell = grid.cell(name, profile, i);
-    const share = cellShare(cell);
+  const shares = sharesOf(grid, name, profile);
+  for (let i = 0, next = 0; i < grid.columns.length; i = next) {
+    const share = shares[i];
     const color = colorOf(share, dark);
+    next = i + 1;
+    // Neighbours of one colour are one rectangle, unless there is something to write into each.
+    while (grid.kind === "time" && !(isTall && share >= 1) && next < shares.length && colorOf(shares[next], dark) === color && !(isTall && shares[next] >= 1)) next++;
+    const x = edges[i];
+    const w = edges[next] - x - (grid.kind === "metrics" ? gap : 0);
     if (!color) {
       pen.fillStyle = colors.line;
       pen.fillRect(x, y + height / 2 - 0.5, w, 1);
@@ -117,7 +120,7 @@ function drawRow(pen, { name, profile, height }, y, { grid, edges, left, colors,
       pen.fillStyle = color.ink;
       pen.textAlign = "center";
       pen.font = `${share >= 1 ? 700 : 400} 11px ${FONT}`;
-      pen.fillText((share >= 1 && w > 44 ? "▲ " : "") + number(cell.value), x + w / 2, y + height / 2 + 0.5);
+      pen.fillText((share >= 1 && w > 44 ? "▲ " : "") + number(grid.cell(name, profile, i).value), x + w / 2, y + height / 2 + 0.5);
     } else if (isTall && share >= 1 && w >= 4) {
       pen.fillStyle = color.ink;
       pen.fillRect(x + w / 2 - 1.5, y + height / 2 - 1.5, 3, 3);
@@ -128,6 +131,17 @@ function drawRow(pen, { name, profile, height }, y, { grid, edges, left, colors,
     pen.lineWidth = 2;
     pen.strokeRect(left, y, edges.at(-1) - left - 1, height - gap);
   }
+}
+
+const known = new WeakMap();
+
+/** Shares of a row, worked out when it is first seen. */
+function sharesOf(grid, name, profile) {
+  if (!known.has(grid)) known.set(grid, new Map());
+  const rows = known.get(grid);
+  let shares = rows.get(name);
+  if (!shares) rows.set(name, (shares = grid.columns.map((_, i) => cellShare(grid.cell(name, profile, i)))));
+  return shares;
 }
 
 function drawHead(pen, grid, edges, head, colors, height) {

@@ -39,7 +39,7 @@ export function timeGrid(found, value) {
   };
 }
 
-/** Servers by time, each by the metric that matters most on it: what every snapshot carries anyway. */
+/** Servers by time, each by the metric that matters most on it: what every snapshot carries anyway, as rough as a sparkline. */
 export function urgentGrid(value) {
   const { history_step_seconds: before, band_step_seconds: after, origin_ms: origin, servers } = fleet.value;
   const indices = rowsOf(servers.name);
@@ -60,7 +60,7 @@ export function urgentGrid(value) {
       const band = value === "expected" ? found.p50 : lowIsBad ? found.p10 : found.p90;
       const share = column < past ? found.history[column] : band[column - past];
       const critical = servers.outlook_critical[indices.get(name)];
-      return { metric: found.metric, value: share === null || share === undefined ? null : share * found.high, critical, lowIsBad };
+      return { metric: found.metric, value: share === null || share === undefined ? null : share * found.high, critical, lowIsBad, isRough: true };
     },
   };
 }

@@ -169,14 +169,9 @@ export default {
       unbind.forEach((off) => off());
     });
 
-    const metrics = computed(() => (found.value?.body.metrics ?? []).map((one) => one.name));
     const known = shallowRef([]);
-    watch(metrics, (names) => names.length && (known.value = names), { immediate: true });
-    // Metrics to choose from are those of the other map; it is asked once.
-    watch(show, async () => {
-      if (show.value !== "time" || known.value.length) return;
-      const body = await getJson("/api/heatmap/metrics").catch(() => null);
-      if (body) known.value = body.metrics.map((one) => one.name);
+    watch([show, () => fleet.value === null], async () => {
+      if (show.value === "time" && fleet.value && !known.value.length) known.value = await getJson("/api/heatmap/names").catch(() => []);
     }, { immediate: true });
     const choices = computed(() => [...new Set([...known.value, ...(metric.value === URGENT ? [] : [metric.value])])]);
 
@@ -260,7 +255,7 @@ function described({ line, column, x, y }, grid, servers, width) {
     const { ms, from, ahead } = grid.columns[column];
     told.when = `${moment(ms)}, ${Math.abs(from) < 1 ? "now" : from > 0 ? `${minutes(from)} ahead` : `${minutes(-from)} ago`}`;
     told.utc = utc(ms);
-    told.facts.push([metricLabel(cell.metric), `${withUnit(cell.value, unit)}${ahead ? "" : " measured"}`]);
+    told.facts.push([metricLabel(cell.metric), `${cell.isRough ? "about " : ""}${withUnit(cell.value, unit)}${ahead ? "" : " measured"}`]);
   } else {
     told.facts.push([metricLabel(cell.metric), `${withUnit(cell.now, unit)} now`], ["worst median", withUnit(cell.expected, unit)], ["worst of the band", withUnit(cell.possible, unit)]);
   }

@@ -1,4 +1,4 @@
-import { computed, onBeforeUnmount, onMounted, ref, shallowRef, watch } from "vue";
+import { computed, nextTick, onBeforeUnmount, onMounted, ref, shallowRef, watch } from "vue";
 import { ApiError, getJson, withQuery } from "argus/api.js";
 import { now } from "argus/clock.js";
 import { downloadCsv } from "argus/csv.js";
@@ -21,7 +21,9 @@ export default {
   components: { Icon, MetricChart, ServerEvents, ServerHeader },
   setup() {
     const name = computed(() => (route.path === "/server" ? route.query.name ?? "" : ""));
-    const server = shallowRef(null);
+    const detail = shallowRef(null);
+    // The fleet knows enough to say at once how the server stands.
+    const server = computed(() => detail.value ?? ofFleet(fleet.value, name.value));
     const past = shallowRef(null);
     const problem = ref("");
     const missing = ref(false);
@@ -38,11 +40,9 @@ export default {
       try {
         const found = await getJson(withQuery("/api/server", { name: mine.name }), { signal: mine.abort.signal });
         if (asking !== mine) return;
-        const isFirst = server.value?.name !== found.name;
-        server.value = found;
+        detail.value = found;
         problem.value = "";
         missing.value = false;
-        if (isFirst) shown("server");
       } catch (error) {
         if (asking !== mine) return;
         missing.value = error instanceof ApiError && error.status === 404;
@@ -66,16 +66,20 @@ export default {
       }
     };
     watch(name, () => {
-      if (server.value?.name !== name.value) server.value = past.value = null;
+      if (detail.value?.name !== name.value) detail.value = past.value = null;
       problem.value = "";
       missing.value = false;
       load();
     });
     watch(range, loadPast);
     watch(fleet, load);
+    watch(() => server.value?.name, async (found) => {
+      await nextTick();
+      if (found) shown("server");
+    }, { immediate: true });
 
     const charts = computed(() => {
-      const found = server.value;
+      const found = detail.value;
       if (!found) return [];
       const origin = found.origin_ms;
       const step = 1000 * found.step_seconds;
@@ -116,9 +120,9 @@ export default {
     });
 
     const setRange = (key) => setQuery({ range: key === DEFAULT_RANGE ? null : key });
-    const save = () => downloadCsv(`argus-${name.value}.csv`, ["time_utc", "metric", "measured", "p10", "p50", "p90"], csvRows(server.value));
+    const save = () => downloadCsv(`argus-${name.value}.csv`, ["time_utc", "metric", "measured", "p10", "p50", "p90"], csvRows(detail.value));
     const sinceNews = computed(() => Math.max(0, (now.value - receivedAt.value) / 1000));
-    return { charts, fleet, go, link, list, missing, name, place, problem, range, ranges, recorded, save, server, setRange, sinceNews };
+    return { charts, detail, fleet, go, link, list, missing, name, place, problem, range, ranges, recorded, save, server, setRange, sinceNews };
   },
   template: `
     <div v-if="!name" class="a-empty" data-test="no-name"><Icon name="server" :size="34" /><h2>No server chosen</h2>
@@ -139,13 +143,28 @@ export default {
             <button v-for="one in ranges" :key="one.key" :class="{ active: one.key === range.key }" :aria-pressed="one.key === range.key" :data-test="'range-' + one.key" @click="setRange(one.key)">{{ one.label }}</button>
           </div>
           <span class="a-key" aria-hidden="true"><i class="a-key-line"></i>measured<i class="a-key-median"></i>median<i class="a-key-band"></i>p10 to p90<i class="a-dash-warning"></i>warning<i class="a-dash-critical"></i>critical</span>
-          <button class="a-button" title="Past day and forecast of every metric as CSV" data-test="server-csv" @click="save"><Icon name="download" :size="14" />CSV</button>
+          <button class="a-button" title="Past day and forecast of every metric as CSV" data-test="server-csv" :disabled="!detail" @click="save"><Icon name="download" :size="14" />CSV</button>
         </div>
-        <div class="a-metrics"><MetricChart v-for="chart in charts" :key="chart.metric.name" v-bind="chart" /></div>
+        <div class="a-metrics" :aria-busy="!detail"><MetricChart v-for="chart in charts" :key="chart.metric.name" v-bind="chart" /></div>
       </section>
       <ServerEvents v-if="recorded" :name="server.name" :range="range" :alerts="server.alerts" />
     </template>`,
 };
+
+/** What the columns of the fleet say of a server, in the form of /api/server; null when it is not among them. */
+function ofFleet(found, name) {
+  const i = found ? found.servers.name.indexOf(name) : -1;
+  if (i < 0) return null;
+  const { servers, metrics, origin_ms: origin } = found;
+  const at = (key) => servers[key][i];
+  const [left, metric, threshold, probability] = at("breach") ?? [];
+  return {
+    name, profile: at("profile"), state: at("state"), state_derived: false, level: at("level"), label: at("label"), risk: at("risk"),
+    source: at("source"), sampled_at_ms: at("sampled_at_ms"), age: at("age"), chance_30m: at("chance_30m"), chance_8h: at("chance_8h"),
+    breach: at("breach") && { metric: metrics[metric], threshold, minutes: left, at_ms: origin + 60_000 * left, probability },
+    causes: at("cause") ? [{ text: at("cause"), points: 1 }] : [], alerts: [],
+  };
+}
 
 function* csvRows(server) {
   const { origin_ms: origin, step_seconds: step } = server;

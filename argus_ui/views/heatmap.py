@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import Final
 
@@ -12,13 +13,14 @@ from starlette.routing import Route
 from argus_client import FleetSnapshot, InvalidArgument, NotReady
 from argus_ui.components.heatmap import Heatmap
 from argus_ui.feed import Document
-from argus_ui.heat import Metric, by_metric, metrics_of, over_time
+from argus_ui.heat import Metric, by_metric, forecasts_of, metrics_of, over_time
 from argus_ui.shared import PerSnapshot
 from argus_ui.view import View, ViewContext
 
 # Forecasts of the whole fleet are worth some work; they hardly change from tick to tick.
 _HELD_SECONDS: Final = 15
 _HOURS: Final = (3, 8, 24)
+_MAX_HISTORY_STEPS: Final = 288
 
 
 def build(context: ViewContext) -> None:
@@ -27,7 +29,7 @@ def build(context: ViewContext) -> None:
 
 
 def routes(context: ViewContext) -> list[Route]:
-    """`/api/heatmap/metrics` and `/api/heatmap/time`."""
+    """`/api/heatmap/names`, `/api/heatmap/metrics` and `/api/heatmap/time`."""
 
     def tag() -> str:
         snapshot = context.subscription.fleet.snapshot
@@ -44,7 +46,9 @@ def routes(context: ViewContext) -> list[Route]:
 
     async def make_metrics() -> Document:
         snapshot, all_metrics = known()
-        return Document.of(await by_metric(context.client, list(snapshot.servers), all_metrics))
+        names = [one.name for one in all_metrics]
+        found = await forecasts_of(context.client, list(snapshot.servers), names, history_steps=1)
+        return await asyncio.to_thread(lambda: Document.of(by_metric(found, all_metrics)))
 
     async def make_time(name: str, hours: int) -> Document:
         snapshot, all_metrics = known()
@@ -52,10 +56,12 @@ def routes(context: ViewContext) -> list[Route]:
         if metric is None:
             allowed = ", ".join(one.name for one in all_metrics)
             raise InvalidArgument(f"metric is {name!r}; it must be one with a threshold: {allowed}.")
-        step_seconds = snapshot.header.step_seconds
-        return Document.of(
-            await over_time(context.client, list(snapshot.servers), metric, hours, step_seconds)
-        )
+        steps = min(hours * 3600 // snapshot.header.step_seconds, _MAX_HISTORY_STEPS)
+        found = await forecasts_of(context.client, list(snapshot.servers), [name], steps)
+        return await asyncio.to_thread(lambda: Document.of(over_time(found, metric)))
+
+    async def names(request: Request) -> Response:
+        return Document.of([one.name for one in known()[1]]).response(request)
 
     async def metrics(request: Request) -> Response:
         return (await made.get("metrics", make_metrics)).response(request)
@@ -66,7 +72,11 @@ def routes(context: ViewContext) -> list[Route]:
             raise InvalidArgument(f"hours is {hours!r}; it must be one of {', '.join(map(str, _HOURS))}.")
         return (await made.get((name, hours), lambda: make_time(name, int(hours)))).response(request)
 
-    return [Route("/api/heatmap/metrics", metrics), Route("/api/heatmap/time", over_hours)]
+    return [
+        Route("/api/heatmap/names", names),
+        Route("/api/heatmap/metrics", metrics),
+        Route("/api/heatmap/time", over_hours),
+    ]
 
 
 VIEW = View("heatmap", "Heatmap", "heatmap", "/heatmap", 20, build, routes)
