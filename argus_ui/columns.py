@@ -26,7 +26,7 @@ METERS: Final = ("cpu", "memory", "iowait", "swap", "load", "disk", "net_in", "n
 
 # The top of the sparkline of a metric that is nothing but 0.
 _LEAST_HIGH: Final = 0.01
-_LEVEL_NUMBERS: Final = {AlertLevel(name): number for number, name in enumerate(LEVELS)}
+LEVEL_NUMBERS: Final = {AlertLevel(name): number for number, name in enumerate(LEVELS)}
 _METRIC_NUMBERS: Final = {name: number for number, name in enumerate(METRICS)}
 
 
@@ -68,7 +68,7 @@ def server_columns(servers: Iterable[ServerPrediction]) -> dict[str, Any]:
         "name": [row.server_name for row in rows],
         "profile": [row.profile for row in rows],
         "state": [row.state for row in rows],
-        "level": [_LEVEL_NUMBERS.get(row.alert.level, 0) for row in rows],
+        "level": [LEVEL_NUMBERS.get(row.alert.level, 0) for row in rows],
         "label": [row.alert.label for row in rows],
         "risk": [_number(row.risk_score) for row in rows],
         "source": [str(row.source) for row in rows],

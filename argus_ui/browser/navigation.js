@@ -27,8 +27,19 @@ export function setQuery(changes) {
   Object.assign(route, read());
 }
 
+// What makes a list of servers what it is; goes along to a server, so that "next" means the next one of that list.
+const LIST = ["q", "level", "profile", "sort"];
+
 /** Address of the page of one server. Names may hold anything, so they go into the query. */
-export const serverPath = (name) => `/server?name=${encodeURIComponent(name)}`;
+export function serverPath(name) {
+  const kept = route.path === "/server" ? [...LIST, "range"] : LIST;
+  return `/server?${new URLSearchParams([["name", name], ...held(kept)])}`;
+}
+
+/** Address of the list that this server was picked from. */
+export const listPath = () => `/?${new URLSearchParams(held(LIST))}`.replace(/\?$/, "");
+
+const held = (names) => names.filter((one) => route.query[one]).map((one) => [one, route.query[one]]);
 
 export const href = (path) => prefix + path;
 
