@@ -69,7 +69,8 @@ class Dashboard:
         self._clients = [one for one in (client, simulator) if one is not None]
         self._news: Event[[dict[str, Any]]] = Event()
         self._subscription = FleetSubscription(client, settings.target, self._tell)
-        context = ViewContext(client, self._subscription, settings, simulator)
+        self._documents: dict[str, str] = {}
+        context = ViewContext(client, self._subscription, settings, simulator, self._announce)
         views = [view for view in all_views() if view.is_available(settings)]
         modules_url()
         self.app = FastAPI(
@@ -107,9 +108,19 @@ class Dashboard:
             for client in self._clients:
                 await client.close()
 
+    def _announce(self, name: str, tag: str) -> None:
+        self._documents[name] = tag
+        self._tell()
+
     def _tell(self) -> None:
         subscription = self._subscription
-        self._news.emit({"tag": subscription.fleet.document.tag, "link": subscription.link.to_json_dict()})
+        self._news.emit(
+            {
+                "tag": subscription.fleet.document.tag,
+                "link": subscription.link.to_json_dict(),
+                "documents": dict(self._documents),
+            }
+        )
 
     async def _fleet(self, request: Request) -> Response:
         fleet = self._subscription.fleet
