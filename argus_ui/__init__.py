@@ -38,8 +38,8 @@ Its component imports what is shared: `fleet` and `link` of `argus/feed.js` (wat
 columns.py), `getJson` and `postJson` of `argus/api.js`, `route`, `setQuery`, `navigate` of `argus/navigation.js`
 (filters, selection and range live in the URL, and nowhere else), `argus/format.js`, `argus/icons.js`,
 `argus/filters.js`, `argus/spark.js`, `argus/charts.js` (ECharts, loaded when first drawn), `argus/csv.js`, `onKey` of
-`argus/keys.js`. Mark the first paint with `shown("<name>")` of `argus/timing.js`. Class names begin with `a-`; rules that only one view
-needs go into `browser/<name>.css`. Give what a test clicks a `data-test`.
+`argus/keys.js`. Mark the first paint with `shown("<name>")` of `argus/timing.js`. Class names
+begin with `a-`; rules that only one view needs go into `browser/<name>.css`. Give what a test clicks a `data-test`.
 
 Names of servers, authors and notes come from strangers. They are text nodes (`{{ name }}`, `h("span", name)`), query
 parameters and JSON; never HTML, never JavaScript, never a part of a path.

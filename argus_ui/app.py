@@ -11,9 +11,11 @@ from typing import Any, Final
 from fastapi import FastAPI
 from nicegui import ui
 from nicegui.event import Event
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from argus_client import (
     ArgusError,
@@ -26,6 +28,8 @@ from argus_client import (
     Unauthenticated,
     Unimplemented,
 )
+from argus_ui.access.gate import Gate
+from argus_ui.assets import AssetCache
 from argus_ui.browser import modules_url
 from argus_ui.page import Page
 from argus_ui.settings import UiSettings
@@ -63,6 +67,8 @@ class Dashboard:
         app: The ASGI application.
     """
 
+    app: ASGIApp
+
     def __init__(
         self, settings: UiSettings, client: AsyncArgusClient, simulator: AsyncArgusClient | None = None
     ) -> None:
@@ -73,18 +79,13 @@ class Dashboard:
         context = ViewContext(client, self._subscription, settings, simulator, self._announce)
         views = [view for view in all_views() if view.is_available(settings)]
         modules_url()
-        self.app = FastAPI(
-            openapi_url=None,
-            lifespan=self._lifespan,
-            exception_handlers={ArgusError: _refuse},
-            root_path=settings.root_path,
-        )
-        self.app.router.routes.append(Route("/api/fleet", self._fleet))
+        inner = FastAPI(openapi_url=None, lifespan=self._lifespan, exception_handlers={ArgusError: _refuse})
+        inner.router.routes.append(Route("/api/fleet", self._fleet))
         for view in views:
-            self.app.router.routes.extend(view.routes(context))
-        self.app.router.routes.append(Route("/api/{rest:path}", _unknown))
+            inner.router.routes.extend(view.routes(context))
+        inner.router.routes.append(Route("/api/{rest:path}", _unknown))
         ui.run_with(
-            self.app,
+            inner,
             root=Page(context, views, self._news).build,
             title="Argus",
             favicon=_FAVICON,
@@ -94,7 +95,9 @@ class Dashboard:
             message_history_length=_MESSAGES_KEPT,
             tailwind=False,
             show_welcome_message=False,
+            gzip_middleware_factory=_compressing,
         )
+        self.app = Gate(AssetCache(inner), settings)
 
     @asynccontextmanager
     async def _lifespan(self, app: FastAPI) -> AsyncIterator[None]:
@@ -127,6 +130,11 @@ class Dashboard:
         response = fleet.document.response(request)
         response.headers["Age"] = str(fleet.age_seconds)
         return response
+
+
+def _compressing(app: ASGIApp) -> GZipMiddleware:
+    """Compresses pages, which are made anew for each browser: quickly, rather than to the last byte."""
+    return GZipMiddleware(app, minimum_size=1_000, compresslevel=4)
 
 
 async def _unknown(request: Request) -> Response:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Any, Final
-from urllib.parse import quote
 
 from nicegui import ui
 from nicegui.event import Event
 from starlette.requests import Request
 
+from argus_ui.access.proxy import prefix_of
 from argus_ui.browser import urls
 from argus_ui.components.feed_link import FeedLink
 from argus_ui.components.frame import Frame
@@ -57,7 +57,7 @@ class Page:
 
     def _head(self, request: Request, user: str) -> str:
         subscription = self._context.subscription
-        prefix = path_prefix(request)
+        prefix = prefix_of(request.scope)
         theme = {None: "null", True: '"dark"', False: '"light"'}[self._context.settings.dark]
         embedded = {
             "argus-page": html_json(
@@ -77,9 +77,3 @@ class Page:
                 ),
             ]
         )
-
-
-def path_prefix(request: Request) -> str:
-    """What a proxy has in front of every path; safe to write into a page."""
-    forwarded = request.headers.get("X-Forwarded-Prefix", "")
-    return quote(forwarded + request.scope.get("root_path", ""), safe="/-._~")

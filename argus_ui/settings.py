@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import Final
@@ -48,9 +49,10 @@ class UiSettings:
 
     def __post_init__(self) -> None:
         host, _ = split_address(self.listen)
-        if self.root_path and (not self.root_path.startswith("/") or self.root_path.endswith("/")):
+        if self.root_path and not re.fullmatch(r"(/[A-Za-z0-9._~-]+)+", self.root_path):
             raise SettingsError(
-                f"root path is {self.root_path!r}; it must begin with / and not end with one, such as /argus"
+                f"root path is {self.root_path!r}; it must begin with / and not end with one, and have letters, digits "
+                "and -._~ between, such as /argus"
             )
         for origin in self.allowed_origins:
             scheme, separator, rest = origin.partition("://")

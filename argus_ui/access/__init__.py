@@ -1,0 +1,1 @@
+"""Who may see the dashboard: log-in, sessions, origins, and what browsers are told about security."""
