@@ -52,7 +52,9 @@ class AlertBoard:
             try:
                 await asyncio.wait_for(self._heard.wait(), _FIRST_SECONDS)
             except TimeoutError:
-                raise DeadlineExceeded("The Argus server has not told its alerts yet; they come by themselves.") from None
+                raise DeadlineExceeded(
+                    "The Argus server has not told its alerts yet; they come by themselves."
+                ) from None
         if self._error is not None:
             raise self._error
         assert self._document is not None
@@ -114,7 +116,9 @@ def alert_row(alert: AlertRecord) -> dict[str, Any]:
         "acknowledged_at": alert.acknowledged_at_ms,
         "silence_id": alert.silence_id,
         "window_id": alert.maintenance_window_id,
-        "notes": [{"author": note.author, "at": note.written_at_ms, "text": note.text} for note in alert.notes],
+        "notes": [
+            {"author": note.author, "at": note.written_at_ms, "text": note.text} for note in alert.notes
+        ],
     }
 
 

@@ -44,7 +44,9 @@ def quieting_routes(context: ViewContext) -> list[Route]:
 
     async def expire_silence(request: Request) -> Response:
         asked = await read_json(request)
-        over = await client.expire_silence(text_of(asked, "silence_id"), author_of(context, request, asked))
+        over = await client.expire_silence(
+            text_of(asked, "silence_id"), author=author_of(context, request, asked)
+        )
         answers.forget()
         return JSONResponse(asdict(over))
 
@@ -74,7 +76,7 @@ def quieting_routes(context: ViewContext) -> list[Route]:
     async def delete_window(request: Request) -> Response:
         asked = await read_json(request)
         await client.delete_maintenance_window(
-            text_of(asked, "window_id"), author_of(context, request, asked)
+            text_of(asked, "window_id"), author=author_of(context, request, asked)
         )
         answers.forget()
         return JSONResponse({})

@@ -116,7 +116,7 @@ export default {
           <ol class="a-timeline" data-test="timeline">
             <li v-for="(event, i) in timeline" :key="i">
               <span :class="event.tone"><Icon :name="event.icon" :size="15" /></span>
-              <div><b>{{ event.label }}</b><span v-if="event.author"> by {{ event.author }}</span>
+              <div><b>{{ event.label }}<template v-if="event.event === 'level_changed'"> to {{ event.level }}</template></b><span v-if="event.author"> by {{ event.author }}</span>
                 <time class="a-muted" :title="utc(event.at_ms)">{{ moment(event.at_ms) }}</time>
                 <p v-if="event.detail">{{ event.detail }}</p></div>
             </li>

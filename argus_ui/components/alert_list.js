@@ -120,6 +120,8 @@ export default {
             <p v-if="show === 'firing' && counts.pending"><button class="a-link" @click="go('pending')">{{ counts.pending }} pending</button></p></template>
         </div>
         <div v-else class="a-alert-rows" role="table" aria-label="Alerts">
+          <div class="a-alert a-alert-head" role="row"><span role="columnheader">Level</span><span role="columnheader">Server</span><span role="columnheader">About</span>
+            <span role="columnheader">{{ show === "resolved" ? "" : "Crosses" }}</span><span role="columnheader">{{ show === "pending" ? "Since" : show === "resolved" ? "Resolved" : "Firing since" }}</span><span></span></div>
           <article v-for="alert in rows" :id="'alert-' + alert.id" :key="alert.id" class="a-alert" :class="['a-edge-' + LEVELS[alert.level].key, { chosen: alert.id === chosen }]"
             role="row" data-test="alert" @click="open(alert)">
             <span class="a-alert-level" role="cell"><span class="a-chip" :class="'a-level-' + LEVELS[alert.level].key"><Icon :name="LEVELS[alert.level].icon" :size="13" />{{ LEVELS[alert.level].label }}</span></span>
@@ -130,10 +132,9 @@ export default {
             <div class="a-alert-what" role="cell"><b>{{ about(alert) }}</b>
               <span class="a-cause" :title="alert.cause">{{ alert.state === "resolved" ? alert.resolution : alert.cause }}</span></div>
             <div class="a-alert-left" role="cell">
-              <template v-if="alert.state === 'resolved'"><small class="a-muted">resolved</small></template>
-              <template v-else-if="left(alert) !== null"><b :title="whenCrossed(alert)">{{ left(alert) < 1 ? "now" : "in " + minutes(left(alert)) }}</b>
+              <template v-if="left(alert) !== null"><b :title="whenCrossed(alert)">{{ left(alert) < 1 ? "now" : "in " + minutes(left(alert)) }}</b>
                 <small class="a-muted" title="Probability that its threshold is crossed within 8 hours">{{ chance(alert.probability) }}</small></template>
-              <template v-else><b>–</b><small v-if="alert.probability" class="a-muted">{{ chance(alert.probability) }}</small></template>
+              <template v-else-if="alert.state !== 'resolved'"><b>–</b><small v-if="alert.probability" class="a-muted">{{ chance(alert.probability) }}</small></template>
             </div>
             <div class="a-alert-since" role="cell"><span :title="whenFull(since(alert))">{{ when(since(alert), at) }}</span>
               <small v-if="alert.fired_count > 1" class="a-muted" :title="'It has fired ' + alert.fired_count + ' times'">fired {{ alert.fired_count }}×</small></div>

@@ -41,7 +41,7 @@ def routes(context: ViewContext) -> list[Route]:
 
     async def resolved(request: Request) -> Response:
         async def ask() -> dict[str, Any]:
-            found = await client.list_alerts([AlertState.RESOLVED], max_resolved=_RESOLVED_MOST)
+            found = await client.list_alerts(states=[AlertState.RESOLVED], max_resolved=_RESOLVED_MOST)
             return {"alerts": [alert_row(alert) for alert in found], "most": _RESOLVED_MOST}
 
         return (await answers.get("resolved", _KEEP_SECONDS, ask)).response(request)
@@ -59,7 +59,9 @@ def routes(context: ViewContext) -> list[Route]:
             found = await client.history.alert_events(since=int(since), servers=[server], limit=_EVENTS_MOST)
             return {"events": [asdict(event) for event in found if event.alert_id == alert_id]}
 
-        return (await answers.get(f"events {alert_id} {since} {server}", _KEEP_SECONDS, ask)).response(request)
+        return (await answers.get(f"events {alert_id} {since} {server}", _KEEP_SECONDS, ask)).response(
+            request
+        )
 
     async def note(request: Request) -> Response:
         asked = await read_json(request)
