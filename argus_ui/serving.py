@@ -11,11 +11,14 @@ from typing import Any, Final
 
 import uvicorn
 
+from argus_client import Backoff
 from argus_client.cli.connecting import Connect
 from argus_ui.settings import UiSettings, split_address
 
 # Browsers keep their socket open; nobody waits for them when the dashboard stops.
 _GRACE_SECONDS: Final = 1
+# One connection for all browsers, and somebody is looking: it may be tried more often than a program would.
+_BACKOFF: Final = Backoff(maximum_seconds=3.0)
 
 
 def listening(settings: UiSettings) -> socket.socket:
@@ -87,7 +90,7 @@ def run(settings: UiSettings, connect: Connect, *, as_json: bool = False, stop_o
 
     logging.basicConfig(level="INFO", format="%(asctime)s %(levelname)-7s %(name)s: %(message)s")
     listener = listening(settings)
-    client = connect.async_client(settings.target)
+    client = connect.async_client(settings.target, stream_backoff=_BACKOFF)
     simulator = connect.async_client(settings.simulator) if settings.simulator else None
     server = Server(Dashboard(settings, client, simulator).app, url_of(listener, settings), as_json)
     if stop_on_eof:

@@ -85,7 +85,7 @@ class Process:
 
     def __init__(self, *arguments: object, **added: str) -> None:
         self.process = subprocess.Popen(
-            command(*arguments),
+            self.command(*arguments),
             env=environment(**added),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -94,6 +94,10 @@ class Process:
         )
         self.out = _Lines(self.process.stdout)
         self.err = _Lines(self.process.stderr)
+
+    def command(self, *arguments: object) -> list[str]:
+        """The command line."""
+        return command(*arguments)
 
     def send(self, number: signal.Signals) -> None:
         """Sends a signal."""

@@ -86,17 +86,18 @@ class Connect:
         """
         return self._make(ArgusClient, target)
 
-    def async_client(self, target: str) -> AsyncArgusClient:
-        """The same for an event loop."""
-        return self._make(AsyncArgusClient, target)
+    def async_client(self, target: str, **others: Any) -> AsyncArgusClient:
+        """The same for an event loop; `others` are further arguments of the client."""
+        return self._make(AsyncArgusClient, target, **others)
 
-    def _make(self, kind: type[C], target: str) -> C:
+    def _make(self, kind: type[C], target: str, **others: Any) -> C:
         try:
             return kind(
                 target,
                 api_key=self.api_key_file or os.environ.get(API_KEY_VARIABLE) or None,
                 tls=self._tls(),
                 insecure=self.insecure,
+                **others,
             )
         except ValueError as error:
             raise typer.BadParameter(str(error)) from None

@@ -16,6 +16,7 @@ from rich.console import Console
 
 from argus_client import ArgusError
 from argus_client.adapters import Source
+from argus_client.cli.dashboard import dashboard, open_browser
 from argus_client.cli.feeding import feed, interruptible, unique_source_id
 from argus_client.cli.options import ScenarioOption
 from argus_client.cli.reading import show_live
@@ -41,12 +42,18 @@ def demo(
     ] = "127.0.0.1:50051",
     metrics_listen: Annotated[str, typer.Option(help="HOST:PORT for Prometheus.")] = "127.0.0.1:9464",
     scenario_listen: Annotated[str, typer.Option(help="HOST:PORT for `argus scenario`.")] = "127.0.0.1:50052",
+    ui_listen: Annotated[
+        str, typer.Option(help="HOST:PORT of the dashboard; empty turns it off.")
+    ] = "127.0.0.1:8080",
+    browser: Annotated[
+        bool, typer.Option("--browser/--no-browser", help="Open the dashboard, where there is a desktop.")
+    ] = True,
     seconds: Annotated[float, typer.Option(min=0, help="End after this long; 0 means at Ctrl-C.")] = 0.0,
 ) -> None:
-    """Start a server, a simulated fleet with a day of history, and this machine's own metrics; show the live table.
+    """Start a server, a simulated fleet with a day of history, this machine's own metrics and the dashboard.
 
-    Everything is real: the server is an ordinary `argus server`, the fleet and this machine reach it over gRPC, and
-    the table is a subscription. Ctrl-C ends all of it.
+    Everything is real: the server is an ordinary `argus server`, the fleet and this machine reach it over gRPC,
+    dashboard and live table are subscriptions. Ctrl-C ends all of it.
     """
     from argus_client.adapters.host import HostSource
     from argus_client.adapters.simulate import SimulateSource
@@ -63,6 +70,11 @@ def demo(
         for source in (SimulateSource(fleet), HostSource()):
             stack.enter_context(_feeding(server.target, source, stop, console))
         stack.callback(stop.set)
+        url = stack.enter_context(dashboard(ui_listen, server.target, simulator, console))
+        if url:
+            console.print(f"dashboard   {url}", markup=False, highlight=False)
+            if browser:
+                open_browser(url)
         console.print(f"server      {server.target}", markup=False, highlight=False)
         console.print(f"Prometheus  http://{server.metrics}/metrics", markup=False, highlight=False)
         how = f"; try: argus scenario set cascade --target {simulator}" if simulator else ""

@@ -12,8 +12,12 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from argus_client.cli.plugins import group_of
+
 app = typer.Typer(
-    no_args_is_help=True, help="Measure this machine; the last line of each is one JSON object."
+    cls=group_of("argus.commands.bench"),
+    no_args_is_help=True,
+    help="Measure this machine; the last line of each is one JSON object.",
 )
 
 

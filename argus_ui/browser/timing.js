@@ -1,11 +1,10 @@
 // Marks on the browser's own time line (User Timing), for benchmarks and for whoever opens its profiler.
 
-/** The fleet is on the screen: called after a render, marks the frame that shows it. */
-export function painted(fleet) {
-  requestAnimationFrame(() =>
-    // The frame callback comes before the paint; a task queued in it comes after.
-    setTimeout(() => performance.mark("argus:painted", { detail: { revision: fleet.revision, published: fleet.published_at_ms } })),
-  );
+/** The fleet is on the screen: called after a render, marks the frame that shows it. `heard`: it came as news. */
+export function painted(fleet, heard = false) {
+  const detail = { revision: fleet.revision, published: fleet.published_at_ms, heard };
+  // The frame callback comes before the paint; a task queued in it comes after.
+  requestAnimationFrame(() => setTimeout(() => performance.mark("argus:painted", { detail })));
 }
 
 /** A view is on the screen. */

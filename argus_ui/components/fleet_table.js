@@ -64,7 +64,7 @@ export default {
     });
     watch(fleet, async (value) => {
       await nextTick();
-      if (value) painted(value);
+      if (value) painted(value, true);
     });
     const arrow = (key) => (sort.value.key === key ? (sort.value.reversed ? "sort_up" : "sort_down") : null);
     return {

@@ -1,0 +1,151 @@
+"""Load times, view switches, delay from snapshot to screen, bytes and processor time of the dashboard."""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+from collections.abc import Callable
+from typing import Any, Final
+
+from argus_client import AsyncArgusClient
+from argus_client.testing import FakeServer, make_outlook, make_snapshot
+from argus_ui.bench import pages
+from argus_ui.bench.processes import BenchError, Running, dashboard_of, live_fleet
+from argus_ui.bench.sessions import watching
+
+__all__ = ["BenchError", "run"]
+
+_LOADS: Final = 7
+_SWITCHES: Final = 6
+_MANY: Final = (1_000, 5_000)
+_SETTLE_TICKS: Final = 2
+_READY_SECONDS: Final = 180.0
+
+
+async def run(
+    servers: int,
+    tick_seconds: float,
+    sessions: int,
+    ticks: int,
+    chromium: str,
+    on_step: Callable[[str], None],
+) -> dict[str, float]:
+    """Measures the dashboard of a live fleet, everything on this machine.
+
+    Args:
+        servers: Servers of the simulated fleet.
+        tick_seconds: How often the server forecasts.
+        sessions: Sessions that watch while the processor is measured.
+        ticks: Updates to measure.
+        chromium: Browser; found by itself if empty.
+        on_step: Told what is being measured.
+
+    Returns:
+        `cold_load_ms`, `warm_load_ms`: medians, until the overview with its servers is painted, with an empty and a
+        filled cache. `bytes_first_load`: all that came for the former. `view_switch_ms`: median of all menu entries,
+        each from a click until it is painted; absent when there is but one. `update_to_paint_ms`: 95th percentile,
+        from the server's publishing to the paint, while the sessions watch. `server_cpu_pct_50_browsers`: of one core,
+        of the dashboard process; the name says 50 whatever `sessions` is. `longest_task_ms_*_servers`: of the browser,
+        while it scrolls through so many servers and gets an update.
+
+    Raises:
+        BenchError: Something is missing or did not start.
+    """
+    found: dict[str, float] = {"servers": servers, "tick_seconds": tick_seconds, "sessions": sessions}
+    async with pages.chromium(chromium) as browser:
+        on_step("waiting for a fleet with a day of history")
+        async with live_fleet(servers, tick_seconds) as running:
+            await _warm(running, servers)
+            await asyncio.sleep(_SETTLE_TICKS * tick_seconds)
+            on_step("loading the overview")
+            found |= await _loads(browser, running.url)
+            on_step("switching views")
+            found |= await _switches(browser, running.url)
+            on_step(f"watching with {sessions} sessions")
+            found |= await _watch(browser, running, sessions, ticks, tick_seconds)
+        for many in _MANY:
+            on_step(f"scrolling through {many} servers")
+            found[f"longest_task_ms_{many}_servers"] = await _scroll(browser, many)
+    return found
+
+
+async def _warm(running: Running, servers: int) -> None:
+    async with AsyncArgusClient(running.target) as client, asyncio.timeout(_READY_SECONDS):
+        await client.wait_ready(timeout=_READY_SECONDS)
+        while (await client.get_status()).warm_servers < servers:
+            await asyncio.sleep(0.5)
+
+
+async def _loads(browser: Any, url: str) -> dict[str, float]:
+    async with pages.profile(browser) as context:  # the dashboard's own first time
+        await pages.load(context, url)
+    cold, warm, sizes = [], [], []
+    for _ in range(_LOADS):
+        async with pages.profile(browser) as context:
+            page = await pages.load(context, url)
+            cold.append(await pages.first_paint_ms(page))
+            sizes.append(await pages.transferred_bytes(page))
+            await page.close()
+            page = await pages.load(context, url)
+            warm.append(await pages.first_paint_ms(page))
+    return {
+        "cold_load_ms": statistics.median(cold),
+        "warm_load_ms": statistics.median(warm),
+        "bytes_first_load": statistics.median(sizes),
+    }
+
+
+async def _switches(browser: Any, url: str) -> dict[str, float]:
+    async with pages.profile(browser) as context:
+        page = await pages.load(context, url)
+        names = await pages.views(page)
+        if len(names) < 2:
+            return {}
+        for name in (*names[1:], names[0]):  # fetches what each view is made of
+            await pages.switch_ms(page, name)
+        taken = [
+            await pages.switch_ms(page, name) for _ in range(_SWITCHES) for name in (*names[1:], names[0])
+        ]
+    return {"view_switch_ms": statistics.median(taken)}
+
+
+async def _watch(
+    browser: Any, running: Running, sessions: int, ticks: int, tick_seconds: float
+) -> dict[str, float]:
+    import psutil
+
+    process = psutil.Process(running.dashboard_pid)
+    async with pages.profile(browser) as context, watching(running.url, sessions) as watchers:
+        page = await pages.load(context, running.url)
+        await asyncio.sleep(_SETTLE_TICKS * tick_seconds)
+        since = await pages.now_ms(page)
+        seen = [watcher.updates for watcher in watchers]
+        process.cpu_percent()
+        await asyncio.sleep(ticks * tick_seconds)
+        percent = process.cpu_percent()
+        delays = await pages.delays_ms(page, since)
+        if min(watcher.updates - before for watcher, before in zip(watchers, seen, strict=True)) < ticks // 2:
+            raise BenchError("sessions were not told of updates")
+    if len(delays) < 2:
+        raise BenchError(f"the browser painted {len(delays)} of {ticks} updates")
+    return {
+        "update_to_paint_ms": statistics.quantiles(delays, n=20, method="inclusive")[-1],
+        "update_to_paint_ms_median": statistics.median(delays),
+        "server_cpu_pct_50_browsers": percent,
+    }
+
+
+async def _scroll(browser: Any, servers: int) -> float:
+    """The longest task of a page with a made-up fleet."""
+    risks = {f"server-{i:05d}": 95.0 * (1 - i / servers) for i in range(servers)}
+    snapshot = make_snapshot(risks, outlook=make_outlook("mem_used_pct", value=60.0, critical=98.0))
+    with FakeServer() as argus:
+        argus.publish(snapshot)
+        async with dashboard_of(argus.target) as running, pages.profile(browser) as context:
+            page = await pages.load(context, running.url)
+            await page.wait_for_function(
+                f"document.querySelector('[data-test=count]').textContent.startsWith('{servers} ')"
+            )
+            await pages.watch_tasks(page)
+            argus.publish(snapshot)
+            return await pages.scroll_through(page)

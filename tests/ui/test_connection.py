@@ -1,0 +1,74 @@
+"""What a page says and does when something behind it goes away."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+from playwright.async_api import expect
+
+from argus_client.testing import FakeServer
+from tests.ui.conftest import Open
+from tests.ui.dashboards import DashboardProcess
+from tests.ui.fleets import fleet
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+# The client waits longer and longer between attempts.
+SOON = 20_000
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+async def test_it_finds_the_server_again(open_page: Open) -> None:
+    with FakeServer() as argus, DashboardProcess(argus.target) as dashboard:
+        page = await open_page(dashboard.url, ready="[data-test=no-fleet]")
+        await expect(page.get_by_test_id("no-fleet")).to_contain_text("nothing published yet", timeout=SOON)
+        argus.publish(fleet())
+        state = page.get_by_test_id("connection")
+        await expect(page.get_by_test_id("count")).to_have_text("12 of 12")
+        argus.stop()
+        await expect(state).to_have_text("Reconnecting", timeout=SOON)
+        await expect(page.get_by_test_id("banner-lost")).to_contain_text("does not answer")
+        await expect(page.get_by_test_id("count")).to_have_text("12 of 12")
+        argus.start()
+        await expect(state).to_have_text("Live", timeout=SOON)
+        await expect(page.get_by_test_id("banner-lost")).to_have_count(0)
+
+
+async def test_it_waits_for_a_server_that_is_not_there_yet(open_page: Open) -> None:
+    port = free_port()
+    with DashboardProcess(f"127.0.0.1:{port}") as dashboard:
+        page = await open_page(dashboard.url, ready="[data-test=no-fleet]")
+        await expect(page.get_by_test_id("no-fleet")).to_contain_text(f"127.0.0.1:{port}")
+        with FakeServer(port=port) as argus:
+            argus.publish(fleet())
+            await expect(page.get_by_test_id("count")).to_have_text("12 of 12", timeout=SOON)
+
+
+async def test_a_page_outlives_the_dashboard(open_page: Open, argus: FakeServer) -> None:
+    listen = f"127.0.0.1:{free_port()}"
+    with DashboardProcess(argus.target, listen=listen) as dashboard:
+        page = await open_page(f"{dashboard.url}?profile=web_api")
+    # Its socket and its fetches fail until the dashboard is back.
+    page.complaints.expected += ["ERR_CONNECTION_REFUSED", "Failed to load resource"]
+    await expect(page.get_by_test_id("connection")).to_have_text("Page disconnected", timeout=SOON)
+    await expect(page.get_by_test_id("banner-lost")).to_be_visible()
+    with DashboardProcess(argus.target, listen=listen):
+        await expect(page.get_by_test_id("connection")).to_have_text("Live", timeout=SOON)
+        await expect(page.get_by_test_id("count")).to_have_text("3 of 12")
+
+
+async def test_a_refused_key_is_said_and_mended(open_page: Open) -> None:
+    with FakeServer() as argus:
+        argus.api_key = "right"
+        with DashboardProcess(argus.target, ARGUS_API_KEY="wrong") as dashboard:
+            page = await open_page(dashboard.url, ready="[data-test=no-fleet]")
+            await expect(page.get_by_test_id("no-fleet")).to_contain_text("API key")
+            argus.publish(fleet())
+            argus.api_key = "wrong"
+            await expect(page.get_by_test_id("count")).to_have_text("12 of 12", timeout=SOON)
