@@ -40,6 +40,11 @@ class AlertBoard:
         self._heard = asyncio.Event()
         self._following: asyncio.Task[None] | None = None
 
+    @property
+    def tag(self) -> str:
+        """Names what is known now; another one after every change."""
+        return self._document.tag if self._document else ""
+
     async def active(self) -> Document:
         """Pending and firing alerts, most urgent first: `{"alerts": [...]}`.
 
@@ -76,7 +81,7 @@ class AlertBoard:
     def _tell(self, document: Document | None, error: ArgusError | None) -> None:
         self._document, self._error = document, error
         self._heard.set()
-        self._announce(document.tag if document else "")
+        self._announce(self.tag)
 
 
 def alerts_document(alerts: Iterable[AlertRecord]) -> Document:

@@ -44,7 +44,7 @@ def routes(context: ViewContext) -> list[Route]:
             found = await client.list_alerts(states=[AlertState.RESOLVED], max_resolved=_RESOLVED_MOST)
             return {"alerts": [alert_row(alert) for alert in found], "most": _RESOLVED_MOST}
 
-        return (await answers.get("resolved", _KEEP_SECONDS, ask)).response(request)
+        return (await answers.get(f"resolved {board.tag}", _KEEP_SECONDS, ask)).response(request)
 
     async def events(request: Request) -> Response:
         alert_id = request.query_params.get("id", "")
@@ -59,9 +59,8 @@ def routes(context: ViewContext) -> list[Route]:
             found = await client.history.alert_events(since=int(since), servers=[server], limit=_EVENTS_MOST)
             return {"events": [asdict(event) for event in found if event.alert_id == alert_id]}
 
-        return (await answers.get(f"events {alert_id} {since} {server}", _KEEP_SECONDS, ask)).response(
-            request
-        )
+        name = f"events {board.tag} {alert_id} {since} {server}"
+        return (await answers.get(name, _KEEP_SECONDS, ask)).response(request)
 
     async def note(request: Request) -> Response:
         asked = await read_json(request)
