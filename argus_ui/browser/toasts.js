@@ -10,6 +10,8 @@ export const complain = (text) => show(text, "a-toast-failed", 10_000);
 function show(message, classes, timeout) {
   window.Quasar.Notify.create({
     message, timeout, classes: `a-toast ${classes}`, position: "bottom", group: false,
+    // No colour of Quasar, whose classes win over every style sheet.
+    textColor: "toast",
     actions: [{ label: "Close", noCaps: true, flat: true, dense: true, color: "inherit" }],
   });
 }

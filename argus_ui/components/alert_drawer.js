@@ -1,4 +1,4 @@
-import { computed, nextTick, onBeforeUnmount, onMounted, ref, shallowRef, watch } from "vue";
+import { computed, nextTick, ref, shallowRef, watch } from "vue";
 import { Acknowledge } from "argus/acknowledge.js";
 import { about, act, active, acts, minutesLeft, refreshResolved, resolved, serverNow, whenFull } from "argus/alerts.js";
 import { getJson, withQuery } from "argus/api.js";
@@ -7,7 +7,6 @@ import { now } from "argus/clock.js";
 import { link } from "argus/feed.js";
 import { chance, minutes, moment, number, utc } from "argus/format.js";
 import { Icon } from "argus/icons.js";
-import { onKey } from "argus/keys.js";
 import { eventLook } from "argus/lifecycle.js";
 import { LEVELS } from "argus/levels.js";
 import { href, route, serverPath, setQuery } from "argus/navigation.js";
@@ -73,9 +72,6 @@ export default {
       }
       busy.value = false;
     };
-    let off = null;
-    onMounted(() => (off = onKey("Escape", () => id.value && close())));
-    onBeforeUnmount(() => off());
     return {
       LEVELS, about, addNote, alert, author, busy, chance, close, href, id, isKnown, known, left, minutes, moment, note, number, panel,
       serverPath, silencing, timeline, utc, whenFull,
@@ -83,7 +79,7 @@ export default {
   },
   template: `
     <div v-if="id" class="a-overlay a-drawer-back" @click.self="close()">
-      <aside ref="panel" class="a-drawer" role="dialog" aria-label="Alert" tabindex="-1" data-test="drawer">
+      <aside ref="panel" class="a-drawer" role="dialog" aria-label="Alert" tabindex="-1" data-test="drawer" @keydown.esc.stop="close()">
         <button class="a-button-icon a-drawer-close" aria-label="Close" data-test="close" @click="close()"><Icon name="close" /></button>
         <template v-if="alert">
           <header>
