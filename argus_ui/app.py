@@ -76,7 +76,8 @@ class Dashboard:
         self._news: Event[[dict[str, Any]]] = Event()
         self._told: Link | None = None
         self._subscription = FleetSubscription(client, settings.target, self._tell)
-        context = ViewContext(client, self._subscription, settings, simulator)
+        self._documents: dict[str, str] = {}
+        context = ViewContext(client, self._subscription, settings, simulator, self._announce)
         views = [view for view in all_views() if view.is_available(settings)]
         modules_url()
         inner = FastAPI(openapi_url=None, lifespan=self._lifespan, exception_handlers={ArgusError: _refuse})
@@ -111,6 +112,10 @@ class Dashboard:
             for client in self._clients:
                 await client.close()
 
+    def _announce(self, name: str, tag: str) -> None:
+        self._documents[name] = tag
+        self._tell()
+
     def _tell(self) -> None:
         subscription = self._subscription
         news: dict[str, Any] = {"tag": subscription.fleet.document.tag}
@@ -118,6 +123,8 @@ class Dashboard:
             # A page has the one that held when it was built, and is told of every other since.
             self._told = subscription.link
             news["link"] = self._told.to_json_dict()
+        if self._documents:
+            news["documents"] = dict(self._documents)
         self._news.emit(news)
 
     async def _fleet(self, request: Request) -> Response:

@@ -23,12 +23,15 @@ class ViewContext:
         subscription: The newest fleet, the state of the connection and what the server can do.
         settings: Settings of the dashboard.
         simulator: Client of the simulator; None when none is configured.
+        announce: Tells every page that the document of this name is now another one, by its tag; see `documents` in
+            `browser/feed.js`.
     """
 
     client: AsyncArgusClient
     subscription: FleetSubscription
     settings: UiSettings
     simulator: AsyncArgusClient | None = None
+    announce: Callable[[str, str], None] = lambda name, tag: None
 
     def user(self, request: Request) -> str:
         """Who is logged in; empty when the dashboard does not know."""

@@ -46,6 +46,7 @@ class FakeServer:
         calls: Names of the methods called, in order, those that were let fail included.
         metadata: Metadata of the newest call of any kind.
         history: What it answers questions about history with.
+        services: Short names of the services it says it has.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class FakeServer:
         self.calls: list[str] = []
         self.metadata: dict[str, str | bytes] = {}
         self.history = FakeHistory()
+        self.services = ["Ingest", "Prediction", "Admin", "Alert", "History"]
         limits = ingest_pb2.IngestLimits(
             max_batch_rows=max_batch_rows,
             max_batch_bytes=max_batch_bytes,
@@ -331,7 +333,7 @@ class FakeServer:
             version="fake",
             contract_version="1",
             instance_id=self._predictions.instance_id,
-            capabilities=[f"argus.v1.{name}Service" for name in _SERVICES],
+            capabilities=[f"argus.v1.{name}Service" for name in self.services],
             limits=self._ingest.limits,
             max_message_bytes=MAX_MESSAGE_BYTES,
             clock="wall",

@@ -1,6 +1,7 @@
 // Acknowledge and silence, where the server offers it.
 import { computed, ref } from "vue";
-import { page, postJson } from "argus/api.js";
+import { postJson } from "argus/api.js";
+import { author, isKnown, rememberAuthor } from "argus/author.js";
 import { link } from "argus/feed.js";
 import { Icon } from "argus/icons.js";
 
@@ -13,7 +14,6 @@ export const AlertActions = {
     const asking = ref("");
     const problem = ref("");
     const busy = ref(false);
-    const author = ref(page.user || recall());
     const state = computed(() => {
       const [id, firing, acknowledgedBy, muted, count] = props.alert;
       return { id, firing, acknowledgedBy, muted, count };
@@ -25,7 +25,7 @@ export const AlertActions = {
       problem.value = "";
       try {
         await postJson(path, { author: author.value.trim(), ...body });
-        remember(author.value.trim());
+        rememberAuthor();
         asking.value = "";
       } catch (error) {
         problem.value = error.message;
@@ -39,7 +39,7 @@ export const AlertActions = {
       asking.value = asking.value === what ? "" : what;
       problem.value = "";
     };
-    return { SPANS, acknowledge, ask, asking, author, busy, known: Boolean(page.user), offered, problem, silence, state };
+    return { SPANS, acknowledge, ask, asking, author, busy, known: isKnown, offered, problem, silence, state };
   },
   template: `
     <div class="a-actions">
@@ -58,19 +58,3 @@ export const AlertActions = {
       </form>
     </div>`,
 };
-
-function recall() {
-  try {
-    return localStorage.getItem("argus-author") ?? "";
-  } catch {
-    return "";
-  }
-}
-
-function remember(name) {
-  try {
-    localStorage.setItem("argus-author", name);
-  } catch {
-    // It is asked for again next time.
-  }
-}

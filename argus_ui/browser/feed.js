@@ -17,12 +17,16 @@ export const link = reactive({
   ...readEmbedded("argus-link"),
 });
 
+/** Tags of what else views show, by name; who shows it watches them. */
+export const documents = reactive({});
+
 let wanted = embedded?.tag ?? "";
 let fetching = false;
 
 /** News from the dashboard: the tag of the newest fleet, the state of its connection. */
 export function hear(news) {
   if (news.link) Object.assign(link, news.link);
+  Object.assign(documents, news.documents);
   wanted = news.tag;
   catchUp();
 }

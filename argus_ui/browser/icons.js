@@ -32,6 +32,8 @@ const PATHS = {
   sort_up: "M7 14l5-5 5 5",
   sort_down: "M7 10l5 5 5-5",
   plug: "M9 3v5M15 3v5M6 8h12v3a6 6 0 0 1-12 0zM12 17v4",
+  note: "M5 4h14v11l-5 5H5zM14 20v-5h5M8.5 9h7M8.5 12.500h4",
+  send: "M4 12l16-8-6 16-3-7z",
   clock: "M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18zM12 7v5l3 2",
 };
 

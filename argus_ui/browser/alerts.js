@@ -1,0 +1,110 @@
+// Alerts as the browser knows them, and what people do about them. One copy per page.
+import { onBeforeUnmount, ref, shallowRef, watch } from "vue";
+import { getJson, postJson } from "argus/api.js";
+import { author, rememberAuthor } from "argus/author.js";
+import { documents, fleet, link, receivedAt } from "argus/feed.js";
+import { clock, metricLabel, moment, NONE, utc } from "argus/format.js";
+import { complain, say } from "argus/toasts.js";
+
+/** Pending and firing alerts, most urgent first; null before the first answer. */
+export const active = shallowRef(null);
+/** Resolved ones, newest first; null while nobody has asked. */
+export const resolved = shallowRef(null);
+/** Why there are none; empty when there is no reason. */
+export const problem = ref("");
+/** Grows with what is done here, so that lists of silences and windows are fetched again. */
+export const acts = ref(0);
+
+const isMuted = (alert) => Boolean(alert.silence_id || alert.window_id);
+
+/** Where an alert can be in its life, and in which list it stands. */
+export const SHOWS = [
+  { key: "firing", label: "Firing", icon: "alerts", title: "Firing, nobody is on it", empty: "Nothing fires that nobody is on.", has: (a) => a.state === "firing" && !a.acknowledged_by && !isMuted(a) },
+  { key: "pending", label: "Pending", icon: "clock", title: "Its condition holds, but not for long enough to fire", empty: "Nothing is about to fire.", has: (a) => a.state === "pending" && !isMuted(a) },
+  { key: "acknowledged", label: "Acknowledged", icon: "user_check", title: "Somebody is on it", empty: "Nobody is on an alert.", has: (a) => a.acknowledged_by && a.state !== "resolved" },
+  { key: "muted", label: "Muted", icon: "bell_off", title: "Kept quiet by a silence or a maintenance window", empty: "No alert is kept quiet.", has: (a) => isMuted(a) && a.state !== "resolved" },
+  { key: "resolved", label: "Resolved", icon: "check", title: "Over", empty: "No alert has resolved yet.", has: (a) => a.state === "resolved" },
+];
+
+/** Keeps the lists up to date while a component is shown. */
+export function followAlerts(wantsResolved) {
+  const stops = [
+    watch([() => documents.alerts, () => link.state], refresh, { immediate: true }),
+    watch([active, wantsResolved], () => wantsResolved.value && refreshResolved(), { immediate: true }),
+  ];
+  document.addEventListener("visibilitychange", refresh);
+  onBeforeUnmount(() => {
+    stops.forEach((stop) => stop());
+    document.removeEventListener("visibilitychange", refresh);
+  });
+}
+
+let fetching = false;
+let again = false;
+
+async function refresh() {
+  if (document.hidden) return;
+  again = true;
+  if (fetching) return;
+  fetching = true;
+  while (again) {
+    again = false;
+    try {
+      active.value = (await getJson("/api/alerts")).alerts;
+      problem.value = "";
+    } catch (error) {
+      problem.value = error.message;
+    }
+  }
+  fetching = false;
+}
+
+export async function refreshResolved() {
+  try {
+    resolved.value = (await getJson("/api/alerts/resolved")).alerts;
+  } catch (error) {
+    problem.value = error.message;
+  }
+}
+
+/** Does something that others will see; says what came of it. Returns whether it is done. */
+export async function act(path, body, done) {
+  if (!author.value.trim()) return complain("Say who you are first: others will see it."), false;
+  try {
+    await postJson(path, { author: author.value.trim(), ...body });
+  } catch (error) {
+    complain(`Not done. ${error.message}`);
+    return false;
+  }
+  rememberAuthor();
+  say(done);
+  acts.value += 1;
+  refresh();
+  return true;
+}
+
+export const acknowledge = (alert) =>
+  act("/api/alerts/acknowledge", { alert_id: alert.id }, `You are on it: ${alert.server}, ${about(alert)}`);
+
+/** What an alert is about, for people. */
+export const about = ({ subject, metric }) =>
+  ({ metric: metricLabel(metric), risk: "Risk as a whole", silence: "Stopped sending" })[subject] ?? "Something";
+
+/** Now, by the server's clock, which may replay the past. */
+export const serverNow = (now) => (fleet.value ? fleet.value.published_at_ms + Math.max(0, now - receivedAt.value) : now);
+
+/** Minutes left of an alert at a time of the server's clock; null when no crossing is expected. */
+export const minutesLeft = (alert, at) =>
+  alert.state === "resolved" || alert.minutes === null ? null : Math.max(0, alert.minutes - Math.max(0, at - alert.updated_at) / 60_000);
+
+/** Since when it is what it is. */
+export const since = (alert) => alert.resolved_at || alert.fired_at || alert.started_at;
+
+const DAY_MS = 86_400_000;
+const SHORT = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+
+/** A time as short as it can be told apart from now. */
+export const when = (ms, now = Date.now()) => (!ms ? NONE : Math.abs(now - ms) < DAY_MS / 2 ? clock(ms) : SHORT.format(ms));
+
+/** The same in full, for hovering. */
+export const whenFull = (ms) => (ms ? `${moment(ms)} (${utc(ms)})` : null);

@@ -1,0 +1,152 @@
+import { computed, onBeforeUnmount, onMounted, ref } from "vue";
+import { Acknowledge } from "argus/acknowledge.js";
+import { SHOWS, about, active, followAlerts, minutesLeft, problem, resolved, serverNow, since, when, whenFull } from "argus/alerts.js";
+import { now } from "argus/clock.js";
+import { downloadCsv } from "argus/csv.js";
+import { link } from "argus/feed.js";
+import { chance, minutes } from "argus/format.js";
+import { Icon } from "argus/icons.js";
+import { onKey } from "argus/keys.js";
+import { LEVELS } from "argus/levels.js";
+import { href, route, serverPath, setQuery } from "argus/navigation.js";
+
+const QUIET = [
+  { key: "silences", label: "Silences", icon: "bell_off" },
+  { key: "windows", label: "Maintenance", icon: "history" },
+];
+const STEP = 100;
+const CSV = [
+  "id", "server", "profile", "subject", "metric", "state", "level", "risk", "probability", "minutes", "cause", "started_at", "fired_at",
+  "resolved_at", "resolution", "fired_count", "acknowledged_by", "acknowledged_at", "silence_id", "window_id",
+];
+
+export default {
+  components: { Acknowledge, Icon },
+  setup() {
+    const show = computed(() => route.query.show ?? "firing");
+    const tab = computed(() => SHOWS.find(({ key }) => key === show.value));
+    const wantsResolved = computed(() => show.value === "resolved" || Boolean(route.query.alert));
+    followAlerts(wantsResolved);
+
+    const search = computed(() => route.query.q ?? "");
+    const level = computed(() => route.query.level ?? "");
+    const listed = computed(() => {
+      const wanted = search.value.trim().toLowerCase();
+      const held = show.value === "resolved" ? resolved.value : active.value;
+      if (!held || !tab.value) return null;
+      return held.filter(
+        (alert) =>
+          tab.value.has(alert) &&
+          (!level.value || LEVELS[alert.level].key === level.value) &&
+          (!wanted || `${alert.server}\n${alert.profile}\n${about(alert)}\n${alert.cause}\n${alert.acknowledged_by}`.toLowerCase().includes(wanted)),
+      );
+    });
+    const counts = computed(() => Object.fromEntries(SHOWS.map(({ key, has }) => [key, active.value?.filter(has).length ?? 0])));
+    const most = ref(STEP);
+    const rows = computed(() => listed.value?.slice(0, most.value) ?? []);
+    const at = computed(() => serverNow(now.value));
+    const left = (alert) => minutesLeft(alert, at.value);
+    const whenCrossed = (alert) => (alert.minutes === null ? null : whenFull(alert.updated_at + alert.minutes * 60_000));
+
+    const go = (key) => {
+      most.value = STEP;
+      setQuery({ show: key === "firing" ? null : key, alert: null });
+    };
+    const open = (alert) => setQuery({ alert: alert.id });
+    const save = () =>
+      downloadCsv(`argus-alerts-${show.value}.csv`, CSV, listed.value.map((alert) =>
+        CSV.map((key) => (key === "level" ? LEVELS[alert.level].key : key.endsWith("_at") ? (alert[key] ? new Date(alert[key]).toISOString() : null) : alert[key]))));
+
+    const box = ref(null);
+    const chosen = ref("");
+    const acks = {};
+    const hold = (id) => (element) => (element ? (acks[id] = element) : delete acks[id]);
+    const step = (by) => {
+      if (!rows.value.length) return;
+      const place = rows.value.findIndex(({ id }) => id === chosen.value);
+      chosen.value = rows.value[place < 0 ? 0 : Math.max(0, Math.min(rows.value.length - 1, place + by))].id;
+      document.getElementById(`alert-${chosen.value}`)?.scrollIntoView({ block: "nearest" });
+    };
+    const unbind = [];
+    onMounted(() =>
+      unbind.push(
+        onKey("j", () => step(1)),
+        onKey("k", () => step(-1)),
+        onKey("Enter", () => chosen.value && setQuery({ alert: chosen.value })),
+        onKey("a", () => acks[chosen.value]?.open()),
+        onKey("/", () => box.value?.focus()),
+      ),
+    );
+    onBeforeUnmount(() => unbind.forEach((off) => off()));
+    return {
+      LEVELS, QUIET, SHOWS, STEP, about, active, at, box, chance, chosen, counts, go, hold, href, left, level, link, listed, minutes,
+      most, open, problem, rows, save, search, serverPath, setQuery, show, since, tab, when, whenCrossed, whenFull,
+    };
+  },
+  template: `
+    <section class="a-alerts" aria-label="Alerts">
+      <div class="a-toolbar a-alert-bar">
+        <div class="a-switch" role="tablist">
+          <button v-for="one in SHOWS" :key="one.key" role="tab" :aria-selected="show === one.key" :class="{ active: show === one.key }" :title="one.title"
+            :data-test="'show-' + one.key" @click="go(one.key)">{{ one.label }}<b v-if="one.key !== 'resolved' && active">{{ counts[one.key] }}</b></button>
+          <i></i>
+          <button v-for="one in QUIET" :key="one.key" role="tab" :aria-selected="show === one.key" :class="{ active: show === one.key }"
+            :data-test="'show-' + one.key" @click="go(one.key)">{{ one.label }}</button>
+        </div>
+        <template v-if="tab">
+          <label class="a-search"><Icon name="search" :size="15" />
+            <input ref="box" type="search" :value="search" placeholder="Search  ( / )" aria-label="Search alerts" spellcheck="false" data-test="search"
+              @input="setQuery({ q: $event.target.value })" @keydown.esc="setQuery({ q: null }); $event.target.blur()" @keydown.enter="$event.target.blur()">
+          </label>
+          <select :value="level" aria-label="Level" data-test="level" @change="setQuery({ level: $event.target.value })">
+            <option value="">All levels</option>
+            <option v-for="one in LEVELS.slice(1).reverse()" :key="one.key" :value="one.key">{{ one.label }}</option>
+          </select>
+          <button class="a-button" title="These rows as CSV" :disabled="!listed?.length" data-test="csv" @click="save()"><Icon name="download" :size="15" />CSV</button>
+        </template>
+      </div>
+      <template v-if="tab">
+        <p v-if="problem && active" class="a-note" role="status"><Icon name="plug" :size="15" /> What you see may be old. {{ problem }}</p>
+        <div v-if="!listed" class="a-empty" data-test="no-alerts">
+          <template v-if="problem"><Icon name="plug" :size="34" /><h2>Alerts cannot be read</h2><p>{{ problem }}</p><p>They come by themselves once that is mended.</p></template>
+          <template v-else-if="link.state !== 'live'"><Icon name="plug" :size="34" /><h2>Waiting for the Argus server</h2>
+            <p>Nothing answers at <code>{{ link.target }}</code>. Start one with <code>argus server</code>.</p></template>
+          <p v-else class="a-loading">Reading alerts</p>
+        </div>
+        <div v-else-if="!listed.length" class="a-empty" data-test="no-alerts">
+          <template v-if="search || level"><h2>No alert matches</h2><p><button class="a-link" @click="setQuery({ q: null, level: null })">Clear the filters</button> to see all.</p></template>
+          <template v-else><span class="a-level-healthy"><Icon name="check" :size="34" /></span><h2>{{ tab.empty }}</h2>
+            <p v-if="show === 'firing' && counts.acknowledged"><button class="a-link" @click="go('acknowledged')">Somebody is on {{ counts.acknowledged }}</button></p>
+            <p v-if="show === 'firing' && counts.pending"><button class="a-link" @click="go('pending')">{{ counts.pending }} pending</button></p></template>
+        </div>
+        <div v-else class="a-alert-rows" role="table" aria-label="Alerts">
+          <div class="a-alert a-alert-head" role="row"><span role="columnheader">Level</span><span role="columnheader">Server</span><span role="columnheader">About</span>
+            <span role="columnheader">{{ show === "resolved" ? "" : "Crosses" }}</span><span role="columnheader">{{ show === "pending" ? "Since" : show === "resolved" ? "Resolved" : "Firing since" }}</span><span></span></div>
+          <article v-for="alert in rows" :id="'alert-' + alert.id" :key="alert.id" class="a-alert" :class="['a-edge-' + LEVELS[alert.level].key, { chosen: alert.id === chosen }]"
+            role="row" data-test="alert" @click="open(alert)">
+            <span class="a-alert-level" role="cell"><span class="a-chip" :class="'a-level-' + LEVELS[alert.level].key"><Icon :name="LEVELS[alert.level].icon" :size="13" />{{ LEVELS[alert.level].label }}</span></span>
+            <div class="a-alert-who" role="cell">
+              <a class="a-name" :href="href(serverPath(alert.server))" :title="alert.server" @click.stop>{{ alert.server }}</a>
+              <small class="a-muted">{{ alert.profile }}</small>
+            </div>
+            <div class="a-alert-what" role="cell"><b>{{ about(alert) }}</b>
+              <span class="a-cause" :title="alert.cause">{{ alert.state === "resolved" ? alert.resolution : alert.cause }}</span></div>
+            <div class="a-alert-left" role="cell">
+              <template v-if="left(alert) !== null"><b :title="whenCrossed(alert)">{{ left(alert) < 1 ? "now" : "in " + minutes(left(alert)) }}</b>
+                <small class="a-muted" title="Probability that its threshold is crossed within 8 hours">{{ chance(alert.probability) }}</small></template>
+              <template v-else-if="alert.state !== 'resolved'"><b>–</b><small v-if="alert.probability" class="a-muted">{{ chance(alert.probability) }}</small></template>
+            </div>
+            <div class="a-alert-since" role="cell"><span :title="whenFull(since(alert))">{{ when(since(alert), at) }}</span>
+              <small v-if="alert.fired_count > 1" class="a-muted" :title="'It has fired ' + alert.fired_count + ' times'">fired {{ alert.fired_count }}×</small></div>
+            <div class="a-alert-acts" role="cell">
+              <span v-if="alert.acknowledged_by" class="a-muted a-alert-owner" :title="'Since ' + whenFull(alert.acknowledged_at)" data-test="owner"><Icon name="user_check" :size="14" /> {{ alert.acknowledged_by }}</span>
+              <span v-if="alert.silence_id || alert.window_id" class="a-muted" :title="alert.silence_id ? 'Kept quiet by a silence' : 'Kept quiet by a maintenance window'"><Icon name="bell_off" :size="14" /></span>
+              <span v-if="alert.notes.length" class="a-muted" :title="alert.notes.at(-1).author + ': ' + alert.notes.at(-1).text"><Icon name="note" :size="14" /> {{ alert.notes.length }}</span>
+              <Acknowledge v-if="alert.state !== 'resolved' && !alert.acknowledged_by" :ref="hold(alert.id)" :alert="alert" />
+            </div>
+          </article>
+          <button v-if="listed.length > rows.length" class="a-link a-more" @click="most += STEP">{{ listed.length - rows.length }} more</button>
+        </div>
+      </template>
+    </section>`,
+};

@@ -1,0 +1,67 @@
+import { computed } from "vue";
+import { Chart, palette } from "argus/charts.js";
+import { downloadCsv } from "argus/csv.js";
+import { Icon } from "argus/icons.js";
+import { Waiting, isRecorded, useAnswer, useRange } from "argus/past.js";
+import { dark } from "argus/theme.js";
+import { gapOf, legend, plain, points, timeAxis, tooltip, valueAxis } from "argus/time_chart.js";
+
+// From the ground up: trouble stands at the bottom, where its height can be read.
+const LEVELS = [["critical", "Critical"], ["warning", "Warning"], ["degrading", "Degrading"], ["healthy", "Healthy"]];
+const RECORDED_SECONDS = 60;
+const PERCENT = new Set(["Incident in 30 min", "Incident in 8 h"]);
+
+export default {
+  components: { Chart, Icon, Waiting },
+  props: { ranges: Object },
+  setup(props) {
+    const range = useRange(props.ranges);
+    const answer = useAnswer(() => `/api/history/fleet?range=${range.value}`, () => props.ranges[range.value]);
+    const recorded = computed(() => answer.data.value && isRecorded(answer.data.value.total_servers));
+    const option = computed(() => {
+      const data = answer.data.value;
+      void dark.value; // the colours are other ones then
+      const colors = palette();
+      const times = data.times_ms;
+      const gap = gapOf(RECORDED_SECONDS, data.bucket_seconds);
+      const span = { min: times[0], max: times.at(-1) };
+      const bottom = { gridIndex: 1 };
+      const line = (name, values, others) => ({ name, type: "line", showSymbol: times.length < 3, symbolSize: 4, data: points(times, values, gap), xAxisIndex: 1, yAxisIndex: 1, ...others });
+      return {
+        animation: false,
+        aria: { enabled: true },
+        axisPointer: { link: [{ xAxisIndex: "all" }] },
+        grid: [{ left: 44, right: 14, top: 52, height: 150 }, { left: 44, right: 14, top: 246, height: 110 }],
+        legend: [legend(colors, LEVELS.map(([, name]) => name).reverse()), { ...legend(colors, ["Average risk", "Highest risk", ...PERCENT]), top: 212 }],
+        tooltip: tooltip(colors, (name, value) => (PERCENT.has(name) ? `${plain(name, value)} %` : plain(name, value))),
+        xAxis: [timeAxis(colors, { ...span, axisLabel: { show: false } }), timeAxis(colors, { ...span, ...bottom })],
+        yAxis: [valueAxis(colors, { minInterval: 1, name: "servers" }), valueAxis(colors, { ...bottom, max: 100, min: 0, interval: 50 })],
+        series: [
+          ...LEVELS.map(([key, name]) => ({
+            name, type: "line", stack: "levels", showSymbol: false, lineStyle: { width: 1 }, itemStyle: { color: colors[key] },
+            areaStyle: { color: colors[key], opacity: key === "healthy" ? 0.18 : 0.6 }, data: points(times, data[`${key}_count`], gap),
+          })),
+          line("Average risk", data.average_risk, { itemStyle: { color: colors.accent }, lineStyle: { width: 2 } }),
+          line("Highest risk", data.maximum_risk, { itemStyle: { color: colors.critical }, lineStyle: { width: 1.5 } }),
+          line("Incident in 30 min", percent(data.incident_probability_30m), { itemStyle: { color: colors.warning }, lineStyle: { width: 1.2, type: "dashed" } }),
+          line("Incident in 8 h", percent(data.incident_probability_8h), { itemStyle: { color: colors.muted }, lineStyle: { width: 1.2, type: "dotted" } }),
+        ],
+      };
+    });
+    const save = () => {
+      const { bucket_seconds, times_ms, ...columns } = answer.data.value;
+      const names = Object.keys(columns);
+      downloadCsv(`argus-fleet-${range.value}.csv`, ["time", ...names], times_ms.map((time, i) => [new Date(time).toISOString(), ...names.map((name) => columns[name][i])]));
+    };
+    return { answer, option, recorded, save };
+  },
+  template: `
+    <section class="a-panel" aria-label="Fleet over time" data-test="fleet-chart">
+      <header class="a-panel-head"><h2>Fleet over time</h2><button v-if="recorded" class="a-button a-push" title="These points as CSV" @click="save()"><Icon name="download" :size="15" />CSV</button></header>
+      <Chart v-if="recorded" :option="option" style="height: 386px" />
+      <div v-else-if="answer.data.value" class="a-empty"><h2>Nothing recorded in this range</h2><p>The fleet is recorded once per minute while the server runs.</p></div>
+      <Waiting v-else :answer="answer" what="The past of the fleet" style="height: 386px" />
+    </section>`,
+};
+
+const percent = (values) => values.map((value) => (value === null ? null : 100 * value));

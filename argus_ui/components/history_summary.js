@@ -1,0 +1,52 @@
+import { computed } from "vue";
+import { age, moment, NONE, number, utc } from "argus/format.js";
+import { setQuery } from "argus/navigation.js";
+import { RANGE_LABELS, Waiting, useAnswer, useRange } from "argus/past.js";
+
+const share = (value) => (value === null ? NONE : `${number(100 * value)} %`);
+
+export default {
+  components: { Waiting },
+  props: { ranges: Object },
+  setup(props) {
+    const range = useRange(props.ranges);
+    const answer = useAnswer(() => `/api/history/summary?range=${range.value}`, () => props.ranges[range.value]);
+    const cards = computed(() => {
+      const s = answer.data.value;
+      if (!s) return null;
+      const others = s.alerts - s.critical_alerts;
+      return [
+        { key: "alerts", label: "Alerts", value: s.alerts, detail: s.alerts ? `${s.critical_alerts} critical, ${others} lower` : "none fired", title: "Alerts that fired" },
+        { key: "resolved", label: "Resolved", value: share(s.resolution_ratio), detail: `${s.resolved_alerts} of ${s.alerts} alerts`, title: "Of those that fired, within the range" },
+        { key: "mttr", label: "Time to resolve", value: s.mean_time_to_resolve_seconds === null ? NONE : age(s.mean_time_to_resolve_seconds), detail: "on average", title: "From firing to resolved" },
+        {
+          key: "acknowledged", label: "Acknowledged", value: `${s.acknowledged_alerts}`,
+          detail: s.mean_time_to_acknowledge_seconds === null ? "nobody has" : `after ${age(s.mean_time_to_acknowledge_seconds)} on average`, title: "Alerts that somebody said to be on",
+        },
+        { key: "incidents", label: "Incidents", value: s.incidents, detail: `on ${s.servers_with_incidents} of ${s.servers} servers`, title: "Critical thresholds that were really crossed, for 10 minutes or more" },
+        {
+          key: "predicted", label: "Predicted", value: share(s.predicted_ratio),
+          detail: s.incidents ? `${s.predicted_incidents} of ${s.incidents}${s.mean_lead_seconds === null ? "" : `, ${age(s.mean_lead_seconds)} ahead`}` : "no incident", title: "Incidents that an alert was firing for when they began",
+        },
+      ];
+    });
+    return { RANGE_LABELS, answer, cards, moment, range, setQuery, utc };
+  },
+  template: `
+    <section aria-label="Summary">
+      <div class="a-toolbar a-past-bar">
+        <div class="a-switch" role="group" aria-label="Range">
+          <button v-for="(_, key) in ranges" :key="key" :class="{ active: key === range }" :aria-pressed="key === range" :data-test="'range-' + key"
+            @click="setQuery({ range: key })">{{ RANGE_LABELS[key] }}</button>
+        </div>
+        <span v-if="answer.data.value" class="a-muted a-push a-past-span" :title="utc(answer.data.value.start_ms) + ' to ' + utc(answer.data.value.end_ms)">
+          {{ moment(answer.data.value.start_ms) }} – {{ moment(answer.data.value.end_ms) }}</span>
+      </div>
+      <div v-if="cards" class="a-past-cards" data-test="summary">
+        <div v-for="card in cards" :key="card.key" class="a-tile" :title="card.title" :data-test="'card-' + card.key">
+          <span class="a-tile-label">{{ card.label }}</span><strong>{{ card.value }}</strong><small class="a-muted">{{ card.detail }}</small>
+        </div>
+      </div>
+      <div v-else class="a-panel a-past-cards-wait"><Waiting :answer="answer" what="The summary" /></div>
+    </section>`,
+};
