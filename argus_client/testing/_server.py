@@ -64,7 +64,7 @@ class FakeServer:
         self.calls: list[str] = []
         self.metadata: dict[str, str | bytes] = {}
         self.history = FakeHistory()
-        self.services = ["Ingest", "Prediction", "Admin", "Alert", "History"]
+        self.services = list(_SERVICES)
         limits = ingest_pb2.IngestLimits(
             max_batch_rows=max_batch_rows,
             max_batch_bytes=max_batch_bytes,

@@ -34,15 +34,15 @@ async def test_it_fits_a_phone(open_page: Open, dashboard: DashboardProcess) -> 
 def test_its_numbers_are_those_of_the_risk_tables() -> None:
     tables = load_tables()
     weights, alerts = tables.weights, tables.alerts
-    metric = alerts.signals[0]
+    memory = alerts.signals[next(i for i, one in enumerate(tables.signals) if one.name == "memory")]
     lowest = {rung.label: f"{rung.minimum_score:.0f}" for rung in tables.ladder.rungs}
     page = (COMPONENTS / "help.js").read_text()
     for sentence in (
         f"{weights.current_weight * 100:.0f} % for how its metrics stand now",
         f"{weights.predicted_weight * 100:.0f} % for what is forecast for the next {weights.near_minutes:.0f} minutes",
         f"has at least {weights.silent_score:.0f}",
-        f"({metric.fire * 100:.0f} % within 8 hours, or {metric.near_fire * 100:.0f} % within 30 minutes) "
-        f"for {metric.hold_minutes:.0f} minutes",
+        f"(memory: {memory.fire * 100:.0f} % within {memory.horizon_minutes / 60:.0f} hours, "
+        f"for {memory.hold_minutes:.0f} minutes;",
         f"risk stays at {alerts.risk.fire:.0f} or more",
         f'"{lowest["Critical"]} to 100"',
         f'"{lowest["Warning"]} to {lowest["Critical"]}"',
