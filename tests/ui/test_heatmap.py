@@ -78,7 +78,8 @@ def test_the_worst_is_the_highest_or_the_lowest() -> None:
 
 
 def test_time_is_cut_into_columns_that_meet_at_the_origin() -> None:
-    past, ahead = list(range(MAX_COLUMNS + 1)), list(range(500, 510))
+    past = [float(i) for i in range(MAX_COLUMNS + 1)]
+    ahead = [float(i) for i in range(500, 510)]
     found = over_time([forecast_of((past, ahead), ([], []))], MEMORY)
     assert found["column_seconds"] == 600
     assert found["past"][0].tolist() == [float(2 * i + 2) for i in range(MAX_COLUMNS // 2)]
