@@ -24,9 +24,9 @@ from argus_ui.spark import ALPHABET, encode
 LEVELS: Final = ("healthy", "degrading", "warning", "critical")
 METERS: Final = ("cpu", "memory", "iowait", "swap", "load", "disk", "net_in", "net_out")
 
+LEVEL_NUMBERS: Final = {AlertLevel(name): number for number, name in enumerate(LEVELS)}
 # The top of the sparkline of a metric that is nothing but 0.
 _LEAST_HIGH: Final = 0.01
-LEVEL_NUMBERS: Final = {AlertLevel(name): number for number, name in enumerate(LEVELS)}
 _METRIC_NUMBERS: Final = {name: number for number, name in enumerate(METRICS)}
 
 

@@ -126,7 +126,7 @@ export const MetricChart = {
       <div class="a-metric-plot" role="img" :aria-label="described" @pointermove="point" @pointerdown="point" @pointerleave="leave">
         <div ref="box" class="a-metric-canvas" :data-ready="ready"></div>
         <i v-if="place" class="a-metric-cursor" :style="{ left: place, top: topRoom(large) + 'px', bottom: BOTTOM + 'px' }"></i>
-        <div v-if="pointed && at && place" class="a-tip" :class="{ left: cursor.over.right }" :style="{ left: place }" data-test="tip">
+        <div v-if="pointed && at && place" class="a-tip" :class="{ left: cursor.over.right }" :style="{ '--x': place }" data-test="tip">
           <strong>{{ moment(at.ms) }}</strong><small>{{ utc(at.ms) }} · {{ distance }}</small>
           <dl v-if="at.ahead">
             <dt>p90</dt><dd>{{ withUnit(at.p90, unit) }}</dd><dt>p50</dt><dd>{{ withUnit(at.p50, unit) }}</dd><dt>p10</dt><dd>{{ withUnit(at.p10, unit) }}</dd>

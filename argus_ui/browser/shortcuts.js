@@ -3,7 +3,7 @@
 export const SHORTCUTS = [
   ["Ctrl K", "Go to a server or a view"],
   ["/", "Search in this view"],
-  ["j  k", "Next, previous row"],
+  ["j  k", "Next, previous row or server"],
   ["Enter", "Open the chosen server"],
   ["Esc", "Clear the search, close what is open"],
   ["d", "Dark or light"],

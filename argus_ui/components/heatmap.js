@@ -59,14 +59,15 @@ export default {
     const load = async () => {
       const path = wanted.value;
       if (!path || !fleet.value || asking === path || document.hidden) return;
-      if (found.value?.path === path && Date.now() - askedAt < HELD_MS) return;
+      const count = fleet.value.servers.name.length;
+      if (found.value?.path === path && found.value.count === count && Date.now() - askedAt < HELD_MS) return;
       asking = path;
       askedAt = Date.now();
       try {
         const body = await getJson(path);
         if (path !== wanted.value) return;
         const isFirst = !found.value;
-        found.value = { path, body };
+        found.value = { path, body, count };
         problem.value = "";
         if (isFirst) shown("heatmap");
       } catch (error) {
@@ -232,7 +233,7 @@ export default {
         <div v-show="grid && matching.length" ref="box" class="a-heat-box" :style="{ height: map.height + head + 2 + 'px' }">
           <canvas ref="canvas" role="img" :aria-label="'Heatmap of ' + matching.length + ' servers; j and k choose one, Enter opens it'" data-test="heat-canvas"
             @pointermove="hover" @pointerleave="tip = null" @click="open"></canvas>
-          <div v-if="tip" class="a-tip" :class="{ left: tip.flip }" :style="{ left: tip.x + 'px', top: tip.y + 14 + 'px' }" data-test="heat-tip">
+          <div v-if="tip" class="a-tip" :class="{ left: tip.flip }" :style="{ '--x': tip.x + 'px', top: tip.y + 14 + 'px' }" data-test="heat-tip">
             <strong>{{ tip.name }}</strong><small>{{ tip.about }}</small>
             <template v-if="tip.when"><span>{{ tip.when }}</span><small>{{ tip.utc }}</small></template>
             <dl v-if="tip.facts.length"><template v-for="[what, text] in tip.facts" :key="what"><dt>{{ what }}</dt><dd>{{ text }}</dd></template></dl>

@@ -33,8 +33,8 @@ def routes(context: ViewContext) -> list[Route]:
 
     def tag() -> str:
         snapshot = context.subscription.fleet.snapshot
-        instance = "" if snapshot is None else snapshot.header.instance_id
-        return f"{instance} {time.monotonic() // _HELD_SECONDS}"
+        fleet = "" if snapshot is None else f"{snapshot.header.instance_id} {len(snapshot.servers)}"
+        return f"{fleet} {time.monotonic() // _HELD_SECONDS}"
 
     made: PerSnapshot[Document] = PerSnapshot(tag)
 
