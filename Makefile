@@ -25,7 +25,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
-demo: setup  ## Server, simulated fleet and this machine, live in the terminal
+demo: setup  ## Server, simulated fleet, this machine and the dashboard, live
 	$(BIN)/argus demo
 
 test: setup lint types proto-check system-packages pytest  ## Everything CI checks
@@ -62,11 +62,15 @@ proto-check: $(VENV)-proto/.installed  ## Fail if the committed stubs are not wh
 bench: setup  ## Print every figure the README states
 	$(BIN)/argus bench all
 
-system-packages:  # Prometheus and Alertmanager themselves, for the tests that use the real ones
+system-packages:  # Prometheus, Alertmanager, Chromium and nginx themselves, for the tests that use the real ones
 	@command -v promtool >/dev/null || { command -v apt-get >/dev/null && $(APT_INSTALL) prometheus; } \
 		|| echo "promtool is not here and cannot be installed: the tests that need a real Prometheus are skipped"
 	@command -v prometheus-alertmanager >/dev/null || { command -v apt-get >/dev/null && $(APT_INSTALL) prometheus-alertmanager; } \
 		|| echo "prometheus-alertmanager is not here and cannot be installed: the tests that need a real one are skipped"
+	@command -v chromium >/dev/null || { command -v apt-get >/dev/null && $(APT_INSTALL) chromium; } \
+		|| echo "chromium is not here and cannot be installed: the tests of the dashboard in a browser are skipped"
+	@command -v nginx >/dev/null || { command -v apt-get >/dev/null && $(APT_INSTALL) nginx-light; } \
+		|| echo "nginx is not here and cannot be installed: the test that needs one is skipped"
 
 $(VENV)-proto/.installed: proto/requirements.txt
 	@$(call MAKE_VENV,$(VENV)-proto)

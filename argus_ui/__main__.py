@@ -7,7 +7,8 @@ import typer
 from argus_client.cli.main import main
 from argus_ui.command import ui
 
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app.command("ui")(ui)
+
 if __name__ == "__main__":
-    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    app.command("ui")(ui)
     main(app)

@@ -33,7 +33,7 @@ from argus_ui.assets import AssetCache
 from argus_ui.browser import modules_url
 from argus_ui.page import Page
 from argus_ui.settings import UiSettings
-from argus_ui.subscription import FleetSubscription
+from argus_ui.subscription import FleetSubscription, Link
 from argus_ui.view import ViewContext
 from argus_ui.views import all_views
 
@@ -74,8 +74,8 @@ class Dashboard:
     ) -> None:
         self._clients = [one for one in (client, simulator) if one is not None]
         self._news: Event[[dict[str, Any]]] = Event()
+        self._told: Link | None = None
         self._subscription = FleetSubscription(client, settings.target, self._tell)
-        self._documents: dict[str, str] = {}
         context = ViewContext(client, self._subscription, settings, simulator, self._announce)
         views = [view for view in all_views() if view.is_available(settings)]
         modules_url()
@@ -112,18 +112,16 @@ class Dashboard:
                 await client.close()
 
     def _announce(self, name: str, tag: str) -> None:
-        self._documents[name] = tag
-        self._tell()
+        self._news.emit({"tag": self._subscription.fleet.document.tag, "documents": {name: tag}})
 
     def _tell(self) -> None:
         subscription = self._subscription
-        self._news.emit(
-            {
-                "tag": subscription.fleet.document.tag,
-                "link": subscription.link.to_json_dict(),
-                "documents": dict(self._documents),
-            }
-        )
+        news: dict[str, Any] = {"tag": subscription.fleet.document.tag}
+        if subscription.link is not self._told:
+            # A page has the one that held when it was built, and is told of every other since.
+            self._told = subscription.link
+            news["link"] = self._told.to_json_dict()
+        self._news.emit(news)
 
     async def _fleet(self, request: Request) -> Response:
         fleet = self._subscription.fleet

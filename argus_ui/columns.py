@@ -24,6 +24,8 @@ from argus_ui.spark import ALPHABET, encode
 LEVELS: Final = ("healthy", "degrading", "warning", "critical")
 METERS: Final = ("cpu", "memory", "iowait", "swap", "load", "disk", "net_in", "net_out")
 
+# The top of the sparkline of a metric that is nothing but 0.
+_LEAST_HIGH: Final = 0.01
 _LEVEL_NUMBERS: Final = {AlertLevel(name): number for number, name in enumerate(LEVELS)}
 _METRIC_NUMBERS: Final = {name: number for number, name in enumerate(METRICS)}
 
@@ -109,7 +111,7 @@ def outlook_columns(outlooks: Sequence[Outlook | None]) -> dict[str, Any]:
 def _high(outlook: Outlook) -> float:
     """The top of a sparkline: above all values, and above the threshold, so that its distance can be seen."""
     reach = np.concatenate(
-        (outlook.history * 1.1, outlook.p90 * 1.1, [(outlook.critical or 0.0) * 1.5, 1e-3])
+        (outlook.history * 1.1, outlook.p90 * 1.1, [(outlook.critical or 0.0) * 1.5, _LEAST_HIGH])
     )
     high = float(np.nanmax(reach))
     return min(high, 100.0) if outlook.metric.endswith("_pct") else high

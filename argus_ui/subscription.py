@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final
 
-from argus_client import ArgusError, AsyncArgusClient, ConnectionState, ServerInfo
+from argus_client import ArgusError, AsyncArgusClient, ConnectionState, MetricThreshold, ServerInfo
 from argus_ui.feed import EMPTY, Fleet
 
 # A subscription ends for good when, say, the key is refused. Somebody may mend that while the dashboard runs.
@@ -28,6 +28,8 @@ class Link:
         version: Of the server; empty while it is not known.
         services: Short names of what it offers, such as `"Alert"`; of the last one known.
         low_is_bad: Metrics whose small values are the bad ones.
+        thresholds: By metric and profile, "" for all others, the warning and the critical value; without those that
+            are per core.
     """
 
     state: str
@@ -37,6 +39,7 @@ class Link:
     version: str = ""
     services: tuple[str, ...] = ()
     low_is_bad: tuple[str, ...] = ()
+    thresholds: Mapping[str, Mapping[str, tuple[float, float]]] = field(default_factory=dict)
 
     def to_json_dict(self) -> dict[str, Any]:
         """Plain values."""
@@ -92,13 +95,13 @@ class FleetSubscription:
     async def _get_info(self) -> None:
         with suppress(ArgusError):
             self.info = await self._client.get_server_info()
+            thresholds = self.info.thresholds
             self.link = replace(
                 self.link,
                 version=self.info.version,
                 services=short_names(self.info.capabilities),
-                low_is_bad=tuple(
-                    dict.fromkeys(found.metric for found in self.info.thresholds if found.low_is_bad)
-                ),
+                low_is_bad=tuple(dict.fromkeys(found.metric for found in thresholds if found.low_is_bad)),
+                thresholds=by_metric(thresholds),
             )
             self._on_change()
 
@@ -106,6 +109,15 @@ class FleetSubscription:
 def short_names(services: tuple[str, ...]) -> tuple[str, ...]:
     """`argus.v1.AlertService` -> `Alert`."""
     return tuple(name.rpartition(".")[2].removesuffix("Service") for name in services)
+
+
+def by_metric(thresholds: Iterable[MetricThreshold]) -> dict[str, dict[str, tuple[float, float]]]:
+    """Warning and critical value by metric and profile; not those per core: nobody here knows the cores."""
+    found: dict[str, dict[str, tuple[float, float]]] = {}
+    for one in thresholds:
+        if not one.per_core:
+            found.setdefault(one.metric, {})[one.profile] = (round(one.warning, 3), round(one.critical, 3))
+    return found
 
 
 def _now_ms() -> int:

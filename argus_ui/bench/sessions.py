@@ -16,6 +16,8 @@ from uuid import uuid4
 
 import aiohttp
 
+from argus_ui.bench.processes import BenchError
+
 _ACK_SECONDS: Final = 3.0
 _PING: Final = "2"
 _PONG: Final = "3"
@@ -65,6 +67,7 @@ class Session:
             try:
                 async for message in socket:
                     await self._hear(socket, message.data)
+                raise BenchError(f"the dashboard closed a session with code {socket.close_code}")
             finally:
                 acknowledging.cancel()
 
@@ -76,8 +79,8 @@ class Session:
         elif text.startswith(_EVENT):
             _, data = json.loads(text[len(_EVENT) :])
             self._next_message = data.pop("_id", self._next_message - 1) + 1
-            if data.get("name") == "tell":
-                await self._fetch(data["args"][0]["tag"])
+            if (told := re.search(r'"tag":"([^"]*)"', data.get("code", ""))) is not None:
+                await self._fetch(told[1])
 
     async def _fetch(self, tag: str) -> None:
         if tag == self._tag:
@@ -104,8 +107,12 @@ async def watching(url: str, number: int) -> AsyncIterator[list[Session]]:
     connector = aiohttp.TCPConnector(limit=0)
     async with aiohttp.ClientSession(connector=connector) as http:
         sessions = [Session(http, url) for _ in range(number)]
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(session.run()) for session in sessions]
+        tasks = [asyncio.create_task(session.run()) for session in sessions]
+        try:
             yield sessions
+            if ended := [task for task in tasks if task.done()]:
+                raise BenchError(f"{len(ended)} of {number} sessions ended: {ended[0].exception()}")
+        finally:
             for task in tasks:
                 task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)

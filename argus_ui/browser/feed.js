@@ -12,7 +12,7 @@ export const receivedAt = ref(Date.now() - 1000 * page.fleet_age);
 
 /** State of both connections: page to dashboard (`socket`), dashboard to Argus server (all else). */
 export const link = reactive({
-  state: "connecting", since_ms: 0, error: "", target: "", version: "", services: [], low_is_bad: [],
+  state: "connecting", since_ms: 0, error: "", target: "", version: "", services: [], low_is_bad: [], thresholds: {},
   socket: true, socket_since_ms: Date.now(),
   ...readEmbedded("argus-link"),
 });

@@ -3,7 +3,7 @@ import { h } from "vue";
 import { age, chance, crossing, figure, metricLabel, minutes, moment, utc, withUnit } from "argus/format.js";
 import { Icon } from "argus/icons.js";
 import { LEVELS, SOURCES } from "argus/levels.js";
-import { METERS } from "argus/meters.js";
+import { METERS, tone } from "argus/meters.js";
 import { href, serverPath } from "argus/navigation.js";
 import { Spark, outlookOf } from "argus/spark.js";
 
@@ -20,18 +20,19 @@ const nameLink = (servers, i) =>
   h("a", { class: "a-name", href: href(serverPath(servers.name[i])), title: servers.name[i] }, servers.name[i]);
 
 /** A metric now, how full that is, and where it will be in half an hour. */
-function meter(servers, i, { key, label, top, unit }) {
+function meter(servers, i, { key, label, top, unit, metric, of = (same) => same }) {
   const value = servers[key][i];
   if (value === null) return h("span", { class: "a-muted" }, "–");
   const delta = servers[`${key}_delta`][i];
   const trend = servers[`${key}_trend`][i];
+  const level = tone(metric, servers.profile[i], of(value));
   const soon = delta === null ? "" : `, ${withUnit(value + delta, unit)} in 30 min`;
-  return h("span", { class: "a-meter", title: `${label} ${withUnit(value, unit)}${soon}` }, [
-    h("span", { class: "a-meter-value" }, [
+  return h("span", { class: "a-meter", title: `${label} ${withUnit(value, unit)}${soon}${level ? `; beyond the ${level} threshold` : ""}` }, [
+    h("span", { class: ["a-meter-value", level && `a-level-${level} a-strong`] }, [
       figure(value),
       trend ? h(Icon, { name: trend > 0 ? "up" : "down", size: 11, class: trend > 0 ? "a-rising" : "a-falling" }) : null,
     ]),
-    top ? h("span", { class: "a-meter-bar" }, [h("i", { style: { width: `${Math.min(100, (value / top) * 100)}%` } })]) : null,
+    top ? h("span", { class: ["a-meter-bar", level && `a-level-${level}`] }, [h("i", { style: { width: `${Math.min(100, (value / top) * 100)}%` } })]) : null,
   ]);
 }
 

@@ -17,7 +17,7 @@ from playwright.async_api import expect
 
 from argus_client.testing import FakeServer
 from tests.processes import ROOT, SECONDS, until
-from tests.ui.conftest import Open
+from tests.ui.conftest import Open, free_port
 from tests.ui.dashboards import DashboardProcess
 from tests.ui.fleets import fleet
 
@@ -133,9 +133,7 @@ async def test_it_lives_behind_nginx_as_the_example_has_it(
 ) -> None:
     if shutil.which("nginx") is None:
         pytest.skip("there is no nginx: apt-get install nginx-light")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     allowed = ("--allowed-origin", f"http://127.0.0.1:{port}")
     with ExitStack() as stack:
         dashboard = stack.enter_context(DashboardProcess(argus.target, *allowed, ARGUS_UI_PASSWORD=PASSWORD))

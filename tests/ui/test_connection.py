@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import socket
-
 import pytest
 from playwright.async_api import expect
 
 from argus_client.testing import FakeServer
-from tests.ui.conftest import Open
+from tests.ui.conftest import Open, free_port
 from tests.ui.dashboards import DashboardProcess
 from tests.ui.fleets import fleet
 
@@ -16,12 +14,6 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 # The client waits longer and longer between attempts.
 SOON = 20_000
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 async def test_it_finds_the_server_again(open_page: Open) -> None:
