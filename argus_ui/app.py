@@ -76,7 +76,6 @@ class Dashboard:
         self._news: Event[[dict[str, Any]]] = Event()
         self._told: Link | None = None
         self._subscription = FleetSubscription(client, settings.target, self._tell)
-        self._documents: dict[str, str] = {}
         context = ViewContext(client, self._subscription, settings, simulator, self._announce)
         views = [view for view in all_views() if view.is_available(settings)]
         modules_url()
@@ -113,8 +112,7 @@ class Dashboard:
                 await client.close()
 
     def _announce(self, name: str, tag: str) -> None:
-        self._documents[name] = tag
-        self._tell()
+        self._news.emit({"tag": self._subscription.fleet.document.tag, "documents": {name: tag}})
 
     def _tell(self) -> None:
         subscription = self._subscription

@@ -1,6 +1,7 @@
 // Questions about the past: of the range in the URL, asked again while somebody looks, patient with long ones.
 import { computed, onBeforeUnmount, ref, shallowRef, watch } from "vue";
 import { getJson } from "argus/api.js";
+import { link } from "argus/feed.js";
 import { route } from "argus/navigation.js";
 
 const USUAL = "1d";
@@ -55,8 +56,11 @@ export function useAnswer(path, every) {
     data.value = null;
     load();
   }, { immediate: true });
+  // What could not be answered is asked again as soon as the server is back.
+  const stopWaiting = watch(() => link.state, (state) => state === "live" && problem.value && load());
   onBeforeUnmount(() => {
     stop();
+    stopWaiting();
     clearTimeout(timer);
     asking?.abort();
     asking = null;

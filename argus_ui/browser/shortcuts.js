@@ -5,6 +5,7 @@ export const SHORTCUTS = [
   ["/", "Search in this view"],
   ["j  k", "Next, previous row or server"],
   ["Enter", "Open the chosen server"],
+  ["a", "Acknowledge the chosen alert"],
   ["Esc", "Clear the search, close what is open"],
   ["d", "Dark or light"],
   ["?", "This help"],

@@ -24,9 +24,11 @@ export default {
       const colors = palette();
       const times = data.times_ms;
       const gap = gapOf(RECORDED_SECONDS, data.bucket_seconds);
+      // A server that has just started has a point or two, which make no line.
+      const dots = { showSymbol: data.total_servers.filter((value) => value !== null).length < 4, symbolSize: 5 };
       const span = { min: times[0], max: times.at(-1) };
       const bottom = { gridIndex: 1 };
-      const line = (name, values, others) => ({ name, type: "line", showSymbol: times.length < 3, symbolSize: 4, data: points(times, values, gap), xAxisIndex: 1, yAxisIndex: 1, ...others });
+      const line = (name, values, others) => ({ name, type: "line", ...dots, data: points(times, values, gap), xAxisIndex: 1, yAxisIndex: 1, ...others });
       return {
         animation: false,
         aria: { enabled: true },
@@ -38,7 +40,7 @@ export default {
         yAxis: [valueAxis(colors, { minInterval: 1, name: "servers" }), valueAxis(colors, { ...bottom, max: 100, min: 0, interval: 50 })],
         series: [
           ...LEVELS.map(([key, name]) => ({
-            name, type: "line", stack: "levels", showSymbol: false, lineStyle: { width: 1 }, itemStyle: { color: colors[key] },
+            name, type: "line", stack: "levels", ...dots, lineStyle: { width: 1 }, itemStyle: { color: colors[key] },
             areaStyle: { color: colors[key], opacity: key === "healthy" ? 0.18 : 0.6 }, data: points(times, data[`${key}_count`], gap),
           })),
           line("Average risk", data.average_risk, { itemStyle: { color: colors.accent }, lineStyle: { width: 2 } }),

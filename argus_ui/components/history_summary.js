@@ -1,9 +1,12 @@
 import { computed } from "vue";
-import { age, moment, NONE, number, utc } from "argus/format.js";
+import { age, minutes, moment, NONE, number, utc } from "argus/format.js";
 import { setQuery } from "argus/navigation.js";
 import { RANGE_LABELS, Waiting, useAnswer, useRange } from "argus/past.js";
 
 const share = (value) => (value === null ? NONE : `${number(100 * value)} %`);
+
+const DAY = 86_400;
+const span = (seconds) => (seconds < 5400 || seconds > DAY ? age(seconds) : minutes(seconds / 60));
 
 export default {
   components: { Waiting },
@@ -18,15 +21,15 @@ export default {
       return [
         { key: "alerts", label: "Alerts", value: s.alerts, detail: s.alerts ? `${s.critical_alerts} critical, ${others} lower` : "none fired", title: "Alerts that fired" },
         { key: "resolved", label: "Resolved", value: share(s.resolution_ratio), detail: `${s.resolved_alerts} of ${s.alerts} alerts`, title: "Of those that fired, within the range" },
-        { key: "mttr", label: "Time to resolve", value: s.mean_time_to_resolve_seconds === null ? NONE : age(s.mean_time_to_resolve_seconds), detail: "on average", title: "From firing to resolved" },
+        { key: "mttr", label: "Time to resolve", value: s.mean_time_to_resolve_seconds === null ? NONE : span(s.mean_time_to_resolve_seconds), detail: "on average", title: "From firing to resolved" },
         {
           key: "acknowledged", label: "Acknowledged", value: `${s.acknowledged_alerts}`,
-          detail: s.mean_time_to_acknowledge_seconds === null ? "nobody has" : `after ${age(s.mean_time_to_acknowledge_seconds)} on average`, title: "Alerts that somebody said to be on",
+          detail: s.mean_time_to_acknowledge_seconds === null ? "nobody has" : `after ${span(s.mean_time_to_acknowledge_seconds)} on average`, title: "Alerts that somebody said to be on",
         },
         { key: "incidents", label: "Incidents", value: s.incidents, detail: `on ${s.servers_with_incidents} of ${s.servers} servers`, title: "Critical thresholds that were really crossed, for 10 minutes or more" },
         {
           key: "predicted", label: "Predicted", value: share(s.predicted_ratio),
-          detail: s.incidents ? `${s.predicted_incidents} of ${s.incidents}${s.mean_lead_seconds === null ? "" : `, ${age(s.mean_lead_seconds)} ahead`}` : "no incident", title: "Incidents that an alert was firing for when they began",
+          detail: s.incidents ? `${s.predicted_incidents} of ${s.incidents}${s.mean_lead_seconds === null ? "" : `, ${span(s.mean_lead_seconds)} ahead`}` : "no incident", title: "Incidents that an alert was firing for when they began",
         },
       ];
     });
