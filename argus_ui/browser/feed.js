@@ -29,15 +29,19 @@ export function hear(news) {
 
 async function catchUp() {
   // A page nobody looks at costs nothing; it catches up when it is looked at.
-  if (fetching || document.hidden || !isBehind()) return;
+  if (fetching || document.hidden) return;
   fetching = true;
   try {
-    const { body: found, age } = await getAged("/api/fleet");
-    if (found.servers) {
-      receivedAt.value = Date.now() - 1000 * age;
-      fleet.value = found;
+    while (isBehind()) {
+      const asked = wanted;
+      const { body: found, age } = await getAged("/api/fleet");
+      if (found.servers) {
+        receivedAt.value = Date.now() - 1000 * age;
+        fleet.value = found;
+      }
+      // What came may be newer than what was heard of; or older, if there was news on the way.
+      if (wanted === asked) wanted = found.tag;
     }
-    wanted = found.tag;
   } catch (error) {
     console.warn(`the fleet could not be fetched: ${error.message}`);
   } finally {

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Route, expect
 
 from argus_client.testing import FakeServer
 from tests.ui.conftest import Open, free_port
@@ -47,7 +49,7 @@ async def test_a_page_outlives_the_dashboard(open_page: Open, argus: FakeServer)
     with DashboardProcess(argus.target, listen=listen) as dashboard:
         page = await open_page(f"{dashboard.url}?profile=web_api")
     # Its socket and its fetches fail until the dashboard is back.
-    page.complaints.expected += ["ERR_CONNECTION_REFUSED", "Failed to load resource"]
+    page.complaints.expected += ["net::ERR_", "WebSocket", "Failed to load", "Failed to fetch"]
     await expect(page.get_by_test_id("connection")).to_have_text("Page disconnected", timeout=SOON)
     await expect(page.get_by_test_id("banner-lost")).to_be_visible()
     with DashboardProcess(argus.target, listen=listen):
@@ -64,3 +66,26 @@ async def test_a_refused_key_is_said_and_mended(open_page: Open) -> None:
             argus.publish(fleet())
             argus.api_key = "wrong"
             await expect(page.get_by_test_id("count")).to_have_text("12 of 12", timeout=SOON)
+
+
+async def test_news_that_comes_while_it_fetches_is_not_lost(
+    open_page: Open, dashboard: DashboardProcess, argus: FakeServer
+) -> None:
+    argus.publish(fleet())
+    page = await open_page(dashboard.url)
+    answered, heard = asyncio.Event(), asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        response = await route.fetch()
+        answered.set()
+        await heard.wait()
+        await route.fulfill(response=response)
+
+    await page.route("**/api/fleet", hold, times=1)
+    messages = await page.evaluate("window.nextMessageId")
+    argus.publish(fleet(20))
+    await asyncio.wait_for(answered.wait(), SOON / 1000)
+    argus.publish(fleet(25))
+    await page.wait_for_function("(before) => window.nextMessageId >= before + 2", arg=messages)
+    heard.set()
+    await expect(page.get_by_test_id("count")).to_have_text("25 of 25")
