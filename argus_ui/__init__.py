@@ -12,6 +12,8 @@ Rooms:
     app.py           composition root: wires all of the below
     subscription.py  the one subscription: newest fleet, state of the connection, what the server offers
     columns.py       a snapshot as columns; spark.py packs sparklines into short texts
+    shared.py        answers made once per snapshot, however many browsers ask
+    heat.py          the fleet as grids; server_document.py one server, both as plain values
     feed.py          documents: built once, compressed once, the same bytes for every browser
     page.py          the one page: head with the first payload in it, frame, router
     view.py          what a view is; actions.py what people do about alerts

@@ -75,6 +75,7 @@ class Dashboard:
         self._clients = [one for one in (client, simulator) if one is not None]
         self._news: Event[[dict[str, Any]]] = Event()
         self._told: Link | None = None
+        self._documents: dict[str, str] = {}
         self._subscription = FleetSubscription(client, settings.target, self._tell)
         context = ViewContext(client, self._subscription, settings, simulator, self._announce)
         views = [view for view in all_views() if view.is_available(settings)]

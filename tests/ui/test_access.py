@@ -121,7 +121,7 @@ async def test_it_lives_below_a_path(open_page: Open, argus: FakeServer) -> None
         await expect(page.get_by_test_id("count")).to_have_text("14 of 14")
         await page.get_by_test_id("search").fill("web")
         await page.locator("[data-test=row] .a-name").first.click()
-        await page.wait_for_url("**/ops/argus/server?name=web-0001*")
+        await page.wait_for_url("**/ops/argus/server?name=web-0001&q=web")
         await page.go_back()
         await expect(page.get_by_test_id("search")).to_have_value("web")
     argus.publish(fleet())
