@@ -131,3 +131,4 @@ async def test_without_a_server_it_says_how_to_start_one(open_page: Open) -> Non
             page.complaints.expected.append("503")
             await expect(page.get_by_test_id("waiting")).to_contain_text("argus server")
             await expect(page.get_by_test_id(f"nav-{view}")).to_have_count(0)
+            await page.close()  # while there is a dashboard to ask
