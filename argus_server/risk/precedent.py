@@ -19,7 +19,7 @@ def unprecedented(
 ) -> npt.NDArray[np.bool_]:
     """Whether values are beyond all that was measured in the last days, [series].
 
-    Where nothing was measured then, there is nothing to be beyond of: True. A value that is not measured is not.
+    Where nothing was measured then, nobody knows what is usual: False, as for a value that is not measured.
 
     Args:
         values: Newest values, high being bad, [series]; NaN where not measured.
@@ -30,8 +30,8 @@ def unprecedented(
     first = max(0, steps - round(PAST_SECONDS / step_seconds))
     last = max(0, steps - round(RECENT_SECONDS / step_seconds))
     if first >= last:
-        return ~np.isnan(values)
+        return np.zeros(len(values), dtype=np.bool_)
     highest = np.fmax.reduce(past[:, first:last], axis=1)  # passes NaN over
     with np.errstate(invalid="ignore"):
-        result: npt.NDArray[np.bool_] = (values > highest) | (np.isnan(highest) & ~np.isnan(values))
+        result: npt.NDArray[np.bool_] = values > highest
     return result

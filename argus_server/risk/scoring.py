@@ -56,8 +56,8 @@ class RiskInputs:
         cores: Number of CPU cores, float32 [servers]; NaN where unknown.
         step_seconds: Length of a step.
         calibrator: Corrects crossing probabilities; None takes the quantiles at their word.
-        past: Step means up to the newest, float32 [servers, steps, metrics]; None when it is not known, and then no
-            value has a precedent.
+        past: Step means up to the newest, float32 [servers, steps, metrics]; None when it is not known, and then
+            every value counts as unprecedented.
 
     Raises:
         ValueError: Shapes that do not go together, or a step that is not positive.
