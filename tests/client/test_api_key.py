@@ -62,9 +62,10 @@ async def test_a_publisher_with_a_wrong_key_says_so_once(twin: Twin, server: Fak
     )
 
     async def ended() -> bool:
-        return publisher.state is ConnectionState.CLOSED
+        return any(state is ConnectionState.CLOSED for state, _ in states)
 
     await eventually(ended)
+    assert publisher.state is ConnectionState.CLOSED
 
     with pytest.raises(Unauthenticated, match="Give the client the API key") as refused:
         await twin.call(publisher.publish, make_samples(["web-1"]))
