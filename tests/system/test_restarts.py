@@ -25,7 +25,7 @@ async def test_restarts_every_half_hour_change_nothing(day: restarts.Day) -> Non
     assert (found["restarts"], found["kills"]) == (47, 3)
     assert found["equal"], found
     for table in ("metrics", "server_risk", "fleet_risk", "forecasts", "alert_events", "alerts", "window"):
-        assert found[f"{table}_rows"] > 10, table
+        assert found[f"{table}_rows"] > 5, table
 
 
 async def test_a_difference_would_be_seen(day: restarts.Day, tmp_path: Path) -> None:
