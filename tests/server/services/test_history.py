@@ -376,7 +376,9 @@ async def test_a_spreadsheet_finds_no_formula_in_an_export(history: Any) -> None
     )
     found = pa.csv.read_csv(pa.BufferReader(data))
     assert found.column_names == SCHEMAS[ALERT_EVENTS].names
-    assert set(found["server_name"].to_pylist()) == {"'=HYPERLINK(1)", "db-1"}
+    names = set(found["server_name"].to_pylist())
+    assert names >= {"'=HYPERLINK(1)", "db-1"}
+    assert not [name for name in names if name.startswith("=")]
     assert set(found["author"].to_pylist()) == {"", "'@ann"}
 
 
