@@ -24,7 +24,7 @@ def test_the_demo_shows_a_warm_fleet_and_this_machine_and_leaves_nothing_behind(
             return status["servers"], status["warm_servers"]
 
         until(lambda: counts() == (5, 4))
-        until(lambda: httpx.get(f"{url}api/fleet").json()["servers"])
+        until(lambda: len(httpx.get(f"{url}api/fleet").json()["servers"]["name"]) == 5)
         shown = httpx.get(f"{url}api/fleet").json()
         made = run("snapshot", "--target", target, "--json").json()
         done = demo.end(signal.SIGINT)

@@ -63,7 +63,7 @@ def test_a_changed_server_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_fuzzing_that_follows_coverage_finds_nothing() -> None:
     pytest.importorskip("atheris")
     figures = guided.run(runs=3_000, seed=0)
-    assert figures["guided_messages"] == 3_000
+    assert figures["guided_messages"] >= 3_000
     assert figures["guided_new_paths"] > 0  # else nothing was followed
 
 

@@ -90,7 +90,7 @@ def random_fleet(seed: int, servers: int, horizon: int = HORIZON) -> RiskInputs:
     current[missing] = np.nan
     quantiles[missing] = np.nan
     current[rng.random((servers, width)) < 0.05] = np.nan
-    past = current[:, None, :] * rng.uniform(0.3, 1.02, (servers, 100, width))
+    past = current[:, None, :] * np.random.default_rng(seed).uniform(0.3, 1.02, (servers, 100, width))
     return RiskInputs(
         current=current.astype(np.float32),
         quantiles=quantiles.astype(np.float32),
