@@ -32,7 +32,7 @@ def run(runs: int, seed: int) -> dict[str, Any]:
     """Lets atheris send messages to ingest sessions.
 
     Args:
-        runs: Messages.
+        runs: Messages, at least: the fuzzer ends between two rounds.
         seed: Of its choices.
 
     Raises:
