@@ -34,7 +34,7 @@ export const Acknowledge = {
   template: `
     <button v-if="!asking" class="a-button" title="Tell everybody that you are on it" data-test="acknowledge" @click.stop="open()">
       <Icon name="user_check" :size="14" />{{ alert.acknowledged_by ? "Take over" : "Ack" }}</button>
-    <form v-else class="a-confirm" @click.stop @submit.prevent="send()" @keydown.esc.stop="asking = false">
+    <form v-else class="a-ack-form" @click.stop @submit.prevent="send()" @keydown.esc.stop="asking = false">
       <input v-if="needsName" ref="box" v-model="author" maxlength="128" required placeholder="Your name" aria-label="Your name" data-test="author">
       <button ref="button" class="a-button primary" :disabled="busy" :title="'As ' + author" data-test="confirm"><Icon name="user_check" :size="14" />I am on it</button>
       <button type="button" class="a-button-icon" aria-label="Cancel" @click="asking = false"><Icon name="close" :size="14" /></button>

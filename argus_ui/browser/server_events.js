@@ -55,12 +55,12 @@ export const ServerEvents = {
       <p v-else-if="!found" class="a-muted">Asking …</p>
       <p v-else-if="!events.length" class="a-muted">No alert of this server did anything in {{ rangeLabel }}.</p>
       <div v-else class="a-table">
-        <div v-for="event in events" :key="event.key" class="a-event" data-test="event">
+        <div v-for="event in events" :key="event.key" class="a-server-event" data-test="event">
           <time :title="utc(event.at_ms)">{{ moment(event.at_ms) }}</time>
           <strong>{{ event.event.replaceAll("_", " ") }}</strong>
-          <span class="a-event-about"><span class="a-chip" :class="'a-level-' + event.shown.key"><Icon :name="event.shown.icon" :size="13" />{{ event.about || event.shown.label }}</span></span>
-          <span class="a-event-detail">{{ event.detail }}<template v-if="event.author"> — {{ event.author }}</template></span>
-          <span class="a-muted a-event-chance">{{ event.probability === null ? "" : chance(event.probability) }}</span>
+          <span class="a-server-event-about"><span class="a-chip" :class="'a-level-' + event.shown.key"><Icon :name="event.shown.icon" :size="13" />{{ event.about || event.shown.label }}</span></span>
+          <span class="a-server-event-detail">{{ event.detail }}<template v-if="event.author"> — {{ event.author }}</template></span>
+          <span class="a-muted a-server-event-chance">{{ event.probability === null ? "" : chance(event.probability) }}</span>
         </div>
         <button v-if="!all && found.events.length > FIRST" class="a-link a-more" @click="all = true">{{ found.events.length - FIRST }} earlier events</button>
         <p v-else-if="found.total > found.events.length" class="a-muted a-more">{{ found.total - found.events.length }} earlier ones are not listed; pick a shorter range.</p>

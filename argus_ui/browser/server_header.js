@@ -38,7 +38,7 @@ export const ServerHeader = {
           <button class="a-button" :disabled="place === count - 1" title="Next server (j)" data-test="server-next" @click="$emit('go', 1)"><Icon name="down" :size="14" /><kbd>j</kbd></button>
         </nav>
       </div>
-      <dl class="a-facts">
+      <dl class="a-server-facts">
         <div><dt>Risk</dt><dd class="a-fact-big" :class="'a-level-' + level.key" data-test="server-risk">{{ Math.round(server.risk) }}<small>of 100</small></dd></div>
         <div><dt>Critical threshold</dt>
           <dd v-if="server.breach" class="a-fact-big" data-test="server-breach" :title="moment(server.breach.at_ms) + ' (' + utc(server.breach.at_ms) + ')'">

@@ -90,7 +90,7 @@ export default {
           <h2><a class="a-drawer-server" :href="href(serverPath(alert.server))">{{ alert.server }}</a></h2>
           <p><b>{{ about(alert) }}</b> <span class="a-muted">{{ alert.profile }}</span></p>
           <p class="a-cause">{{ alert.cause }}</p>
-          <dl class="a-facts">
+          <dl class="a-alert-facts">
             <div v-if="left !== null"><dt>Crosses</dt><dd :title="whenFull(alert.updated_at + alert.minutes * 60000)">{{ left < 1 ? "now" : "in " + minutes(left) }}</dd></div>
             <div v-if="alert.probability !== null && alert.subject !== 'silence'"><dt>Probability</dt><dd>{{ chance(alert.probability) }}</dd></div>
             <div><dt>Risk of this alone</dt><dd>{{ number(alert.risk) }}</dd></div>

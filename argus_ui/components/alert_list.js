@@ -106,7 +106,7 @@ export default {
         </template>
       </div>
       <template v-if="tab">
-        <p v-if="problem && active" class="a-note" role="status"><Icon name="plug" :size="15" /> What you see may be old. {{ problem }}</p>
+        <p v-if="problem && active" class="a-alert-old" role="status"><Icon name="plug" :size="15" /> What you see may be old. {{ problem }}</p>
         <div v-if="!listed" class="a-empty" data-test="no-alerts">
           <template v-if="problem"><Icon name="plug" :size="34" /><h2>Alerts cannot be read</h2><p>{{ problem }}</p><p>They come by themselves once that is mended.</p></template>
           <template v-else-if="link.state !== 'live'"><Icon name="plug" :size="34" /><h2>Waiting for the Argus server</h2>

@@ -42,12 +42,12 @@ export default {
       <div v-else-if="!listed.length" class="a-empty"><template v-if="kind || search"><h2>No event matches</h2><p><button class="a-link" @click="setQuery({ event: null, q: null })">Clear the filters</button></p></template>
         <template v-else><h2>Nothing happened in this range</h2><p>No alert came or went. Quiet is good.</p></template></div>
       <template v-else>
-        <div v-for="(event, i) in rows" :key="i" class="a-event" data-test="event">
+        <div v-for="(event, i) in rows" :key="i" class="a-past-event" data-test="event">
           <time class="a-muted" :title="whenFull(event.at_ms)">{{ when(event.at_ms) }}</time>
-          <span class="a-event-kind" :class="event.tone"><Icon :name="event.icon" :size="15" />{{ event.label }}</span>
-          <span class="a-event-level"><span v-if="event.level && event.alert_id" class="a-chip" :class="'a-level-' + event.level.key"><Icon :name="event.level.icon" :size="13" />{{ event.level.label }}</span></span>
-          <span class="a-event-who"><a v-if="event.server_name" class="a-name" :href="href(serverPath(event.server_name))" :title="event.server_name">{{ event.server_name }}</a><small class="a-muted">{{ event.what }}</small></span>
-          <span class="a-event-detail"><b v-if="event.author">{{ event.author }}<template v-if="event.detail">: </template></b>{{ event.detail }}</span>
+          <span class="a-past-event-kind" :class="event.tone"><Icon :name="event.icon" :size="15" />{{ event.label }}</span>
+          <span class="a-past-event-level"><span v-if="event.level && event.alert_id" class="a-chip" :class="'a-level-' + event.level.key"><Icon :name="event.level.icon" :size="13" />{{ event.level.label }}</span></span>
+          <span class="a-past-event-who"><a v-if="event.server_name" class="a-name" :href="href(serverPath(event.server_name))" :title="event.server_name">{{ event.server_name }}</a><small class="a-muted">{{ event.what }}</small></span>
+          <span class="a-past-event-detail"><b v-if="event.author">{{ event.author }}<template v-if="event.detail">: </template></b>{{ event.detail }}</span>
         </div>
         <button v-if="listed.length > rows.length" class="a-link a-more" @click="most += STEP">{{ listed.length - rows.length }} more</button>
         <p v-if="answer.data.value.total > answer.data.value.events.length" class="a-muted">The newest {{ answer.data.value.events.length }} of {{ answer.data.value.total }}; an export of the table alert_events has them all.</p>
