@@ -41,7 +41,7 @@ def test_its_numbers_are_those_of_the_risk_tables() -> None:
         f"{weights.current_weight * 100:.0f} % for how its metrics stand now",
         f"{weights.predicted_weight * 100:.0f} % for what is forecast for the next {weights.near_minutes:.0f} minutes",
         f"has at least {weights.silent_score:.0f}",
-        f"(memory: {memory.fire * 100:.0f} % within {memory.horizon_minutes / 60:.0f} hours, "
+        f"(memory: {memory.fire * 100:.0f} % within {memory.horizon_minutes / 60:.0f} hour, "
         f"for {memory.hold_minutes:.0f} minutes;",
         f"risk stays at {alerts.risk.fire:.0f} or more",
         f'"{lowest["Critical"]} to 100"',

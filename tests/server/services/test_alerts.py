@@ -18,6 +18,8 @@ from tests.server.running import START_MS, STEP_MS, IngestStream, Running, rows,
 from tests.server.security.guarded import Keys, bearer
 
 NAMES = ["db-1", "web-1"]
+# How long a condition must last before it fires, as in the shipped tables.
+HOLD_STEPS = 3
 FIRING, PENDING, RESOLVED = (
     snapshot_pb2.ALERT_STATE_FIRING,
     snapshot_pb2.ALERT_STATE_PENDING,
@@ -96,10 +98,10 @@ async def test_a_threshold_that_is_crossed_lives_from_pending_to_resolved(fleet:
     assert (pending.server_name, pending.state) == ("web-1", PENDING)
     assert pending.probability == 1
     assert pending.minutes_to_breach == 0
-    await fleet.step(50.0, 99.5)
+    await fleet.step(50.0, 99.5, steps=HOLD_STEPS)
     firing = await fleet.memory_alert()
     assert (firing.alert_id, firing.state, firing.fired_count) == (pending.alert_id, FIRING, 1)
-    assert firing.fired_at_ms - firing.started_at_ms == STEP_MS
+    assert firing.fired_at_ms - firing.started_at_ms == HOLD_STEPS * STEP_MS
     assert firing.cause.startswith("memory ")
     assert firing.level >= snapshot_pb2.ALERT_LEVEL_WARNING
 
@@ -136,7 +138,7 @@ async def test_the_author_is_who_the_server_knows_the_caller_as(tmp_path: Path) 
 
 
 async def test_snapshots_show_alerts_and_who_is_on_them(fleet: Fleet) -> None:
-    await fleet.step(50.0, 99.5, steps=3)
+    await fleet.step(50.0, 99.5, steps=HOLD_STEPS + 1)
     alert = await fleet.memory_alert()
     await fleet.stub.AcknowledgeAlert(
         alert_pb2.AcknowledgeAlertRequest(alert_id=alert.alert_id, author="ada")
@@ -152,7 +154,7 @@ async def test_snapshots_show_alerts_and_who_is_on_them(fleet: Fleet) -> None:
 
 
 async def test_an_acknowledgement_ends_when_the_alert_resolves(fleet: Fleet) -> None:
-    await fleet.step(50.0, 99.5, steps=3)
+    await fleet.step(50.0, 99.5, steps=HOLD_STEPS + 1)
     alert = await fleet.memory_alert()
     acknowledge = alert_pb2.AcknowledgeAlertRequest(alert_id=alert.alert_id, author="ada")
     first = (await fleet.stub.AcknowledgeAlert(acknowledge)).alert
@@ -168,7 +170,7 @@ async def test_an_acknowledgement_ends_when_the_alert_resolves(fleet: Fleet) -> 
 
 
 async def test_a_note_is_added_once_and_to_resolved_alerts_too(fleet: Fleet) -> None:
-    await fleet.step(50.0, 99.5, steps=3)
+    await fleet.step(50.0, 99.5, steps=HOLD_STEPS + 1)
     await fleet.recover()
     await fleet.step(50.0, 50.0, steps=30)
     (resolved,) = [a for a in await fleet.list(states=[RESOLVED]) if a.metric]
@@ -183,7 +185,7 @@ async def test_a_note_is_added_once_and_to_resolved_alerts_too(fleet: Fleet) -> 
 
 
 async def test_a_silence_keeps_an_alert_quiet_until_it_expires(fleet: Fleet) -> None:
-    await fleet.step(50.0, 99.5, steps=3)
+    await fleet.step(50.0, 99.5, steps=HOLD_STEPS + 1)
     create = alert_pb2.CreateSilenceRequest(
         matcher=alert_pb2.AlertMatcher(servers=["web-*"], metrics=[metrics_pb2.METRIC_MEM_USED_PCT]),
         duration=Duration(seconds=3600),
@@ -209,17 +211,17 @@ async def test_a_silence_keeps_an_alert_quiet_until_it_expires(fleet: Fleet) -> 
 
 
 async def test_a_silence_ends_by_the_servers_clock(fleet: Fleet) -> None:
-    await fleet.step(50.0, 99.5, steps=3)
+    await fleet.step(50.0, 99.5, steps=HOLD_STEPS + 1)
     await fleet.stub.CreateSilence(
         alert_pb2.CreateSilenceRequest(duration=Duration(seconds=900), author="ada")
     )
     assert (await fleet.memory_alert()).silence_id
-    await fleet.step(50.0, 99.5, steps=4)
+    await fleet.step(50.0, 99.5, steps=HOLD_STEPS + 2)
     assert not (await fleet.memory_alert()).silence_id
 
 
 async def test_maintenance_windows_are_made_replaced_and_removed(fleet: Fleet) -> None:
-    await fleet.step(50.0, 99.5, steps=3)
+    await fleet.step(50.0, 99.5, steps=HOLD_STEPS + 1)
     window = alert_pb2.MaintenanceWindow(
         window_id="nightly",
         days=range(1, 8),
@@ -343,7 +345,7 @@ async def next_event(call: Any, kind: str) -> Any:
 
 
 async def test_a_watch_starts_with_what_is_active_and_goes_on_with_changes(fleet: Fleet) -> None:
-    await fleet.step(50.0, 99.5, steps=3)
+    await fleet.step(50.0, 99.5, steps=HOLD_STEPS + 1)
     call = fleet.stub.WatchAlerts(alert_pb2.WatchAlertsRequest(servers=["web-1"]))
     snapshot = await next_event(call, "snapshot")
     alert = await fleet.memory_alert()
@@ -363,7 +365,7 @@ async def test_a_watch_of_another_server_hears_nothing_but_heartbeats() -> None:
         await fleet.step(50.0, 50.0)
         call = fleet.stub.WatchAlerts(alert_pb2.WatchAlertsRequest(servers=["db-1"]))
         assert list((await next_event(call, "snapshot")).alerts) == []
-        await fleet.step(50.0, 99.5, steps=3)
+        await fleet.step(50.0, 99.5, steps=HOLD_STEPS + 1)
         async with asyncio.timeout(10):
             message = await call.read()
         assert message.WhichOneof("event") == "heartbeat"
@@ -402,7 +404,7 @@ async def test_a_drained_server_says_goodbye_to_watches() -> None:
 
 
 async def test_a_dead_server_is_an_alert_and_its_other_alerts_stay(fleet: Fleet) -> None:
-    await fleet.step(50.0, 99.5, steps=3)
+    await fleet.step(50.0, 99.5, steps=HOLD_STEPS + 1)
     metric = await fleet.memory_alert()
     await fleet.step(50.0, names=["db-1"], steps=14)
     alerts = await fleet.list(servers=["web-1"])
@@ -418,7 +420,7 @@ async def test_a_dead_server_is_an_alert_and_its_other_alerts_stay(fleet: Fleet)
 async def test_alerts_and_what_people_did_survive_a_restart(tmp_path: Path) -> None:
     async with running(data_dir=tmp_path) as argus:
         fleet = Fleet(argus)
-        await fleet.step(50.0, 99.5, steps=3)
+        await fleet.step(50.0, 99.5, steps=HOLD_STEPS + 1)
         before = await fleet.memory_alert()
         await fleet.stub.AcknowledgeAlert(
             alert_pb2.AcknowledgeAlertRequest(alert_id=before.alert_id, author="ada")
