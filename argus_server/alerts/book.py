@@ -11,11 +11,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-from argus.v1 import alert_pb2, snapshot_pb2
+from argus.v1 import alert_pb2
 from argus_server.alerts.entries import AlertView, Changes, Dirty, Entry, TargetNeeds, copy_of
 from argus_server.alerts.events import AlertEvent, EventKind
 from argus_server.alerts.lifecycle import Lifecycle, Step, Transition
 from argus_server.alerts.muting import Mutes
+from argus_server.alerts.notices import Notices
 from argus_server.alerts.readings import Subject, figures_of, readings_of, subjects_of
 from argus_server.alerts.records import (
     FIRING,
@@ -34,8 +35,6 @@ from argus_server.risk.tables import RiskTables
 
 _PRUNE_EVERY_MS: Final = 3_600_000
 _MINUTE_MS: Final = 60_000
-# Events and notifications kept for a store that cannot be written; beyond it the oldest are lost.
-_MAX_UNWRITTEN: Final = 100_000
 
 
 class AlertBook:
@@ -61,7 +60,7 @@ class AlertBook:
     ) -> None:
         self._tables = tables
         self._store = store
-        self._targets = tuple(targets)
+        self._notices = Notices(targets)
         self._retention_ms = retention_ms
         self._subjects = subjects_of(tables)
         self._lifecycle = Lifecycle(tables.alerts)
@@ -110,21 +109,7 @@ class AlertBook:
     def give_back(self, commit: Commit) -> None:
         """Takes back changes that could not be written: they come first in the next ones."""
         with self.lock:
-            newer, commit_ids = self.dirty, set(commit.alerts)
-            merged = newer.commit
-            merged.alerts = {**commit.alerts, **merged.alerts}
-            newer.alerts |= commit_ids
-            merged.dropped |= commit.dropped
-            merged.silences = {**commit.silences, **merged.silences}
-            merged.windows = {
-                key: window
-                for key, window in {**commit.windows, **merged.windows}.items()
-                if key not in merged.deleted_windows
-            }
-            merged.deleted_windows |= commit.deleted_windows - set(merged.windows)
-            merged.notifications = (commit.notifications + merged.notifications)[-_MAX_UNWRITTEN:]
-            merged.events = (commit.events + merged.events)[-_MAX_UNWRITTEN:]
-            merged.prune_before_ms = max(commit.prune_before_ms, merged.prune_before_ms)
+            self.dirty.put_before(commit)
 
     # Reading.
 
@@ -144,7 +129,7 @@ class AlertBook:
     @property
     def target_names(self) -> tuple[str, ...]:
         """Who is to be told."""
-        return tuple(target.name for target in self._targets)
+        return tuple(target.name for target in self._notices.targets)
 
     def counts(self) -> Counter[tuple[int, int]]:
         """How many active alerts there are, by state and level."""
@@ -220,7 +205,10 @@ class AlertBook:
     def settle(self) -> None:
         """Decides who is to be notified, and shows what has changed. The last thing a tick or an action does."""
         for entry in self._in_order(self._entries if self._first else self._touched):
-            self._decide(entry)
+            others = self._entries[entry.record.server_name].values()
+            if (notices := self._notices.due(entry, others, self.now_ms)) is not None:
+                self.dirty.commit.notifications += notices
+                self.dirty.alerts.add(entry.record.alert_id)
         if self._first or self._touched:
             self._show()
         self._first, self._touched = False, set()
@@ -360,35 +348,6 @@ class AlertBook:
         else:
             self._change(entry, self.now_ms)
 
-    def _decide(self, entry: Entry) -> None:
-        """Notifies of an alert, if there is something that was not told and may be told now."""
-        record, before = entry.record, entry.notified_level
-        if not self._targets:
-            return
-        if record.state == RESOLVED and before:
-            # What was told to be wrong is told to be over, silence or not: nothing stays open elsewhere.
-            self._notify(entry, "resolved", 0)
-        elif record.state == FIRING and record.level != before and not self._kept_quiet(entry):
-            self._notify(entry, "level_changed" if before else "firing", record.level)
-
-    def _kept_quiet(self, entry: Entry) -> bool:
-        """Whether an alert is muted; the risk score also is while a metric of the server has an alert of its own."""
-        if is_muted(entry.record):
-            return True
-        return entry.record.subject == snapshot_pb2.ALERT_SUBJECT_RISK and any(
-            other.record.state == FIRING and other.record.subject == snapshot_pb2.ALERT_SUBJECT_METRIC
-            for other in self._entries[entry.record.server_name].values()
-        )
-
-    def _notify(self, entry: Entry, event: str, level: int) -> None:
-        before, entry.notified_level = entry.notified_level, level
-        told = payload(entry.record, event, self.now_ms, before)
-        falls = event == "level_changed" and level < before
-        self.dirty.commit.notifications += (
-            (target.name, told) for target in self._targets if target.falls or not falls
-        )
-        self.dirty.alerts.add(entry.record.alert_id)
-
     def _show(self) -> None:
         by_server = dict(self.view.by_server)
         for server in self._entries.keys() if self._first else self._touched:
@@ -464,6 +423,4 @@ class AlertBook:
                 detail=record.resolution,
             )
         )
-        if stored.notified_level:
-            told = payload(record, "resolved", record.updated_at_ms, stored.notified_level)
-            commit.notifications += ((target.name, told) for target in self._targets)
+        commit.notifications += self._notices.over(record, stored.notified_level)

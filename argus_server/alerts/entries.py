@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from argus.v1 import alert_pb2, snapshot_pb2
 from argus_server.alerts.lifecycle import Cell
 from argus_server.alerts.readings import Subject
 from argus_server.alerts.store import Commit
+
+# Events and notifications kept for a store that cannot be written; beyond it the oldest are lost.
+_MAX_UNWRITTEN: Final = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,20 @@ class Dirty:
 
     alerts: set[str] = field(default_factory=set)
     commit: Commit = field(default_factory=Commit)
+
+    def put_before(self, earlier: Commit) -> None:
+        """Takes in what was to be written earlier and could not be; what is newer wins."""
+        commit = self.commit
+        self.alerts |= set(earlier.alerts)
+        commit.alerts = {**earlier.alerts, **commit.alerts}
+        commit.dropped |= earlier.dropped
+        commit.silences = {**earlier.silences, **commit.silences}
+        windows = {**earlier.windows, **commit.windows}
+        commit.windows = {key: one for key, one in windows.items() if key not in commit.deleted_windows}
+        commit.deleted_windows |= earlier.deleted_windows - set(commit.windows)
+        commit.notifications = (earlier.notifications + commit.notifications)[-_MAX_UNWRITTEN:]
+        commit.events = (earlier.events + commit.events)[-_MAX_UNWRITTEN:]
+        commit.prune_before_ms = max(earlier.prune_before_ms, commit.prune_before_ms)
 
 
 def copy_of(record: alert_pb2.AlertRecord) -> alert_pb2.AlertRecord:
