@@ -142,11 +142,12 @@ class AsyncArgusClient:
         metrics: Sequence[str] = (),
         min_risk: float = 0.0,
         outlook: bool = False,
+        as_published: bool = False,
         timeout: Timeout = DEFAULT,
     ) -> FleetSnapshot:
         """See `ArgusClient.get_snapshot`."""
         wanted = _unary.snapshot_filter(view, servers, profiles, metrics, min_risk, outlook)
-        return await self._connection.unary(_unary.get_snapshot(wanted), timeout)
+        return await self._connection.unary(_unary.get_snapshot(wanted, as_published), timeout)
 
     async def get_forecast(
         self,
@@ -155,10 +156,11 @@ class AsyncArgusClient:
         metrics: Sequence[str] = (),
         horizon_steps: int = 0,
         history_steps: int = 0,
+        as_published: bool = False,
         timeout: Timeout = DEFAULT,
     ) -> FleetForecast:
         """See `ArgusClient.get_forecast`."""
-        call = _unary.get_forecast(servers, metrics, horizon_steps, history_steps)
+        call = _unary.get_forecast(servers, metrics, horizon_steps, history_steps, as_published)
         return await self._connection.unary(call, timeout)
 
     async def get_server_info(self, *, timeout: Timeout = DEFAULT) -> ServerInfo:

@@ -188,11 +188,16 @@ class ArgusClient:
         metrics: Sequence[str] = (),
         min_risk: float = 0.0,
         outlook: bool = False,
+        as_published: bool = False,
         timeout: Timeout = DEFAULT,
     ) -> FleetSnapshot:
-        """The newest snapshot; for the arguments see `subscribe`."""
+        """The newest snapshot; for the arguments see `subscribe`.
+
+        Every row acknowledged before the call is in it, for which the server may have to forecast first. With
+        `as_published` it answers at once with what it published last: right for whoever asks often.
+        """
         wanted = _unary.snapshot_filter(view, servers, profiles, metrics, min_risk, outlook)
-        return self._connection.unary(_unary.get_snapshot(wanted), timeout)
+        return self._connection.unary(_unary.get_snapshot(wanted, as_published), timeout)
 
     def get_forecast(
         self,
@@ -201,6 +206,7 @@ class ArgusClient:
         metrics: Sequence[str] = (),
         horizon_steps: int = 0,
         history_steps: int = 0,
+        as_published: bool = False,
         timeout: Timeout = DEFAULT,
     ) -> FleetForecast:
         """Forecasts of the newest snapshot.
@@ -210,12 +216,13 @@ class ArgusClient:
             metrics: Empty means all that a server measures.
             horizon_steps: Steps ahead; 0 means the whole horizon.
             history_steps: Steps of the past to send with each forecast, 0 to 288.
+            as_published: As in `get_snapshot`.
             timeout: Seconds.
 
         Raises:
             NotFound: a server is unknown.
         """
-        call = _unary.get_forecast(servers, metrics, horizon_steps, history_steps)
+        call = _unary.get_forecast(servers, metrics, horizon_steps, history_steps, as_published)
         return self._connection.unary(call, timeout)
 
     def get_server_info(self, *, timeout: Timeout = DEFAULT) -> ServerInfo:

@@ -56,17 +56,21 @@ def snapshot_filter(
     )
 
 
-def get_snapshot(wanted: snapshot_pb2.SnapshotFilter) -> UnaryCall[FleetSnapshot]:
+def get_snapshot(wanted: snapshot_pb2.SnapshotFilter, as_published: bool) -> UnaryCall[FleetSnapshot]:
     """Asks for the newest snapshot."""
     return UnaryCall(
         method_path(prediction_pb2, "PredictionService", "GetSnapshot"),
-        prediction_pb2.GetSnapshotRequest(filter=wanted).SerializeToString(),
+        prediction_pb2.GetSnapshotRequest(filter=wanted, as_published=as_published).SerializeToString(),
         lambda data: FleetSnapshot.from_proto(parse(prediction_pb2.GetSnapshotResponse, data).snapshot),
     )
 
 
 def get_forecast(
-    servers: Sequence[str], metrics: Sequence[str], horizon_steps: int, history_steps: int
+    servers: Sequence[str],
+    metrics: Sequence[str],
+    horizon_steps: int,
+    history_steps: int,
+    as_published: bool,
 ) -> UnaryCall[FleetForecast]:
     """Asks for forecasts."""
     wanted = snapshot_filter(View.FULL, servers, (), metrics, 0.0)
@@ -88,6 +92,7 @@ def get_forecast(
             metrics=wanted.metrics,
             horizon_steps=horizon_steps,
             history_steps=history_steps,
+            as_published=as_published,
         ).SerializeToString(),
         lambda data: FleetForecast.from_proto(parse(prediction_pb2.GetForecastResponse, data)),
     )

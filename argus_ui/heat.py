@@ -69,7 +69,10 @@ async def forecasts_of(
     """
     return [
         await client.get_forecast(
-            servers[first : first + _SERVERS_PER_REQUEST], metrics=metrics, history_steps=history_steps
+            servers[first : first + _SERVERS_PER_REQUEST],
+            metrics=metrics,
+            history_steps=history_steps,
+            as_published=True,
         )
         for first in range(0, len(servers), _SERVERS_PER_REQUEST)
     ]

@@ -69,7 +69,7 @@ class PredictionServicer:
     async def GetSnapshot(self, request: prediction_pb2.GetSnapshotRequest) -> bytes:
         """The newest snapshot as serialised `GetSnapshotResponse`."""
         wanted = Filter.from_proto(request.filter)
-        snapshot = await self._fresh()
+        snapshot = await self._snapshot(request.as_published)
         return await asyncio.get_running_loop().run_in_executor(None, snapshot.message, wanted)
 
     async def GetForecast(self, request: prediction_pb2.GetForecastRequest) -> bytes:
@@ -78,12 +78,16 @@ class PredictionServicer:
             raise InvalidArgument(
                 "METRIC_UNSPECIFIED is no metric; leave the list empty for all", field="metrics"
             )
-        snapshot = await self._fresh()
+        snapshot = await self._snapshot(request.as_published)
         unknown = [name for name in request.servers if snapshot.place(name) is None]
         if unknown:
             shown = ", ".join(repr(name[:64]) for name in unknown[:5])
             raise NotFound(f"{len(unknown)} of {len(request.servers)} servers are not in the fleet: {shown}")
         return await asyncio.get_running_loop().run_in_executor(None, self._forecasts, snapshot, request)
+
+    async def _snapshot(self, as_published: bool) -> Snapshot:
+        current = self._hub.current if as_published else None
+        return await self._fresh() if current is None else current
 
     def _forecasts(self, snapshot: Snapshot, request: prediction_pb2.GetForecastRequest) -> bytes:
         horizon = snapshot.header.horizon_steps

@@ -36,7 +36,7 @@ def routes(context: ViewContext) -> list[Route]:
         if (snapshot := context.subscription.fleet.snapshot) is None:
             raise NotReady("The Argus server has not published anything yet.")
         row = snapshot.server(name)
-        forecast = await context.client.get_forecast([name], history_steps=_HISTORY_STEPS)
+        forecast = await context.client.get_forecast([name], history_steps=_HISTORY_STEPS, as_published=True)
         return Document.of(server_document(snapshot.header, row, forecast, context.subscription.info))
 
     async def server(request: Request) -> Response:

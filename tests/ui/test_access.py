@@ -122,6 +122,7 @@ async def test_it_lives_below_a_path(open_page: Open, argus: FakeServer) -> None
         await page.get_by_test_id("search").fill("web")
         await page.locator("[data-test=row] .a-name").first.click()
         await page.wait_for_url("**/ops/argus/server?name=web-0001&q=web")
+        await expect(page.get_by_test_id("server-name")).to_have_text("web-0001")
         await page.go_back()
         await expect(page.get_by_test_id("search")).to_have_value("web")
     argus.publish(fleet())

@@ -82,10 +82,12 @@ class Draining(_message.Message):
     def __init__(self, reason: _Optional[str] = ..., reconnect_after: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class GetSnapshotRequest(_message.Message):
-    __slots__ = ("filter",)
+    __slots__ = ("filter", "as_published")
     FILTER_FIELD_NUMBER: _ClassVar[int]
+    AS_PUBLISHED_FIELD_NUMBER: _ClassVar[int]
     filter: _snapshot_pb2.SnapshotFilter
-    def __init__(self, filter: _Optional[_Union[_snapshot_pb2.SnapshotFilter, _Mapping]] = ...) -> None: ...
+    as_published: bool
+    def __init__(self, filter: _Optional[_Union[_snapshot_pb2.SnapshotFilter, _Mapping]] = ..., as_published: bool = ...) -> None: ...
 
 class GetSnapshotResponse(_message.Message):
     __slots__ = ("snapshot",)
@@ -94,16 +96,18 @@ class GetSnapshotResponse(_message.Message):
     def __init__(self, snapshot: _Optional[_Union[_snapshot_pb2.Snapshot, _Mapping]] = ...) -> None: ...
 
 class GetForecastRequest(_message.Message):
-    __slots__ = ("servers", "metrics", "horizon_steps", "history_steps")
+    __slots__ = ("servers", "metrics", "horizon_steps", "history_steps", "as_published")
     SERVERS_FIELD_NUMBER: _ClassVar[int]
     METRICS_FIELD_NUMBER: _ClassVar[int]
     HORIZON_STEPS_FIELD_NUMBER: _ClassVar[int]
     HISTORY_STEPS_FIELD_NUMBER: _ClassVar[int]
+    AS_PUBLISHED_FIELD_NUMBER: _ClassVar[int]
     servers: _containers.RepeatedScalarFieldContainer[str]
     metrics: _containers.RepeatedScalarFieldContainer[_metrics_pb2.Metric]
     horizon_steps: int
     history_steps: int
-    def __init__(self, servers: _Optional[_Iterable[str]] = ..., metrics: _Optional[_Iterable[_Union[_metrics_pb2.Metric, str]]] = ..., horizon_steps: _Optional[int] = ..., history_steps: _Optional[int] = ...) -> None: ...
+    as_published: bool
+    def __init__(self, servers: _Optional[_Iterable[str]] = ..., metrics: _Optional[_Iterable[_Union[_metrics_pb2.Metric, str]]] = ..., horizon_steps: _Optional[int] = ..., history_steps: _Optional[int] = ..., as_published: bool = ...) -> None: ...
 
 class GetForecastResponse(_message.Message):
     __slots__ = ("header", "servers")

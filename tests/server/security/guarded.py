@@ -82,6 +82,15 @@ class Outcome:
 
 
 async def call(channel: grpc.aio.Channel, path: str, metadata: tuple[tuple[str, str], ...]) -> Outcome:
+    """Calls once. A refusal that comes while the request is being written is hidden by grpc.aio: asks again then."""
+    for _ in range(20):
+        made = await _call(channel, path, metadata)
+        if (made.code, made.details) != (grpc.StatusCode.INTERNAL, "Internal error from Core"):
+            break
+    return made
+
+
+async def _call(channel: grpc.aio.Channel, path: str, metadata: tuple[tuple[str, str], ...]) -> Outcome:
     method = every_rpc()[path]
     make = getattr(
         channel,

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import AsyncMock
 
 import grpc
 import numpy as np
@@ -326,3 +327,23 @@ async def test_a_service_that_is_not_built_is_not_there(argus: Running) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await stub.ExplainServer(explain_pb2.ExplainServerRequest(server_name="web-1"))
     assert caught.value.code() == grpc.StatusCode.UNIMPLEMENTED
+
+
+async def test_what_was_published_is_had_without_a_forecast(
+    argus: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await feed(argus, history(["old"], 30))
+    known = await snapshot(argus)
+    monkeypatch.setattr(argus.server.engine, "tick", AsyncMock(side_effect=asyncio.Event().wait))
+    await feed(argus, history(["new"], 1))
+
+    at_once = await argus.prediction.GetSnapshot(prediction_pb2.GetSnapshotRequest(as_published=True))
+    forecast = await argus.prediction.GetForecast(
+        prediction_pb2.GetForecastRequest(servers=["old"], as_published=True)
+    )
+
+    assert [server.server_name for server in at_once.snapshot.servers] == ["old"]
+    assert at_once.snapshot.header.revision == forecast.header.revision == known.header.revision
+    with pytest.raises(grpc.aio.AioRpcError) as waited:
+        await argus.prediction.GetSnapshot(prediction_pb2.GetSnapshotRequest(), timeout=0.3)
+    assert waited.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
