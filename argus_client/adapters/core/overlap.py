@@ -45,12 +45,7 @@ class Overlap:
         self._remember(unique)
         if len(first) == len(samples):
             return samples
-        return Samples(
-            samples.timestamp_ms[first],
-            samples.server_name[first],
-            samples.state[first],
-            samples.metrics[first],
-        )
+        return samples.where(first)
 
     def _numbers(self, names: NDArray[np.object_]) -> NDArray[np.int64]:
         servers = self._servers

@@ -210,13 +210,7 @@ class Runner:
         samples = mapped.samples
         if self._since_ms and (early := samples.timestamp_ms < self._since_ms).any():
             self.tally.early += int(early.sum())
-            late = ~early
-            samples = Samples(
-                samples.timestamp_ms[late],
-                samples.server_name[late],
-                samples.state[late],
-                samples.metrics[late],
-            )
+            samples = samples.where(~early)
         return samples
 
     def _save(self, cursor: Cursor) -> None:
