@@ -226,6 +226,23 @@ async def test_a_server_that_is_away_is_waited_for(
     assert loads(server) == list(range(12))
 
 
+async def test_who_stops_does_not_wait_for_a_server_that_is_away(
+    bench: Bench, server: FakeServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.stop()
+    source = ListedSource(documents(12))
+    running = asyncio.create_task(bench.run(source, grace_seconds=1e6))
+
+    async def told() -> bool:
+        return "is away; rows wait for it" in caplog.text and len(source.asked) == 2
+
+    await eventually(told)
+    bench.stop.set()
+    await running
+    assert "rows are not answered for by the server; the cursor stays before them" in caplog.text
+    assert bench.kept() is None
+
+
 async def test_a_key_the_server_does_not_know_ends_a_run_that_never_connected(
     bench: Bench, server: FakeServer
 ) -> None:
