@@ -9,6 +9,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from argus_client.adapters.core.columnar import Columns
+
 TIMESTAMP: Final = "timestamp"
 SERVER_NAME: Final = "server_name"
 
@@ -47,45 +49,26 @@ class Grid:
         return values
 
 
-class Matrix:
-    """Rows of the columns that were queried; implements `Records`.
+def joined(grid: Grid, columns: Mapping[str, Mapping[str, NDArray[np.float64]]]) -> Columns:
+    """One row for each time and server with any value, in order of time; a column that has none is left out.
 
     Args:
         grid: The times.
-        columns: [points] values, by column and server.
+        columns: [points] values, by column and server; NaN where nothing was measured.
     """
-
-    def __init__(self, grid: Grid, columns: Mapping[str, Mapping[str, NDArray[np.float64]]]) -> None:
-        names = sorted({name for series in columns.values() for name in series})
-        number = {name: index for index, name in enumerate(names)}
-        cube = np.full((grid.points, len(names), len(columns)), np.nan)  # [points, servers, columns]
-        for column, series in enumerate(columns.values()):
-            for name, values in series.items():
-                cube[:, number[name], column] = values
-        point, server = np.nonzero(~np.isnan(cube).all(axis=2))
-        self._timestamp_ms = grid.start_ms + point * grid.step_ms
-        self._server_name = np.array(names, np.object_)[server]
-        self._columns = {name: cube[point, server, index] for index, name in enumerate(columns)}
-        self.servers = len(names)
-
-    def __len__(self) -> int:
-        return len(self._timestamp_ms)
-
-    def column(self, field: str) -> NDArray[np.generic] | None:
-        """[rows] `timestamp` (Unix milliseconds), `server_name`, or a contract column; None if no row has it."""
-        if not len(self):
-            return None
-        if field == TIMESTAMP:
-            return self._timestamp_ms
-        if field == SERVER_NAME:
-            return self._server_name
-        values = self._columns.get(field)
-        return None if values is None or np.isnan(values).all() else values
-
-    def fields(self) -> Sequence[str]:
-        """The fields at least one row has."""
-        return [
-            field
-            for field in (TIMESTAMP, SERVER_NAME, *self._columns)
-            if len(self) and self.column(field) is not None
-        ]
+    names = sorted({name for series in columns.values() for name in series})
+    number = {name: index for index, name in enumerate(names)}
+    cube = np.full((grid.points, len(names), len(columns)), np.nan)  # [points, servers, columns]
+    for column, series in enumerate(columns.values()):
+        for name, values in series.items():
+            cube[:, number[name], column] = values
+    measured = ~np.isnan(cube)
+    point, server = np.nonzero(measured.any(axis=2))
+    found = {
+        TIMESTAMP: grid.start_ms + point * grid.step_ms,
+        SERVER_NAME: np.array(names, np.object_)[server],
+    }
+    for index, name in enumerate(columns):
+        if measured[:, :, index].any():
+            found[name] = cube[point, server, index]
+    return Columns(found)

@@ -11,6 +11,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from argus_client.adapters.core.columnar import Columns
 from argus_client.adapters.prometheus.api import (
     Answer,
     PrometheusApi,
@@ -18,7 +19,7 @@ from argus_client.adapters.prometheus.api import (
     QueryTimeout,
     QueryTooLarge,
 )
-from argus_client.adapters.prometheus.series import Grid, Matrix
+from argus_client.adapters.prometheus.series import Grid, joined
 from argus_client.adapters.pull import Cursor, Page
 from argus_client.adapters.source import SourceError
 
@@ -84,19 +85,20 @@ class PrometheusSource:
 
     def begin(self, since_ms: int) -> Cursor:
         """The first time on the grid from `since_ms` on."""
-        return {"next_ms": -(-since_ms // self._step_ms) * self._step_ms}
+        return {"next_ms": self._on_grid(since_ms)}
 
     async def fetch(self, cursor: Cursor, limit: int) -> Page:
         """The rows of the next stretch of time, about `limit` at most. See `PullSource.fetch`."""
         next_ms, seen_ms = _times(cursor)
+        next_ms = self._on_grid(next_ms)  # whoever left the cursor may have gone by another step
         newest_ms = self._now_ms() - round(self._reading.settle_seconds * 1000)
         newest_ms -= newest_ms % self._step_ms
         if newest_ms < next_ms or newest_ms <= seen_ms:
-            return Page(Matrix(Grid(next_ms, self._step_ms, 0), {}), cursor, is_last=True)
+            return Page(Columns({}), cursor, is_last=True)
         due = (newest_ms - next_ms) // self._step_ms + 1
         grid, columns = await self._ask(Grid(next_ms, self._step_ms, min(due, self._points(limit))))
-        records = Matrix(grid, columns)
-        self._servers = max(records.servers, 1)
+        records = joined(grid, columns)
+        self._servers = max(len({name for servers in columns.values() for name in servers}), 1)
         self._points_before = grid.points
         self._ceiling = min(self._ceiling * 5 // 4 + 1, _MOST_POINTS)
         if grid.end_ms < newest_ms:
@@ -105,13 +107,17 @@ class PrometheusSource:
         overlap_ms = round(self._reading.overlap_seconds * 1000)
         return Page(
             records,
-            {**self.begin(grid.end_ms - overlap_ms), "seen_ms": grid.end_ms},
+            {"next_ms": self._on_grid(grid.end_ms - overlap_ms), "seen_ms": grid.end_ms},
             is_last=True,
         )
 
     async def close(self) -> None:
         """Closes the connections."""
         await self._api.close()
+
+    def _on_grid(self, at_ms: int) -> int:
+        """The first time of the grid that is not before `at_ms`."""
+        return -(-at_ms // self._step_ms) * self._step_ms
 
     def _points(self, limit: int) -> int:
         """How many times to ask for at once. A stretch without rows says little of the next: growth is bounded."""

@@ -335,6 +335,14 @@ async def test_the_same_cursor_gives_the_same_rows(ask: Any) -> None:
     assert rows(await first.source.fetch(cursor, 1000)).items() >= rows(page).items()
 
 
+async def test_a_cursor_outlives_a_change_of_the_step(ask: Any) -> None:
+    queries = {"load_average": "many"}
+    cursor = ask(preset="none", queries=queries).source.begin((T0 + 331) * 1000)
+    assert cursor == {"next_ms": (T0 + 360) * 1000}
+    page = await ask(preset="none", queries=queries, step_seconds=50).source.fetch(cursor, 1000)
+    assert min(at for _, at in rows(page)) == -(-(T0 + 360) // 50) * 50
+
+
 async def test_two_ports_of_one_host_are_one_server_and_that_is_said(ask: Any) -> None:
     source = ask(preset="none", queries={"load_average": "twice"})
     pages, _ = await source.pages(T0)
