@@ -10,7 +10,7 @@ import typer
 
 from argus_client._errors import ArgusError
 from argus_client.adapters import SourceError
-from argus_client.cli import alerts, demo, history, models, reading, scenarios, sources
+from argus_client.cli import adapter, alerts, demo, history, models, reading, scenarios, sources
 from argus_client.cli.plugins import group_of
 from argus_client.extras import MissingExtraError
 
@@ -43,6 +43,7 @@ app.command("simulate")(sources.simulate)
 app.command("snapshot")(reading.snapshot)
 app.command("status")(reading.status)
 app.command("watch")(reading.watch)
+app.add_typer(adapter.app, name="adapter")
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(history.app, name="history")
 app.add_typer(models.app, name="model")
