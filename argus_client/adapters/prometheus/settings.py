@@ -107,10 +107,9 @@ def _reading(table: Table, overlap_seconds: float) -> Reading:
 
 
 def _own_queries(table: Table) -> dict[str, str]:
-    queries = {column: table.text(column, "") for column in METRICS if column in table}
-    table.know(*METRICS)
+    queries = {column: table.text(column, "") for column in METRICS}
     table.finish()
-    return queries
+    return {column: query for column, query in queries.items() if column in table}
 
 
 def _access(table: Table, context: SourceContext) -> Access:
