@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import ssl
 import tempfile
+import zlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -42,8 +43,10 @@ async def listening_http(endpoint: Endpoint, intake: Intake, max_bytes: int) -> 
     """
     web = require("aiohttp.web", "adapters")
     application = web.Application(client_max_size=max_bytes)
-    application.router.add_post(PATH, _Handler(endpoint, intake, web).post)
-    runner = web.AppRunner(application, access_log=None, handle_signals=False, shutdown_timeout=_STOP_SECONDS)
+    application.router.add_post(PATH, _Handler(endpoint, intake, web, max_bytes).post)
+    runner = web.AppRunner(
+        application, access_log=None, auto_decompress=False, shutdown_timeout=_STOP_SECONDS
+    )
     await runner.setup()
     try:
         tls = None if endpoint.certificate is None else _tls(endpoint.certificate)
@@ -60,10 +63,11 @@ async def listening_http(endpoint: Endpoint, intake: Intake, max_bytes: int) -> 
 class _Handler:
     """Answers POST requests in the encoding they came in."""
 
-    def __init__(self, endpoint: Endpoint, intake: Intake, web: Any) -> None:
+    def __init__(self, endpoint: Endpoint, intake: Intake, web: Any, max_bytes: int) -> None:
         self._endpoint = endpoint
         self._intake = intake
         self._web = web
+        self._max_bytes = max_bytes
         self._service = require("opentelemetry.proto.collector.metrics.v1.metrics_service_pb2", "adapters")
 
     async def post(self, request: web.Request) -> web.Response:
@@ -76,6 +80,18 @@ class _Handler:
             said = "The bearer token is missing or wrong. Set the header Authorization."
             return self._answer(401, kind, status_pb2.Status(code=_UNAUTHENTICATED, message=said))
         body = await request.read()
+        encoding = request.headers.get("Content-Encoding", "identity").lower()
+        if encoding not in ("identity", "gzip"):
+            said = f"The content encoding is {encoding}; it must be gzip or none."
+            return self._respond(415, "text/plain", said.encode())
+        try:
+            body = _unpacked(body, self._max_bytes) if encoding == "gzip" else body
+        except zlib.error as error:
+            said = f"The body is no gzip: {error}. Do not send it again."
+            return self._answer(400, kind, status_pb2.Status(code=_INVALID_ARGUMENT, message=said))
+        if len(body) > self._max_bytes:
+            said = f"The body has more than {self._max_bytes} bytes unpacked. Export smaller batches."
+            return self._answer(413, kind, status_pb2.Status(code=_INVALID_ARGUMENT, message=said))
         message = self._service.ExportMetricsServiceRequest()
         try:
             if kind == _JSON:
@@ -112,6 +128,19 @@ class _Handler:
             status=status, body=body, content_type=kind, headers=headers
         )
         return response
+
+
+def _unpacked(body: bytes, max_bytes: int) -> bytes:
+    """What was packed; of what would be too large, only that much more that it shows.
+
+    Raises:
+        zlib.error: it is no gzip, or not all of it.
+    """
+    unpacking = zlib.decompressobj(wbits=31)
+    unpacked = unpacking.decompress(body, max_bytes + 1)
+    if not unpacking.eof and len(unpacked) <= max_bytes:
+        raise zlib.error("it ends too early")
+    return unpacked
 
 
 def _tls(certificate: Certificate) -> ssl.SSLContext:

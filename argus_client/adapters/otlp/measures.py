@@ -236,15 +236,23 @@ def _increases(
     totals: Mapping[Key, _Total],
     before: Mapping[Key, _Total],
 ) -> dict[Key, tuple[float, float]]:
-    """Increase of each counter and the seconds it took; for processor time all states or none."""
+    """Increase of each counter and the seconds it took.
+
+    Processor time is told of all states or none. A network interface that is new is left out; one that cannot be told
+    leaves out its direction, which would be too little without it.
+    """
     is_cpu = quantity is Quantity.CPU_SECONDS
     step_back = _CPU_STEP_BACK_SECONDS if is_cpu else 0.0
     found: dict[Key, tuple[float, float]] = {}
+    untold: set[str] = set()
     for key, total in totals.items():
         if (increase := _increase(total, before.get(key), step_back * total.parts)) is not None:
             found[key] = increase
         elif is_cpu:
             return {}
+        elif key in before:
+            untold.add(key[-1])
+    found = {key: increase for key, increase in found.items() if key[-1] not in untold}
     for key, by_time in by_key.items():
         summed = key[-1:] if is_cpu else key
         for at, sample in by_time.items():
