@@ -33,6 +33,10 @@ def show(found: Preview, *, as_json: bool) -> None:
         + (f"; the first {_SHOWN_ROWS} are shown" if len(samples) > _SHOWN_ROWS else ""),
         highlight=False,
     )
+    if found.early:
+        console.print(
+            f"{found.early} rows before the beginning, since, are left out", highlight=False, soft_wrap=True
+        )
     never = [metric for metric, share in found.coverage.items() if share == 0]
     _line(console, "never measured", never)
     _line(console, "fields not used", found.fields[:_SHOWN_FIELDS])
@@ -43,6 +47,7 @@ def show(found: Preview, *, as_json: bool) -> None:
             style="yellow",
             markup=False,
             highlight=False,
+            soft_wrap=True,
         )
     for (kind, _), rows in found.tally.problems.items():
         example = found.tally.examples.get((kind, "source"), "")
@@ -51,6 +56,7 @@ def show(found: Preview, *, as_json: bool) -> None:
             style="yellow",
             markup=False,
             highlight=False,
+            soft_wrap=True,
         )
 
 
@@ -71,6 +77,7 @@ def to_json_dict(found: Preview) -> dict[str, Any]:
             }
             for row in range(len(samples))
         ],
+        "rows_before_since": found.early,
         "coverage": dict(found.coverage),
         "unused_fields": list(found.fields),
         "problems": [
@@ -116,4 +123,4 @@ def _table(samples: Samples, *, wide: bool) -> Table:
 
 def _line(console: Console, what: str, names: Sequence[str]) -> None:
     if names:
-        console.print(f"{what}: {', '.join(names)}", markup=False, highlight=False)
+        console.print(f"{what}: {', '.join(names)}", markup=False, highlight=False, soft_wrap=True)

@@ -112,9 +112,7 @@ class Mapper:
                 Problem(NO_METRIC, "*", int(empty.sum()), f"{names[row]}: no mapped field has a value")
             )
             kept &= ~empty
-        samples = Samples(times, names, state, metrics)
-        if not kept.all():
-            samples = Samples(times[kept], names[kept], state[kept], metrics[kept])
+        samples = Samples(times, names, state, metrics).where(kept)
         return Mapped(samples, rows, tuple(problems))
 
     def _times(

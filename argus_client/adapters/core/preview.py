@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,7 +11,6 @@ from argus_client.adapters.core.config import since_ms
 from argus_client.adapters.core.launch import Adapter
 from argus_client.adapters.core.mapping import Mapped, Mapper
 from argus_client.adapters.core.tally import Tally
-from argus_client.adapters.pull import Cursor
 from argus_client.samples import METRICS, Samples
 
 
@@ -23,13 +22,15 @@ class Preview:
         mapped: The rows, and what did not fit.
         fields: The fields there are that no column comes from.
         tally: What the source itself could not read.
-        cursor: Where the page began.
+        early: Rows that were left out because they lie before the beginning.
+        is_last: Whether there was nothing more behind it.
     """
 
     mapped: Mapped
     fields: tuple[str, ...]
     tally: Tally
-    cursor: Cursor
+    early: int
+    is_last: bool
 
     @property
     def coverage(self) -> Mapping[str, float]:
@@ -45,13 +46,13 @@ def coverage(samples: Samples) -> Mapping[str, float]:
     return dict(zip(METRICS, shares.tolist(), strict=True))
 
 
-async def preview(adapter: Adapter, *, since: str | None = None, pages: int = 20) -> Preview:
-    """Fetches the first page that is not empty, from the cursor that is kept if there is one.
+async def preview(adapter: Adapter, *, since: str | None = None, pages: int = 100) -> Preview:
+    """Fetches the first page with rows behind the beginning; a cursor that is kept plays no part.
 
     Args:
         adapter: Whose.
-        since: Look from here in any case, as in `[adapter] since`.
-        pages: How many empty pages to look behind.
+        since: Where to begin, as in `[adapter] since`, which holds if this is None.
+        pages: How many pages without such rows to look behind.
 
     Raises:
         SourceError: the source cannot deliver, now or ever; a `ConfigError` if the configuration is wrong.
@@ -59,27 +60,21 @@ async def preview(adapter: Adapter, *, since: str | None = None, pages: int = 20
     tally = Tally(adapter.now_ms)
     source = adapter.source(tally)
     config = adapter.config
+    begin_ms = since_ms(since or config.since, adapter.now_ms())
+    mapper = Mapper(config.mapping)
     try:
-        begin = cursor = _kept(adapter, since) or source.begin(
-            since_ms(since or config.since, adapter.now_ms())
-        )
+        cursor = source.begin(begin_ms)
+        early = 0
         for _ in range(pages):
             page = await source.fetch(cursor, config.page_rows)
-            if len(page.records) or page.is_last:
+            mapped = mapper.apply(page.records)
+            late = mapped.samples.timestamp_ms >= begin_ms
+            early += int((~late).sum())
+            if late.any() or mapped.lost_rows or page.is_last:
                 break
             cursor = page.cursor
     finally:
         await source.close()
-    mapped = Mapper(config.mapping).apply(page.records)
     used = set(config.mapping.fields)
     unused = tuple(name for name in page.records.fields() if name not in used)
-    return Preview(mapped, unused, tally, begin)
-
-
-def _kept(adapter: Adapter, since: str | None) -> Cursor | None:
-    """The cursor that is kept; none if there is none, or somebody wants to look elsewhere."""
-    if since is not None:
-        return None
-    with adapter.state() as file:
-        state = file.load()
-    return None if state is None else state.cursor
+    return Preview(replace(mapped, samples=mapped.samples.where(late)), unused, tally, early, page.is_last)

@@ -172,7 +172,9 @@ class Runner:
             page = await self._fetcher.fetch(cursor)
             if page is None:
                 return
-            samples = overlap.fresh(self._mapped(page))
+            rows = self._mapped(page)
+            samples = overlap.fresh(rows)
+            self.tally.repeated += len(rows) - len(samples)
             if await unless(self._stop, self._sent(delivery, samples, page.cursor)) is None:
                 return
             cursor = page.cursor
@@ -210,13 +212,7 @@ class Runner:
         samples = mapped.samples
         if self._since_ms and (early := samples.timestamp_ms < self._since_ms).any():
             self.tally.early += int(early.sum())
-            late = ~early
-            samples = Samples(
-                samples.timestamp_ms[late],
-                samples.server_name[late],
-                samples.state[late],
-                samples.metrics[late],
-            )
+            samples = samples.where(~early)
         return samples
 
     def _save(self, cursor: Cursor) -> None:
