@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import json
 import socket
+import ssl
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -207,7 +208,9 @@ async def test_certificates_guard_both_endpoints(tmp_path: Path, monkeypatch: py
         assert await asyncio.to_thread(export, "by-grpc", over_grpc)
         assert {name for name, _, _ in sink.rows} == {"by-http", "by-grpc"}
         with pytest.raises(httpx.TransportError):
-            async with httpx.AsyncClient(verify=str(tmp_path / "ca.pem")) as nobody:
+            async with httpx.AsyncClient(
+                verify=ssl.create_default_context(cafile=tmp_path / "ca.pem")
+            ) as nobody:
                 await nobody.post(url, content=b"", headers=PROTOBUF)
 
 
