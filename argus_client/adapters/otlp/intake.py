@@ -37,7 +37,7 @@ class Limits:
     grace_seconds: float = 1.0
     answer_seconds: float = 3.0
     max_requests: int = 256
-    max_request_bytes: int = 16 << 20
+    max_request_bytes: int = 4 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,7 @@ class Intake:
         selection: Which points count.
         limits: How long to wait and how much to take.
         refuse: Counts points that cannot be used; see `SourceContext.refuse`.
+        count: Counts requests and points; see `SourceContext.count`.
         monotonic: Clock, seconds.
     """
 
@@ -71,12 +72,14 @@ class Intake:
         limits: Limits,
         *,
         refuse: Callable[[str, int, str], None],
+        count: Callable[[str, int], None],
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._sink = sink
         self._selection = selection
         self._limits = limits
         self._refuse = refuse
+        self._count = count
         self._monotonic = monotonic
         self._servers: dict[str, Server] = {}
         self._closed: list[tuple[Server, Bucket, Answer]] = []
@@ -91,17 +94,22 @@ class Intake:
             SourceUnavailable: they are not, or not known to be. It may be sent again as it is: nothing counts twice.
         """
         if wait := self._sink.retry_after_seconds:
+            self._count("requests_put_off", 1)
             raise SourceUnavailable(
                 "The Argus server cannot take rows now. Send the same again later.", retry_after_seconds=wait
             )
         if self._requests >= self._limits.max_requests:
+            self._count("requests_put_off", 1)
             raise SourceUnavailable(
                 f"{self._requests} requests wait for their answer; no more are taken at a time. Send the same again.",
                 retry_after_seconds=_RETRY_SECONDS,
             )
         reading = read(request, self._selection)
+        self._count("requests", 1)
+        self._count("points", sum(len(points) for points in reading.points.values()))
+        self._count("points_ignored", reading.ignored)
         if reading.rejected:
-            self._refuse("otlp_points", reading.rejected, reading.problem)
+            self._refuse("unusable_points", reading.rejected, reading.problem)
         self._requests += 1
         try:
             answers = [
@@ -113,6 +121,7 @@ class Intake:
             self._requests -= 1
         for answer in answers:
             if (error := answer.result()) is not None:
+                self._count("requests_put_off", 1)
                 raise error
         return Taken(reading.rejected, reading.problem)
 

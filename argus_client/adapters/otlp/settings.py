@@ -40,7 +40,7 @@ resolution_seconds = 10          # points of a server in such a stretch of time 
 grace_seconds = 1                # how long the rest of a row is waited for
 answer_seconds = 3               # how long the Argus server has, before a sender is told to try again
 max_requests = 256               # that may wait for their answer at a time
-max_request_mb = 16              # unpacked
+max_request_mb = 4               # unpacked
 # token_file = "token"           # what "Authorization: Bearer" must hold; or token_env = "VARIABLE"
 # insecure = true                # listen beyond this machine without token or TLS
 
@@ -79,7 +79,7 @@ def serve(values: Mapping[str, object], context: SourceContext) -> OtlpSource:
         grace_seconds=table.seconds("grace_seconds", 1.0),
         answer_seconds=table.seconds("answer_seconds", 3.0, minimum=0.1),
         max_requests=table.integer("max_requests", 256, minimum=1),
-        max_request_bytes=table.integer("max_request_mb", 16, minimum=1, maximum=1024) << 20,
+        max_request_bytes=table.integer("max_request_mb", 4, minimum=1, maximum=1024) << 20,
     )
     table.finish()
     return OtlpSource(endpoints["grpc_listen"], endpoints["http_listen"], selection, limits, context)

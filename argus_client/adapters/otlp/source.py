@@ -47,7 +47,8 @@ class OtlpSource:
 
     async def serve(self, sink: Sink) -> None:
         """See `PushSource.serve`."""
-        intake = Intake(sink, self._selection, self._limits, refuse=self._context.refuse)
+        context = self._context
+        intake = Intake(sink, self._selection, self._limits, refuse=context.refuse, count=context.count)
         max_bytes = self._limits.max_request_bytes
         async with AsyncExitStack() as stack:
             stack.push_async_callback(intake.close)

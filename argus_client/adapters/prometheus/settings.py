@@ -71,7 +71,9 @@ def build(values: Mapping[str, object], context: SourceContext) -> PrometheusSou
     access = _access(table, context)
     reading = _reading(table, context.overlap_seconds)
     table.finish()
-    return PrometheusSource(PrometheusApi(access), reading, now_ms=context.now_ms, warn=context.warn)
+    return PrometheusSource(
+        PrometheusApi(access), reading, now_ms=context.now_ms, warn=context.warn, count=context.count
+    )
 
 
 def identity(values: Mapping[str, object]) -> object:

@@ -63,6 +63,7 @@ class PrometheusSource:
         reading: What to ask.
         now_ms: Clock, Unix milliseconds UTC.
         warn: Takes one line about what is odd and does not stop anything; each is said once.
+        count: Counts queries and partial answers; see `SourceContext.count`.
     """
 
     def __init__(
@@ -72,12 +73,14 @@ class PrometheusSource:
         *,
         now_ms: Callable[[], int],
         warn: Callable[[str], None],
+        count: Callable[[str, int], None],
     ) -> None:
         self._api = api
         self._reading = reading
         self._step_ms = reading.step_seconds * 1000
         self._now_ms = now_ms
         self._warn = warn
+        self._count = count
         self._warned: set[str] = set()
         self._servers = _SERVERS_AT_FIRST
         self._points_before: int | None = None
@@ -159,7 +162,9 @@ class PrometheusSource:
             answer = await self._api.query_range(query, grid)
         except QueryError as error:
             raise type(error)(f"The query of {column} is refused: {error}. The query is: {query}") from None
+        self._count("queries", 1)
         for warning in answer.warnings:
+            self._count("partial_answers", 1)
             self._warn_once(
                 f"{column}: {warning}. Servers that are missing because of it are not asked for again."
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -37,6 +38,7 @@ class FakeSink:
         rows: Server, Unix seconds and columns of each row that was taken, in order.
         tried: The same, of all rows that were brought.
         deliveries: How often rows were brought.
+        counts: What the receiver counted.
         fail: Deliveries still to be refused.
         gate: Deliveries wait for it.
         retry_after_seconds: See `Sink`.
@@ -46,6 +48,7 @@ class FakeSink:
         self.rows: list[Row] = []
         self.tried: list[Row] = []
         self.deliveries = 0
+        self.counts = Counter[str]()
         self.fail = 0
         self.gate = asyncio.Event()
         self.gate.set()
@@ -91,6 +94,7 @@ async def intake(sink: FakeSink, grace: float = SOON, **limits: Any) -> AsyncIte
         SELECTION,
         Limits(grace_seconds=grace, **limits),
         refuse=lambda *problem: refused.append(problem),
+        count=lambda event, times: sink.counts.update({event: times}),
     )
     try:
         yield made
@@ -209,6 +213,7 @@ async def test_while_the_server_is_away_nothing_is_taken() -> None:
             await taking.take(request(load(1.5)))
     assert caught.value.retry_after_seconds == 3.0
     assert sink.tried == []
+    assert sink.counts == {"requests_put_off": 1}
 
 
 async def test_no_more_requests_wait_than_may() -> None:
@@ -236,6 +241,7 @@ async def test_a_request_without_rows_is_answered_at_once() -> None:
         assert await taking.take(request()) == Taken(0, "")
         assert await taking.take(request(gauge("http.requests", 1.0))) == Taken(0, "")
         nameless = await taking.take(request(load(1.0), host=None))
+    assert (sink.counts["requests"], sink.counts["points"], sink.counts["points_ignored"]) == (3, 0, 1)
     assert nameless == Taken(
         1, "system.cpu.load_average.1m names no server: neither resource nor point has one of host.name"
     )
