@@ -51,7 +51,8 @@ timeout_seconds = 60             # of one query
 
 # PromQL of single columns, over the preset: one series per server; "" leaves a column out.
 # [source.queries]
-# java_cpu_pct = '100 * sum by (instance) (rate(namedprocess_namegroup_cpu_seconds_total{groupname="java"}[4m]))'
+# load_average = 'max by (instance) (node_load5)'
+# back_close_wait = ""
 
 # Server names are rewritten like this: without their domain.
 # [[mapping.names]]

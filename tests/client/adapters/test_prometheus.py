@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+import tomllib
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +20,7 @@ from argus_client.adapters.pull import Cursor, Page, PullSource
 from argus_client.adapters.source import SourceError
 from argus_client.samples import METRICS
 from tests.client.adapters.prometheus_servers import needs_prometheus, prometheus, write_history
+from tests.processes import ROOT
 
 pytestmark = needs_prometheus
 
@@ -62,9 +65,8 @@ def full_linux(instance: str) -> dict[str, list[tuple[float, float]]]:
     return linux(instance) | {
         f"node_memory_SwapFree_bytes{{{label}}}": level(1e9),
         f"node_memory_SwapTotal_bytes{{{label}}}": level(4e9),
-        f'node_filesystem_size_bytes{{{label},mountpoint="/"}}': level(1000.0),
-        f'node_filesystem_free_bytes{{{label},mountpoint="/"}}': level(500.0),
-        f'node_filesystem_avail_bytes{{{label},mountpoint="/"}}': level(300.0),
+        **filesystem(label, "/", size=1000.0, free=500.0, avail=300.0),
+        **filesystem(label, "/srv", size=100.0, free=10.0, avail=10.0),
         f'node_network_receive_bytes_total{{{label},device="eth0"}}': counter(30e6),
         f'node_network_receive_bytes_total{{{label},device="eth1"}}': counter(15e6),
         f'node_network_receive_bytes_total{{{label},device="eth0.100"}}': counter(9e9),
@@ -73,6 +75,13 @@ def full_linux(instance: str) -> dict[str, list[tuple[float, float]]]:
         f'node_network_transmit_bytes_total{{{label},device="veth1"}}': counter(9e9),
         f'node_tcp_connection_states{{{label},state="close_wait"}}': level(7.0),
         f'node_tcp_connection_states{{{label},state="established"}}': level(70.0),
+    }
+
+
+def filesystem(label: str, mountpoint: str, **parts: float) -> dict[str, list[tuple[float, float]]]:
+    return {
+        f'node_filesystem_{part}_bytes{{{label},mountpoint="{mountpoint}",fstype="ext4"}}': level(value)
+        for part, value in parts.items()
     }
 
 
@@ -136,6 +145,8 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         | windows("win-2:9182", FORMERLY)
         | {f'many{{instance="m{index:02}"}}': level(index) for index in range(50)}
         | {
+            'process_cpu_usage{instance="web-1:8080"}': level(0.1),
+            'process_cpu_usage{instance="web-1:8081"}': level(0.2),
             'odd{instance="nan"}': level(math.nan),
             'odd{instance="infinite"}': level(math.inf),
             'odd{instance="late"}': late,
@@ -288,6 +299,17 @@ async def test_a_column_of_the_preset_can_be_replaced_and_left_out(ask: Any) -> 
     assert row["load_average"] == 35.0
     assert "mem_used_pct" not in row
     assert row["disk_usage_pct"] == pytest.approx(62.5)
+
+
+async def test_the_queries_of_the_manual_do_what_it_says(ask: Any) -> None:
+    manual = (ROOT / "docs" / "adapters" / "prometheus.md").read_text()
+    (block,) = re.findall(r"```toml\n(\[source\.queries\]\n.*?)```", manual, re.DOTALL)
+    source = ask(preset="node_exporter", queries=tomllib.loads(block)["source"]["queries"])
+    pages, _ = await source.pages(T0 + 600)
+    row = rows(*pages)["web-1", T0 + 1800]
+    assert row["java_cpu_pct"] == pytest.approx(30.0)
+    assert row["disk_usage_pct"] == pytest.approx(90.0)
+    assert "back_close_wait" not in row
 
 
 async def test_what_is_no_number_is_not_measured(ask: Any) -> None:
