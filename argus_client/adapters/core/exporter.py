@@ -52,7 +52,7 @@ class TallyCollector:
             "rejections", "Rows the server said why it refused.", tally.rejections, ["reason", "field"]
         )
         errors = {(kind,): count for kind, count in tally.source_errors.items()}
-        yield self._counter("source_errors", "Fetches that failed.", errors, ["kind"])
+        yield self._counter("source_errors", "Fetches that failed.", errors, ["reason"])
         events = {(event,): count for event, count in tally.source_events.items()}
         yield self._counter("source_events", "What happened at the source.", events, ["event"])
         yield self._gauge("buffered_rows", "Rows without an answer of the server.", tally.buffered)

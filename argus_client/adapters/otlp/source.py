@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import AsyncExitStack
 
+from argus_client.adapters.core.notices import log
 from argus_client.adapters.core.spec import SourceContext
 from argus_client.adapters.otlp.access import Addresses, Endpoint
 from argus_client.adapters.otlp.grpc_endpoint import listening_grpc
@@ -58,5 +59,8 @@ class OtlpSource:
             if self._http is not None:
                 http = await stack.enter_async_context(listening_http(self._http, intake, max_bytes))
             self.addresses = Addresses(grpc, http)
+            for protocol, address in (("gRPC", grpc), ("HTTP", http)):
+                if address:
+                    log.info("listening for OTLP/%s on %s", protocol, address)
             self.started.set()
             await asyncio.Event().wait()
