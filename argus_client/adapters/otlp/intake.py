@@ -142,13 +142,17 @@ class Intake:
         resolution_ms = self._limits.resolution_seconds * 1000
         touched: dict[int, Bucket] = {}
         answers: set[Answer] = set()
+        left_out = 0
         for point in points:
             at_ms = point.at_ns // 1_000_000
             at_ms -= at_ms % resolution_ms
             if (bucket := touched.get(at_ms)) is None:
                 bucket = touched[at_ms] = server.bucket(at_ms)
                 answers.add(self._open(server, bucket))
-            bucket.values.add(point)
+            if bucket.values.add(point) and bucket.rows:
+                left_out += 1
+        if left_out:
+            self._count("points_left_out", left_out)
         for bucket in server.open_before(max(touched)):
             self._close(server, bucket)
         return answers

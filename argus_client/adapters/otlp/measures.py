@@ -76,10 +76,12 @@ class Values:
     def __init__(self) -> None:
         self._values: dict[Quantity, dict[Key, dict[int, _Sample]]] = {}
 
-    def add(self, point: Point) -> None:
-        """Takes a data point."""
+    def add(self, point: Point) -> bool:
+        """Takes a data point; returns whether there was one of the same key and another time."""
         by_time = self._values.setdefault(point.quantity, {}).setdefault(point.key, {})
+        is_second = bool(by_time) and point.at_ns not in by_time
         by_time[point.at_ns] = _Sample(point.start_ns, point.value, point.kind)
+        return is_second
 
     def clear(self) -> None:
         """Forgets all values."""

@@ -174,6 +174,15 @@ async def test_what_is_late_is_not_lost_and_no_duplicate() -> None:
     ]
 
 
+async def test_of_several_values_those_before_the_row_is_complete_are_averaged() -> None:
+    sink = FakeSink()
+    async with intake(sink) as taking:
+        await taking.take(request(load(1.0), load(2.0, at=T0 + 4)))
+        await taking.take(request(load(9.0, at=T0 + 8)))
+    assert sink.rows == [("web-1", T0, {"load_average": 1.5})]
+    assert sink.counts["points_left_out"] == 1
+
+
 async def test_metrics_spread_over_requests_are_told_when_they_are_whole() -> None:
     sink = FakeSink()
     async with intake(sink) as taking:
