@@ -19,6 +19,7 @@ from tests.client.adapters.prometheus_servers import (
     prometheus,
     write_history,
 )
+from tests.client.adapters.test_prometheus_errors import FakePrometheus, serving
 from tests.processes import ROOT, Process, ServerProcess, run, until
 
 pytestmark = [pytest.mark.slow, needs_prometheus]
@@ -109,6 +110,21 @@ def test_a_day_of_history_gives_the_model_s_forecast_at_once(argus: str, tmp_pat
     assert server.display_metrics["cpu"].current == pytest.approx(45.0, abs=0.5)
     assert server.display_metrics["memory"].current == pytest.approx(62.5, abs=0.5)
     assert server.display_metrics["iowait"].current == pytest.approx(5.0, abs=0.2)
+
+
+def test_a_prometheus_that_lets_nobody_in_ends_the_first_run_with_one_line(tmp_path: Path) -> None:
+    fake = FakePrometheus()
+    fake.status = 401
+    with serving(fake):
+        file = config(tmp_path, fake.url)
+        line = run("adapter", "run", "prometheus", "--config", file, "--dry-run").error(code=3)
+        # Whether the server can be reached makes no difference to what is wrong here.
+        once = run("adapter", "run", "prometheus", "--config", file, "--target", "127.0.0.1:1", "--once")
+    assert line == (
+        f"argus adapter: {fake.url} refuses the credentials (401). Check username and password_file, or "
+        "bearer_token_file."
+    )
+    assert (once.code, once.err.strip().splitlines()[-1]) == (3, line)
 
 
 def answer(url: str, query: str) -> list[object]:
