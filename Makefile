@@ -62,9 +62,11 @@ proto-check: $(VENV)-proto/.installed  ## Fail if the committed stubs are not wh
 bench: setup  ## Print every figure the README states
 	$(BIN)/argus bench all
 
-system-packages:  # Prometheus, Alertmanager, Chromium and nginx themselves, for the tests that use the real ones
+system-packages:  # Prometheus, node_exporter, Alertmanager, Chromium and nginx themselves, for the tests that use the real ones
 	@command -v promtool >/dev/null || { command -v apt-get >/dev/null && $(APT_INSTALL) prometheus; } \
 		|| echo "promtool is not here and cannot be installed: the tests that need a real Prometheus are skipped"
+	@command -v prometheus-node-exporter >/dev/null || { command -v apt-get >/dev/null && $(APT_INSTALL) prometheus-node-exporter; } \
+		|| echo "prometheus-node-exporter is not here and cannot be installed: the tests that need a real one are skipped"
 	@command -v prometheus-alertmanager >/dev/null || { command -v apt-get >/dev/null && $(APT_INSTALL) prometheus-alertmanager; } \
 		|| echo "prometheus-alertmanager is not here and cannot be installed: the tests that need a real one are skipped"
 	@command -v chromium >/dev/null || { command -v apt-get >/dev/null && $(APT_INSTALL) chromium; } \

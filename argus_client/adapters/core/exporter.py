@@ -53,6 +53,8 @@ class TallyCollector:
         )
         errors = {(kind,): count for kind, count in tally.source_errors.items()}
         yield self._counter("source_errors", "Fetches that failed.", errors, ["reason"])
+        events = {(event,): count for event, count in tally.source_events.items()}
+        yield self._counter("source_events", "What happened at the source.", events, ["event"])
         yield self._gauge("buffered_rows", "Rows without an answer of the server.", tally.buffered)
         if (lag := tally.lag_seconds) is not None:
             yield self._gauge("lag_seconds", "Now minus the time of the newest row.", lag)

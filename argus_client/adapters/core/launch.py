@@ -45,6 +45,9 @@ class Adapter:
                     example,
                 )
 
+        def count(event: str, times: int) -> None:
+            tally.source_events[event] += times
+
         config = self.config
         return SourceContext(
             name=config.name,
@@ -55,6 +58,7 @@ class Adapter:
             now_ms=self.now_ms,
             warn=lambda notice: log.warning("%s", notice),
             refuse=refuse,
+            count=count,
         )
 
     def source(self, tally: Tally) -> PullSource:

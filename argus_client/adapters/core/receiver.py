@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
-from argus_client import ArgusError, BufferFull, DeadlineExceeded
+from argus_client import ArgusError, BufferFull, ConnectionState, DeadlineExceeded
 from argus_client.adapters.core.config import AdapterConfig
 from argus_client.adapters.core.fetching import unless
 from argus_client.adapters.core.mapping import LOSING, Mapper
@@ -76,8 +76,10 @@ class Receiver:
     @property
     def retry_after_seconds(self) -> float:
         """See `Sink.retry_after_seconds`."""
-        waiting = self._session.publisher.stats.rows_buffered
-        return RETRY_SECONDS if waiting >= _MAX_WAITING_ROWS else 0.0
+        stats = self._session.publisher.stats
+        # While the server is away one attempt is enough: what is sent again would only wait beside it.
+        is_away = stats.rows_buffered > 0 and stats.state is ConnectionState.RECONNECTING
+        return RETRY_SECONDS if is_away or stats.rows_buffered >= _MAX_WAITING_ROWS else 0.0
 
     async def deliver(self, records: Records, *, timeout_seconds: float) -> Delivered:
         """See `Sink.deliver`."""

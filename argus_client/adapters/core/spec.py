@@ -20,6 +20,10 @@ def _uncounted(problem: str, rows: int, example: str) -> None:
     """Takes a count nobody keeps."""
 
 
+def _unnoted(event: str, times: int) -> None:
+    """Takes a count nobody keeps."""
+
+
 @dataclass(frozen=True, slots=True)
 class SourceContext:
     """What a source may need beside its own table of the configuration.
@@ -34,6 +38,7 @@ class SourceContext:
         warn: Takes one line for whoever runs the adapter.
         refuse: Counts rows that the source could not even read, as `(problem, rows, example)`: `("not_json", 1, "{")`.
             The problem is a word for a metric's label; the example is shown to people, shortened and never a secret.
+        count: Counts what happens at the source, for the metrics: `(event, times)`, as `("points_ignored", 7)`.
     """
 
     name: str = "adapter"
@@ -44,6 +49,7 @@ class SourceContext:
     now_ms: Callable[[], int] = wall_ms
     warn: Callable[[str], None] = _unheard
     refuse: Callable[[str, int, str], None] = _uncounted
+    count: Callable[[str, int], None] = _unnoted
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ class Tally:
         rejections: Refused rows of which the server said why, by reason and field.
         examples: One case of each problem and rejection, by kind and field.
         source_errors: Fetches that failed, by kind.
+        source_events: What the source counts of its own, by event.
         newest_ms: Time of the newest row; 0 before the first.
         last_success_ms: When the source last answered; 0 before.
         last_saved_ms: When the cursor was last saved; 0 before.
@@ -57,6 +58,7 @@ class Tally:
     problems: Counter[tuple[str, str]] = field(default_factory=Counter)
     rejections: Counter[tuple[str, str]] = field(default_factory=Counter)
     source_errors: Counter[str] = field(default_factory=Counter)
+    source_events: Counter[str] = field(default_factory=Counter)
     examples: dict[tuple[str, str], str] = field(default_factory=dict)
     _closed: tuple[int, int, int, int, int] = (0, 0, 0, 0, 0)
 
@@ -128,6 +130,7 @@ class Tally:
             "rows_unreported": self.unreported,
             "rows_buffered": self.buffered,
             "source_errors": sum(self.source_errors.values()),
+            "source_events": dict(self.source_events),
             "newest_ms": self.newest_ms,
             "problems": self._listed(self.problems),
             "rejections": self._listed(self.rejections),
