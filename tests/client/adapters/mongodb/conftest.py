@@ -1,0 +1,16 @@
+"""Sources do not outlive the test that built them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.client.adapters.mongodb.reading import Harness
+
+
+@pytest.fixture(autouse=True)
+async def _closed_sources() -> AsyncIterator[None]:
+    yield
+    while Harness.built:
+        await Harness.built.pop().close()
