@@ -100,6 +100,17 @@ class AsyncPublisher:
         if strict:
             machine.check_rejections()
 
+    async def wait_settled(self, rows: int, timeout: float | None = None) -> None:
+        """See `Publisher.wait_settled`."""
+        self._connection.check_loop()
+        machine = self._machine
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while not machine.closed and machine.settled_rows < rows:
+            remaining = None if deadline is None else deadline - time.monotonic()
+            if (remaining is not None and remaining <= 0) or not await self._changed.wait(remaining):
+                raise not_flushed(machine, timeout)
+        machine.check()
+
     async def close(self, timeout: float = 5.0) -> None:
         """See `Publisher.close`."""
         deadline = time.monotonic() + timeout

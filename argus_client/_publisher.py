@@ -149,6 +149,32 @@ class Publisher:
             if strict:
                 machine.check_rejections()
 
+    def wait_settled(self, rows: int, timeout: float | None = None) -> None:
+        """Waits until the server has answered for the first `rows` rows of all that were published.
+
+        While `flush` waits for everything, this waits for a part while more is being published:
+
+            publisher.publish(page)
+            position = publisher.stats.rows_published
+            ...                                             # publish further pages
+            publisher.wait_settled(position)                # now the page may be forgotten
+
+        Args:
+            rows: A position, as `stats.rows_published` had it.
+            timeout: Seconds to wait; None waits for ever.
+
+        Raises:
+            DeadlineExceeded: some of the rows are still waiting after `timeout`; they stay in the buffer.
+            Closed: the publisher was closed before.
+            ArgusError: the stream has failed for good; the error says why.
+        """
+        self._connection.check_process()
+        machine = self._machine
+        with self._changed:
+            if not self._changed.wait_for(lambda: self._ended or machine.settled_rows >= rows, timeout):
+                raise not_flushed(machine, timeout)
+            machine.check()
+
     def close(self, timeout: float = 5.0) -> None:
         """Waits up to `timeout` seconds for what is buffered, unless the connection is down; ends the stream.
 

@@ -104,6 +104,11 @@ class PublishingMachine(StreamMachine):
         return self._buffer.rows
 
     @property
+    def settled_rows(self) -> int:
+        """How many of the first rows published are settled, all of them."""
+        return self._buffer.settled
+
+    @property
     def stats(self) -> PublisherStats:
         """All counters as they are now."""
         return PublisherStats(
@@ -116,6 +121,7 @@ class PublishingMachine(StreamMachine):
             rows_unreported=self._unreported,
             rows_dropped=self._dropped,
             rows_buffered=self._buffer.rows,
+            rows_settled=self._buffer.settled,
             batches_sent=self._batches_sent,
             reconnects=self.reconnects,
             throttles=self._throttles,

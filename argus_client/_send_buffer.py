@@ -14,10 +14,11 @@ UNLIMITED: Final = 1 << 31
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Encoded rows that have no number yet."""
+    """Encoded rows that have no number yet; `first` counts the rows that were taken before them."""
 
     rows: int
     payload: bytes
+    first: int = 0
 
 
 @dataclass(slots=True, eq=False)
@@ -27,6 +28,7 @@ class Batch:
     sequence: int
     rows: int
     payload: bytes
+    first: int = 0
 
 
 def split_samples(samples: Samples, rows: int, encoder: BatchEncoder) -> deque[Chunk]:
@@ -62,6 +64,15 @@ class SendBuffer:
         self._unsent: deque[Chunk] = deque()
         self._unsent_rows = 0
         self._window_rows = 0
+        self._taken_rows = 0
+
+    @property
+    def settled(self) -> int:
+        """How many of the first rows taken are all settled: none before this one is held any more."""
+        held = [batch.first for batch in self.window]
+        if self._unsent:
+            held.append(self._unsent[0].first)
+        return min(held, default=self._taken_rows)
 
     @property
     def rows(self) -> int:
@@ -79,8 +90,9 @@ class SendBuffer:
 
     def append(self, chunk: Chunk) -> None:
         """Takes rows."""
-        self._unsent.append(chunk)
+        self._unsent.append(Chunk(chunk.rows, chunk.payload, self._taken_rows))
         self._unsent_rows += chunk.rows
+        self._taken_rows += chunk.rows
 
     def drop_oldest(self) -> int:
         """Gives up the unsent chunk that has waited longest; returns its rows, 0 when all are numbered."""
@@ -135,7 +147,7 @@ class SendBuffer:
             while waiting:
                 chunk = waiting.popleft()
                 if self._fits(chunk.rows, len(chunk.payload)):
-                    self.window.append(Batch(0, chunk.rows, chunk.payload))
+                    self.window.append(Batch(0, chunk.rows, chunk.payload, chunk.first))
                 else:
                     waiting.extendleft(reversed(_halves(chunk)))
         for sequence, batch in enumerate(self.window, first):
@@ -162,9 +174,13 @@ class SendBuffer:
             self.out -= 1
 
     def return_halved(self, batch: Batch) -> None:
-        """Takes a batch out of the window and puts its rows, in two chunks, where they go out next."""
+        """Takes a batch out of the window and puts its rows, in two chunks, before what was taken after them."""
         self.remove(batch)
-        self._unsent.extendleft(reversed(_halves(batch)))
+        place = 0
+        while place < len(self._unsent) and self._unsent[place].first < batch.first:
+            place += 1
+        for half in reversed(_halves(batch)):
+            self._unsent.insert(place, half)
         self._unsent_rows += batch.rows
 
     def _number_next(self) -> int:
@@ -177,7 +193,7 @@ class SendBuffer:
         if self.window and self._window_rows + self._unsent[0].rows > self._max_rows // 2:
             return 0
         chunk = self._unsent.popleft()
-        rows, size, payloads = chunk.rows, len(chunk.payload), [chunk.payload]
+        first, rows, size, payloads = chunk.first, chunk.rows, len(chunk.payload), [chunk.payload]
         while self._unsent:
             chunk = self._unsent[0]
             if not self._fits(rows + chunk.rows, size + len(chunk.payload)):
@@ -186,7 +202,7 @@ class SendBuffer:
             rows += chunk.rows
             size += len(chunk.payload)
             payloads.append(chunk.payload)
-        self.window.append(Batch(self.next_sequence, rows, b"".join(payloads)))
+        self.window.append(Batch(self.next_sequence, rows, b"".join(payloads), first))
         self.next_sequence += 1
         self._unsent_rows -= rows
         self._window_rows += rows
@@ -198,4 +214,7 @@ class SendBuffer:
 
 
 def _halves(chunk: Chunk | Batch) -> list[Chunk]:
-    return list(split_samples(decode_batch(chunk.payload), -(-chunk.rows // 2), BatchEncoder()))
+    half = -(-chunk.rows // 2)
+    first, second = split_samples(decode_batch(chunk.payload), half, BatchEncoder())
+    # Chunks merged into one batch come in their order, so that no row lies before where this says it does.
+    return [Chunk(half, first.payload, chunk.first), Chunk(second.rows, second.payload, chunk.first + half)]

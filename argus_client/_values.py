@@ -89,6 +89,8 @@ class PublisherStats:
         rows_unreported: Rows the server has committed, whose acknowledgement was lost with a connection.
         rows_dropped: Rows given up by `drop_oldest`, or left over at the end.
         rows_buffered: Rows waiting to be sent or acknowledged.
+        rows_settled: How many of the first rows published need no more waiting for: a position in the order of
+            `rows_published`, to tell how far what was published first is through.
         batches_sent: Batches that have gone out, re-sent ones included.
         reconnects: Streams opened after the first.
         throttles: Times the server asked to pause.
@@ -105,6 +107,7 @@ class PublisherStats:
     rows_unreported: int
     rows_dropped: int
     rows_buffered: int
+    rows_settled: int
     batches_sent: int
     reconnects: int
     throttles: int

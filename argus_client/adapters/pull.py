@@ -56,11 +56,13 @@ class Page:
         records: the rows, in order of time as far as the source has an order.
         cursor: where to go on after them.
         is_last: there is nothing more for now; the runner waits for its interval before it asks again.
+        is_end: there will never be more, as after a pipe has been closed; the runner ends.
     """
 
     records: Records
     cursor: Cursor
     is_last: bool
+    is_end: bool = False
 
 
 class PullSource(Protocol):

@@ -233,6 +233,25 @@ async def test_flush_says_what_is_left_when_time_is_over(twin: Twin, server: Fak
     await twin.call(publisher.flush, 10)
 
 
+async def test_a_part_is_settled_while_more_is_published(twin: Twin, server: FakeServer) -> None:
+    publisher = twin.client(server.target).publisher("source", config=PublisherConfig(batch_rows=2))
+    await twin.call(publisher.publish, make_samples(["a", "b"]))
+    await twin.call(publisher.wait_settled, 2, 10)
+    assert publisher.stats.rows_settled == 2
+
+    server.hold_acks()
+    await twin.call(publisher.publish, make_samples(["c", "d", "e"]))
+    await twin.call(publisher.wait_settled, 2, 10)
+    with pytest.raises(DeadlineExceeded, match="3 rows are unacknowledged"):
+        await twin.call(publisher.wait_settled, 3, 0.05)
+
+    server.release_acks()
+    await twin.call(publisher.wait_settled, 5, 10)
+    await twin.call(publisher.close)
+    with pytest.raises(Closed):
+        await twin.call(publisher.wait_settled, 6, 10)
+
+
 async def test_publish_waits_for_room(twin: Twin, server: FakeServer) -> None:
     server.hold_acks()
     config = PublisherConfig(max_buffered_rows=4, batch_rows=2)

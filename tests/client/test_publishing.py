@@ -168,8 +168,10 @@ def test_every_row_is_committed_exactly_once_whatever_breaks(steps: list[tuple[s
             for _ in range(count):
                 getattr(line, step)()
         assert balanced(line)
+        assert set(range(line.machine.settled_rows)) <= set(line.committed)
 
     line.settle()
+    assert line.machine.settled_rows == line.machine.stats.rows_published
 
     assert sorted(line.committed) == list(range(line.published))
     stats = line.machine.stats
@@ -326,6 +328,27 @@ def test_a_batch_that_is_too_large_is_split_until_it_fits() -> None:
     assert max(len(batch) for batch in line.ingest.sources["source"].batches) <= 3
     assert line.machine.stats.rows_rejected == 0
     assert line.machine.stats.rows_sent == 10
+
+
+def test_rows_that_were_split_hold_back_those_behind_them_until_they_are_settled() -> None:
+    line = Line(max_batch_rows=100)
+    line.publish(30)  # three batches
+    line.connect()
+    line.deliver()
+    line.answer()
+    line.ingest.rejections.append(
+        (ingest_pb2.BatchRejectionReason.BATCH_REJECTION_REASON_BATCH_TOO_LARGE, True)
+    )
+    while line.send():
+        pass
+    for _ in range(3):
+        line.deliver()
+        line.answer()
+
+    stats = line.machine.stats
+    assert (stats.rows_accepted, stats.rows_settled, stats.rows_published) == (20, 0, 30)
+    line.settle()
+    assert line.machine.stats.rows_settled == 30
 
 
 def test_bytes_are_kept_to_as_well() -> None:

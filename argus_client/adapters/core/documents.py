@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 _FIELDS_LOOKED_AT: Final = 200
 _MISSING: Final = object()
-_CONTAINERS: Final = frozenset((dict, list, tuple))
+_CONTAINERS: Final = (Mapping, list, tuple)
 
 
 class Documents:
@@ -38,8 +38,8 @@ class Documents:
                 _nested(document, field) if value is None else value
                 for value, document in zip(values, documents, strict=True)
             ]
-        if not _CONTAINERS.isdisjoint(map(type, values)):
-            values = [None if isinstance(value, Mapping | list | tuple) else value for value in values]
+        if any(issubclass(kind, _CONTAINERS) for kind in set(map(type, values))):
+            values = [None if isinstance(value, _CONTAINERS) else value for value in values]
         column = np.empty(len(values), np.object_)
         column[:] = values
         return column if any(value is not None for value in values) else None

@@ -16,6 +16,10 @@ def _unheard(notice: str) -> None:
     """Takes a notice nobody listens to."""
 
 
+def _uncounted(problem: str, rows: int, example: str) -> None:
+    """Takes a count nobody keeps."""
+
+
 @dataclass(frozen=True, slots=True)
 class SourceContext:
     """What a source may need beside its own table of the configuration.
@@ -28,6 +32,8 @@ class SourceContext:
         config_path: The file itself; None when there is none. Secrets in it deserve a look at who may read it.
         now_ms: Clock, Unix milliseconds UTC.
         warn: Takes one line for whoever runs the adapter.
+        refuse: Counts rows that the source could not even read, as `(problem, rows, example)`: `("not_json", 1, "{")`.
+            The problem is a word for a metric's label; the example is shown to people, shortened and never a secret.
     """
 
     name: str = "adapter"
@@ -37,6 +43,7 @@ class SourceContext:
     config_path: Path | None = None
     now_ms: Callable[[], int] = wall_ms
     warn: Callable[[str], None] = _unheard
+    refuse: Callable[[str, int, str], None] = _uncounted
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +58,8 @@ class AdapterSpec:
         serve: Makes a source that is sent to; exactly one of `build` and `serve` is set.
         presets: Mappings by name, for `[mapping] preset = "NAME"`: TOML text of what stands below `[mapping]`.
         preset: The one that holds when the configuration names none; empty is that of the contract's own names.
+        identity: What of the `[source]` table says where rows come from, without secrets. A cursor is refused when this
+            has changed. None takes the whole table but for keys that look like secrets.
         convert: Makes the TOML text of a configuration from that of another program, for `init NAME --from FILE`.
 
     Raises:
@@ -64,6 +73,7 @@ class AdapterSpec:
     serve: Callable[[Mapping[str, object], SourceContext], PushSource] | None = None
     presets: Mapping[str, str] = field(default_factory=dict)
     preset: str = ""
+    identity: Callable[[Mapping[str, object]], object] | None = None
     convert: Callable[[Mapping[str, object]], str] | None = None
 
     def __post_init__(self) -> None:
