@@ -21,6 +21,11 @@ def _build(values: Mapping[str, object], context: SourceContext) -> PullSource:
     return MongoSource(MongoSettings.from_table(values, context), context)
 
 
+def _identity(values: Mapping[str, object]) -> object:
+    """Another host, user or time-out reads the same documents; another collection does not."""
+    return [values.get(key) for key in ("database", "collection", "time_field", "time_type")]
+
+
 SPEC: Final = AdapterSpec(
     name="mongodb",
     summary="Documents of a MongoDB collection, in order of time.",
@@ -28,5 +33,6 @@ SPEC: Final = AdapterSpec(
     build=_build,
     presets=PRESETS,
     preset="linborg",
+    identity=_identity,
     convert=converted,
 )
