@@ -96,6 +96,12 @@ class Samples:
             self.metrics[start:stop],
         )
 
+    def where(self, keep: NDArray[np.bool_] | NDArray[np.intp]) -> Samples:
+        """The rows to keep, [rows] bool, or those at some positions, in that order; all of them as they are."""
+        if keep.dtype == np.bool_ and keep.all():
+            return self
+        return Samples(self.timestamp_ms[keep], self.server_name[keep], self.state[keep], self.metrics[keep])
+
     @staticmethod
     def concat(parts: Sequence[Samples]) -> Samples:
         """All rows of `parts`, one part after another; no part gives no rows."""

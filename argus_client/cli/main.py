@@ -10,7 +10,7 @@ import typer
 
 from argus_client._errors import ArgusError
 from argus_client.adapters import SourceError
-from argus_client.cli import alerts, demo, history, models, reading, scenarios, sources
+from argus_client.cli import adapter, alerts, demo, doctor, history, models, reading, scenarios, sources
 from argus_client.cli.plugins import group_of
 from argus_client.extras import MissingExtraError
 
@@ -37,12 +37,14 @@ app = typer.Typer(
     help="Which server will be in trouble in the next 8 hours, why, and how sure is it?",
 )
 app.command("demo")(demo.demo)
+app.command("doctor")(doctor.doctor)
 app.command("host")(sources.host)
 app.command("replay")(sources.replay)
 app.command("simulate")(sources.simulate)
 app.command("snapshot")(reading.snapshot)
 app.command("status")(reading.status)
 app.command("watch")(reading.watch)
+app.add_typer(adapter.app, name="adapter")
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(history.app, name="history")
 app.add_typer(models.app, name="model")

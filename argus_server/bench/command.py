@@ -337,9 +337,39 @@ def restarts(
         raise typer.Exit(1)
 
 
+@app.command()
+def adapter(
+    rows: Annotated[int, typer.Option(min=1, help="Documents in memory to bring to a server.")] = 1_000_000,
+    servers: Annotated[int, typer.Option(min=1, help="Servers they are about.")] = 1_000,
+    page_rows: Annotated[int, typer.Option(min=1, help="Documents of a page.")] = 10_000,
+    kill_rows: Annotated[
+        int, typer.Option(min=0, help="Rows of the back-fill in which both are killed; 0 kills nothing.")
+    ] = 100_000,
+    adapter_kills: Annotated[int, typer.Option(min=0)] = 20,
+    server_kills: Annotated[int, typer.Option(min=0)] = 5,
+    seed: Annotated[int, typer.Option(help="Of the moments.")] = 0,
+    as_json: _AsJson = False,
+) -> None:
+    """Rows per second from documents to a server, and what kills cost. Exit status 1 when they cost a row."""
+    from argus_server.bench import adapter as bench
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
+    with Progress(*columns, console=Console(stderr=True, quiet=as_json)) as progress:
+        task = progress.add_task("back-filling", total=None)
+        result = bench.throughput(rows, servers, page_rows)
+        if kill_rows:
+            plan = bench.KillPlan(kill_rows, min(servers, 50), adapter_kills, server_kills, seed)
+            progress.update(task, description="killing adapter and server", total=1.0)
+            done = bench.kills(plan, lambda share: progress.update(task, completed=share))
+            result |= {"kill_rows": done.pop("rows"), **done}
+    _print(result)
+    if not result.get("equal", True):
+        raise typer.Exit(1)
+
+
 @app.command("all")
 def everything(as_json: _AsJson = False) -> None:
-    """All but those that take minutes: `events`, `fuzz`, `durability`, `load` and `restarts`."""
+    """All but those that take minutes: `adapter`, `events`, `fuzz`, `durability`, `load` and `restarts`."""
     for kept in _Durability:
         ingest(1_000, 1_000, 10.0, as_json, kept)
     restart(1_000, 24.0, 5.0, as_json)

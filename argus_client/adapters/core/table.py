@@ -55,13 +55,14 @@ class Table:
         """Name of the table."""
         return self._name
 
+    @property
+    def values(self) -> Mapping[str, object]:
+        """Everything in it, as TOML gave it."""
+        return self._values
+
     def names(self) -> Sequence[str]:
         """The keys there are."""
         return list(self._values)
-
-    def know(self, *keys: str) -> None:
-        """Makes keys known that are read in another way, through `raw`."""
-        self._known.extend(keys)
 
     def raw(self, key: str) -> object:
         """A value as TOML gave it; None when it is absent."""
@@ -147,7 +148,7 @@ class Table:
         """A table inside this one; an empty one when it is absent."""
         empty: dict[str, object] = {}
         values = self._read(key, empty, lambda v: v if isinstance(v, dict) else None, "a table")
-        return Table(values, f"{self._name}.{key}")
+        return Table(values, f"{self._name}.{key}" if self._name else key)
 
     def secret(
         self,
@@ -169,7 +170,7 @@ class Table:
             The secret, None when none of the three is there.
         """
         given = [name for name in (key, f"{key}_file", f"{key}_env") if name in self]
-        self.know(key, f"{key}_file", f"{key}_env")
+        self._known += (key, f"{key}_file", f"{key}_env")
         if not given:
             return None
         if len(given) > 1:
@@ -209,7 +210,8 @@ class Table:
                 hint = (
                     f"did you mean {near[0]!r}?" if near else f"allowed are {', '.join(sorted(self._known))}."
                 )
-                raise ConfigError(f"[{self._name}] has no key {key!r}; {hint}")
+                where = f"[{self._name}] has no key" if self._name else "The configuration has no table"
+                raise ConfigError(f"{where} {key!r}; {hint}")
 
     def error(self, key: str, problem: str) -> ConfigError:
         """An error about one key."""

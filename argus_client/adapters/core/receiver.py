@@ -1,0 +1,130 @@
+"""`Receiver`: runs an adapter that is sent to; what it was sent is answered once the server has answered for it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from argus_client import ArgusError, BufferFull, DeadlineExceeded
+from argus_client.adapters.core.config import AdapterConfig
+from argus_client.adapters.core.fetching import unless
+from argus_client.adapters.core.mapping import LOSING, Mapper
+from argus_client.adapters.core.notices import Notices, log
+from argus_client.adapters.core.progress import Progress
+from argus_client.adapters.core.session import Session
+from argus_client.adapters.core.tally import Tally
+from argus_client.adapters.pull import Records, SourceUnavailable
+from argus_client.adapters.push import Delivered, PushSource
+from argus_client.adapters.source import wall_ms
+
+RETRY_SECONDS: Final = 5.0
+"""When a sender is to try again if the server is away."""
+_MAX_WAITING_ROWS: Final = 100_000
+
+
+class Receiver:
+    """Serves a push source until it is told to stop. Implements `Sink`.
+
+    Args:
+        config: The adapter.
+        source: Takes what is sent.
+        stop: Set it to end.
+        tally: Where to count.
+        now_ms: Clock, Unix milliseconds UTC.
+    """
+
+    def __init__(
+        self,
+        config: AdapterConfig,
+        source: PushSource,
+        stop: asyncio.Event,
+        tally: Tally | None = None,
+        now_ms: Callable[[], int] = wall_ms,
+    ) -> None:
+        self._config = config
+        self._source = source
+        self._stop = stop
+        self._notices = Notices()
+        self.tally = tally or Tally(now_ms)
+        self._mapper = Mapper(config.mapping)
+        self._progress = Progress(self.tally)
+        self._session = Session(config, self.tally, self._notices)
+        self._turn = asyncio.Lock()
+
+    async def run(self) -> None:
+        """Serves to the end.
+
+        Raises:
+            SourceError: the source cannot listen.
+            ArgusError: the server cannot be used.
+        """
+        async with self._session as session:
+            failed = asyncio.create_task(self._failed(), name="argus-adapter-watch")
+            try:
+                await unless(self._stop, self._serving(failed))
+            finally:
+                failed.cancel()
+                await asyncio.gather(failed, return_exceptions=True)
+                session.follow()
+                self._progress.finish()
+
+    def follow(self) -> None:
+        """Brings the tally up to date."""
+        self._session.follow()
+
+    @property
+    def retry_after_seconds(self) -> float:
+        """See `Sink.retry_after_seconds`."""
+        waiting = self._session.publisher.stats.rows_buffered
+        return RETRY_SECONDS if waiting >= _MAX_WAITING_ROWS else 0.0
+
+    async def deliver(self, records: Records, *, timeout_seconds: float) -> Delivered:
+        """See `Sink.deliver`."""
+        mapped = self._mapper.apply(records)
+        for problem in self.tally.page(mapped):
+            log.warning("not mapped: %s in %s, such as %s", problem.kind, problem.field, problem.example)
+        publisher = self._session.publisher
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                # A position is told by order: two deliveries may not mix their rows.
+                async with self._turn:
+                    await publisher.publish(mapped.samples)
+                    position = publisher.stats.rows_published
+                await publisher.wait_settled(position)
+        except (TimeoutError, BufferFull, DeadlineExceeded):
+            last = publisher.stats.last_error
+            why = f": {last}" if last is not None else ""
+            raise SourceUnavailable(
+                f"The Argus server did not answer within {timeout_seconds:g} s{why}",
+                retry_after_seconds=RETRY_SECONDS,
+            ) from None
+        except ArgusError as error:
+            raise SourceUnavailable(
+                f"The Argus server takes no rows: {error}", retry_after_seconds=RETRY_SECONDS
+            ) from None
+        self.tally.last_success_ms = self.tally.now_ms()
+        self.follow()
+        self._progress.page(is_last=True)
+        lost = next((problem for problem in mapped.problems if problem.kind in LOSING), None)
+        return Delivered(
+            len(mapped.samples),
+            mapped.lost_rows,
+            f"{lost.kind.replace('_', ' ')} ({lost.example})" if lost is not None else "",
+        )
+
+    async def _serving(self, failed: asyncio.Task[None]) -> None:
+        serving = asyncio.create_task(self._source.serve(self), name="argus-adapter-serve")
+        try:
+            await asyncio.wait([serving, failed], return_when=asyncio.FIRST_COMPLETED)
+            if serving.done():
+                serving.result()
+            else:
+                failed.result()
+        finally:
+            serving.cancel()
+            await asyncio.gather(serving, return_exceptions=True)
+
+    async def _failed(self) -> None:
+        """Ends, with its error, when the publisher has failed for good."""
+        await self._session.publisher.wait_settled(1 << 62)
