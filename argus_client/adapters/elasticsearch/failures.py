@@ -46,10 +46,11 @@ def refused(status: int, headers: Mapping[str, str], body: object, settings: Sea
         return SourceError(
             f"{settings.where} has no index {settings.index!r}: check the name in [source] index."
         )
-    if "media_type_header_exception" in kinds:
+    if status == 406 or "media_type_header_exception" in kinds:
         return ConfigError(
-            f"{settings.where} does not understand the installed client: the major version of the package "
-            "elasticsearch must not be above the server's. Run: pip install 'elasticsearch[async]>=8,<9'"
+            f"{settings.where} does not know the media type of the installed client. If it is OpenSearch, set [source] "
+            'flavour = "opensearch". If it is Elasticsearch, it is older than the client: run '
+            "pip install 'elasticsearch[async]>=8,<9'"
         )
     if status == 429:
         return SourceUnavailable(

@@ -6,11 +6,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.client.adapters.mongodb.reading import Harness
+from tests.client.adapters.pulling import close_built
 
 
 @pytest.fixture(autouse=True)
 async def _closed_sources() -> AsyncIterator[None]:
     yield
-    while Harness.built:
-        await Harness.built.pop().close()
+    await close_built()

@@ -11,9 +11,10 @@ import pytest
 
 from argus_client.adapters.pull import SourceUnavailable
 from argus_client.adapters.source import SourceError
-from tests.client.adapters.mongodb.reading import Harness, read_all
+from tests.client.adapters.mongodb.reading import Harness
 from tests.client.adapters.mongodb.test_source import MAPPING, TABLE, document
 from tests.client.adapters.mongodb.wire import Failure, MongoServer
+from tests.client.adapters.pulling import close_built, read_all
 from tests.waiting import eventually
 
 PASSWORD = "s3cr:t/p@ss"
@@ -31,8 +32,7 @@ async def server() -> AsyncIterator[MongoServer]:
 async def _forgotten_sockets() -> AsyncIterator[None]:
     """pymongo 4.20 leaves the socket of a connection attempt it cancels to the garbage collector, which warns."""
     yield
-    while Harness.built:
-        await Harness.built.pop().close()
+    await close_built()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
         gc.collect()

@@ -14,8 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from argus_client.adapters.source import SourceError
-from tests.client.adapters.mongodb.reading import NOW_MS, Harness, read_all, through_disk
+from tests.client.adapters.mongodb.reading import Harness
 from tests.client.adapters.mongodb.wire import MongoServer
+from tests.client.adapters.pulling import NOW_MS, read_all, through_disk
 
 TABLE = {"database": "linborg", "collection": "server_metrics"}
 MAPPING = {"columns": {"load_average": "n"}}
