@@ -89,11 +89,15 @@ def times_ms(column: NDArray[Any], unit: str) -> tuple[NDArray[np.int64], Bools 
     if kind == "M":
         times = column.astype("datetime64[ms]").astype(np.int64)  # NaT is NO_TIME by itself
         return _within(times, times == NO_TIME)
-    if kind in "iuf":
+    if kind == "i":
+        return _within(_whole_ms(column.astype(np.int64), unit), np.zeros(len(column), np.bool_))
+    if kind in "uf":
         return _numeric_ms(column.astype(np.float64), unit)
     cells = column.tolist()
     kinds = set(map(type, cells))
-    if _NUMBERS.issuperset(kinds):
+    if kinds == {int} and max(map(abs, cells)) < 1 << 63:
+        return _within(_whole_ms(column.astype(np.int64), unit), np.zeros(len(column), np.bool_))
+    if kinds <= {float, type(None)}:
         return _numeric_ms(column.astype(np.float64), unit)
     parse: Callable[[Any], int | None] = lambda cell: _time_ms(cell, unit)  # noqa: E731  one of two ways
     if kinds <= {str, type(None)}:  # the servers of a fleet share many times
@@ -102,6 +106,20 @@ def times_ms(column: NDArray[Any], unit: str) -> tuple[NDArray[np.int64], Bools 
     found = [parse(cell) for cell in cells]
     times = np.array([NO_TIME if value is None else value for value in found], np.int64)
     return _within(times, np.array([cell is None or cell == "" for cell in cells], np.bool_))
+
+
+def _whole_ms(values: NDArray[np.int64], unit: str) -> NDArray[np.int64]:
+    """Milliseconds of whole numbers, exactly: nanoseconds of today are more than a float64 can tell apart."""
+    seconds, micros, nanos = (
+        np.clip(values, -1, _LATEST_MS // 1000 + 1) * 1000,
+        values // 1000,
+        values // 1_000_000,
+    )
+    if unit != "auto":
+        return {"s": seconds, "ms": values.copy(), "us": micros, "ns": nanos}[unit]
+    size = np.abs(values)
+    bounds = [size < _FIRST_MS, size < _FIRST_US, size < _FIRST_NS]
+    return np.select(bounds, [seconds, values, micros], nanos)
 
 
 def _numeric_ms(values: NDArray[np.float64], unit: str) -> tuple[NDArray[np.int64], Bools | None]:
@@ -149,6 +167,9 @@ def _time_ms(cell: object, unit: str) -> int | None:
             return None
     if isinstance(cell, bool | np.bool_ | date) or cell is None:
         return None
+    if isinstance(cell, int) and abs(cell) < 1 << 63:
+        times, _ = _within(_whole_ms(np.array([cell], np.int64), unit), np.zeros(1, np.bool_))
+        return None if times[0] == NO_TIME else int(times[0])
     try:
         return _one_numeric(float(cell), unit)  # type: ignore[arg-type]  # whatever else has a number in it
     except (TypeError, ValueError, OverflowError):

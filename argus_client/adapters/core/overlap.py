@@ -15,7 +15,7 @@ from argus_client.samples import Samples
 _SECOND_BITS: Final = 38
 _SECOND_MASK: Final = (1 << _SECOND_BITS) - 1
 _MAX_SERVERS: Final = 1_000_000
-# A row that is ahead of the clock by more must not make room for itself by pushing out all others.
+# Rows further ahead of the clock are refused by the server and need no remembering.
 _SKEW_SECONDS: Final = 300
 
 
@@ -65,11 +65,11 @@ class Overlap:
         return np.asarray(self._known[place] == keys, np.bool_)
 
     def _remember(self, keys: NDArray[np.int64]) -> None:
-        latest = self._now_ms() // 1000 + _SKEW_SECONDS
-        seconds = keys & _SECOND_MASK
-        keys = keys[seconds <= latest]
+        now = self._now_ms() // 1000
+        keys = keys[(keys & _SECOND_MASK) <= now + _SKEW_SECONDS]
         if len(keys):
-            self._newest = max(self._newest, int((keys & _SECOND_MASK).max()))
+            # A clock that is ahead must not push out what the others have sent.
+            self._newest = max(self._newest, min(now, int((keys & _SECOND_MASK).max())))
         known = np.concatenate([self._known, keys])
         known = known[(known & _SECOND_MASK) >= self._newest - self._seconds]
         self._known = np.sort(known, kind="stable")  # two sorted runs: merged in one pass

@@ -172,7 +172,9 @@ class Runner:
             page = await self._fetcher.fetch(cursor)
             if page is None:
                 return
-            samples = overlap.fresh(self._mapped(page))
+            rows = self._mapped(page)
+            samples = overlap.fresh(rows)
+            self.tally.repeated += len(rows) - len(samples)
             if await unless(self._stop, self._sent(delivery, samples, page.cursor)) is None:
                 return
             cursor = page.cursor

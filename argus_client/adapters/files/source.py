@@ -63,10 +63,10 @@ class FilesSource:
 
     def _fetch(self, cursor: Cursor, limit: int) -> Page:
         try:
-            files = self._files(_places(cursor))
+            renamed, files = self._files(_places(cursor))
             documents: list[Mapping[str, Any]] = []
             lines = 0
-            for file in files:
+            for file in renamed + files:
                 if lines >= limit:
                     break
                 if (form := self._format(file)) is None:
@@ -82,11 +82,12 @@ class FilesSource:
             raise SourceUnavailable(
                 f"{error.filename or 'A file'} cannot be read: {error.strerror}"
             ) from None
-        kept = [dict(file.place.to_json()) for file in files if not self._is_over(file)]
-        return Page(Documents(documents), {_FILES: kept}, is_last=lines < limit)
+        kept = [file for file in renamed if not self._is_over(file)] + files
+        places = [dict(file.place.to_json()) for file in kept]
+        return Page(Documents(documents), {_FILES: places}, is_last=lines < limit)
 
-    def _files(self, places: Iterable[Place]) -> list[TailedFile]:
-        """The files to read, in their order: those that were renamed first, then by the time of their last change."""
+    def _files(self, places: Iterable[Place]) -> tuple[list[TailedFile], list[TailedFile]]:
+        """The files to read, in their order: those that were renamed, then those that match."""
         present = self._present()
         renamed = [file for place in places if (file := self._at(place, present)) is not None]
         for identity in present.keys() - self._open.keys():
@@ -100,7 +101,7 @@ class FilesSource:
         for identity in self._open.keys() - kept:
             self._open.pop(identity).close()
             self._formats.pop(identity, None)
-        return renamed + [self._open[identity] for identity in present]
+        return renamed, [self._open[identity] for identity in present]
 
     def _present(self) -> dict[_Identity, Path]:
         """The files that match, by the time of their last change, then by name."""
@@ -157,9 +158,7 @@ class FilesSource:
         self._context.refuse(TOO_LONG, 1, start[:60].decode("utf-8", errors="replace"))
 
     def _is_over(self, file: TailedFile) -> bool:
-        """Whether a file that does not match any more has been read and will not grow."""
-        if _matches(file):
-            return False
+        """Whether a file that was renamed has been read and will not grow."""
         whole = file.offset >= file.size
         return whole and file.quiet_seconds(self._context.now_ms()) >= _FORGET_SECONDS
 
@@ -182,12 +181,3 @@ def _renamed(place: Place) -> Path | None:
         if entry.inode() == place.inode and entry.is_file() and entry.stat().st_dev == place.device:
             return Path(entry.path)
     return None
-
-
-def _matches(file: TailedFile) -> bool:
-    """Whether a file still has the name it was opened under."""
-    try:
-        status = os.stat(file.path)
-    except OSError:
-        return False
-    return (status.st_dev, status.st_ino) == file.identity
