@@ -7,6 +7,7 @@ and JSON and knows of no product; what differs beside that is the path of a poin
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Mapping
 from typing import Any, Final, Protocol
@@ -45,6 +46,8 @@ class SearchService:
     """
 
     def __init__(self, settings: SearchSettings) -> None:
+        # What fails is said by the adapter, and once; the transport would say it with every try.
+        logging.getLogger("elastic_transport").setLevel(logging.ERROR)
         self._settings = settings
         self._open = settings.flavour == "opensearch"
         self._connection: _Connection = (_OpenSearch if self._open else _Elasticsearch)(settings)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 from argus_client.adapters.core.documents import Documents
@@ -39,6 +39,7 @@ class _Walk:
         cursor: The one the next page is asked for with.
         after: Sort values of the last hit; None before the first.
         newest_ms: Time of the last hit.
+        pages: Number of the last page.
         rows: The rows that are not complete yet, where they are put together.
     """
 
@@ -49,10 +50,10 @@ class _Walk:
     after: Sequence[Any] | None = None
     newest_ms: int | None = None
     rows: MetricSets | None = None
-    pages: int = field(default=0)
+    pages: int = 0
 
     def next_cursor(self, since_ms: int) -> Cursor:
-        """The cursor of the next page. Its number keeps cursors of one moment apart."""
+        """The cursor of the next page. Its number keeps cursors of one moment apart, also those of other walks."""
         self.pages += 1
         self.cursor = {"since_ms": since_ms, "page": self.pages}
         return self.cursor
@@ -131,7 +132,9 @@ class SearchSource:
             {await self._service.tiebreaker(): {"order": "asc"}},
         ]
         pit = await self._service.open_point_in_time()
-        self._walk = _Walk(since_ms, pit, order, dict(cursor), rows=self._metricsets())
+        page = cursor.get("page")
+        number = page if isinstance(page, int) else 0
+        self._walk = _Walk(since_ms, pit, order, dict(cursor), rows=self._metricsets(), pages=number)
         return self._walk
 
     async def _checked_types(self, service: SearchService) -> tuple[str, ...]:

@@ -126,8 +126,9 @@ def _options(table: Table, context: SourceContext, user: str, password: str) -> 
         options["authSource"] = source
     if mechanism := table.text("auth_mechanism", ""):
         options["authMechanism"] = mechanism
-    if "tls" in table:
-        options["tls"] = table.flag("tls", False)
+    tls = table.flag("tls", False)
+    if "tls" in table:  # absent leaves it to the URI
+        options["tls"] = tls
     for key, option in (
         ("tls_ca_file", "tlsCAFile"),
         ("tls_certificate_key_file", "tlsCertificateKeyFile"),
@@ -138,7 +139,6 @@ def _options(table: Table, context: SourceContext, user: str, password: str) -> 
             options[option] = str(path)
     if table.flag("tls_allow_invalid_certificates", False):
         options["tlsAllowInvalidCertificates"] = True
-    table.know("tls")
     return options
 
 
