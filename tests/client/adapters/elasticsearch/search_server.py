@@ -2,7 +2,7 @@
 
 Queries are evaluated as they were sent: range, term and terms in a bool filter, a sort by a date and a tiebreaker,
 `search_after`, `size` and `_source`. A point in time is a copy of the documents as they were. What is not known here
-is refused, so that no test passes by accident.
+is refused, so that no test passes by accident. Beside these, an index can be made, filled and deleted.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import base64
 import datetime as dt
 import fnmatch
 import itertools
+import json
 import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -139,7 +140,9 @@ class SearchServer:
 
     @web.middleware
     async def _around(self, request: web.Request, handler: Any) -> web.StreamResponse:
-        body = await request.json() if request.can_read_body else None
+        text = await request.text() if request.can_read_body else ""
+        lines = [json.loads(line) for line in text.splitlines()] if request.path == "/_bulk" else []
+        body = lines or (json.loads(text) if text else None)
         self.requests.append((request.method, request.path, body))
         headers = {"X-elastic-product": "Elasticsearch"} if self.flavour == "elasticsearch" else {}
         for path, failures in self._failures.items():
@@ -183,6 +186,16 @@ class SearchServer:
         if "/".join(parts[1:]) == point and request.method == "POST":
             assert request.query["keep_alive"]
             return self._open(self._matching(parts[0]))
+        if request.path == "/_bulk":
+            for action, source in zip(body[::2], body[1::2], strict=True):
+                self.add(action["index"]["_index"], [{"_id": action["index"]["_id"], **source}])
+            return {"errors": False}
+        if request.method == "PUT" and len(parts) == 1:
+            ((name, how),) = body["mappings"]["properties"].items()
+            self.create(parts[0], name, how["type"])
+            return {"acknowledged": True}
+        if request.method == "DELETE" and len(parts) == 1:
+            return {"acknowledged": self._indices.pop(parts[0], None) is not None}
         if parts[1:] == ["_field_caps"]:
             return self._field_caps(self._matching(parts[0]), request.query["fields"])
         raise Refused(400, "illegal_argument_exception", f"no handler for {request.method} {request.path}")

@@ -1,6 +1,7 @@
 """`MongoServer`: a server of MongoDB's wire protocol over plain lists, for what a real driver says to it.
 
-It answers the handshake, SCRAM-SHA-256, listCollections, listIndexes, find, getMore and killCursors. Every query is
+It answers the handshake, SCRAM-SHA-256, listCollections, listIndexes, find, getMore and killCursors, and what a test
+needs to prepare a database: insert, createIndexes and dropDatabase. Every query is
 evaluated as it was sent, by `evaluation`, and cursors live from one batch to the next as they do in a real server.
 """
 
@@ -274,6 +275,19 @@ class MongoServer:
         left = cursor if cursor in self._cursors else 0
         return {"cursor": {"id": bson.int64.Int64(left), "ns": namespace, "nextBatch": rows[:size]}}
 
+    def _insert(self, command: dict[str, Any]) -> dict[str, Any]:
+        self.insert(command["$db"], command["insert"], command["documents"])
+        return {"n": len(command["documents"])}
+
+    def _createIndexes(self, command: dict[str, Any]) -> dict[str, Any]:
+        self.indexes[command["createIndexes"]] += [dict(index["key"]) for index in command["indexes"]]
+        return {}
+
+    def _dropDatabase(self, command: dict[str, Any]) -> dict[str, Any]:
+        for key in [key for key in self._documents if key[0] == command["$db"]]:
+            del self._documents[key]
+        return {}
+
     def _killCursors(self, command: dict[str, Any]) -> dict[str, Any]:
         for cursor in command["cursors"]:
             self._cursors.pop(int(cursor), None)
@@ -288,8 +302,18 @@ def _parsed(opcode: int, body: bytes) -> dict[str, Any]:
         start = body.index(b"\0", 4) + 1 + 8
         return dict(bson.decode(body[start:], _CODEC))
     assert opcode == _OP_MSG, f"unknown opcode {opcode}"
-    assert body[4] == 0, "only messages of one body section are sent by a reader"
-    return dict(bson.decode(body[5:], _CODEC))
+    command: dict[str, Any] = {}
+    at = 4
+    while at < len(body):
+        kind, at = body[at], at + 1
+        (length,) = struct.unpack_from("<i", body, at)
+        section, at = body[at : at + length], at + length
+        if kind == 0:
+            command |= bson.decode(section, _CODEC)
+        else:  # a sequence of documents, with the name of the field they belong to
+            end = section.index(b"\0", 4)
+            command[section[4:end].decode()] = list(bson.decode_iter(section[end + 1 :], _CODEC))
+    return command
 
 
 def _failed(failure: Failure) -> dict[str, Any]:
