@@ -13,7 +13,7 @@ Two things are derived from a document as it comes:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 LARGEST: Final = frozenset(("system.filesystem.used.pct",))
@@ -64,7 +64,7 @@ class MetricSets:
     def __init__(
         self, fields: Sequence[str], name_fields: Sequence[str], time_field: str, bucket_ms: int
     ) -> None:
-        self._fields = [name for name in fields if name not in name_fields and name != time_field]
+        self._fields = frozenset(fields) - {*name_fields, time_field}
         self._names = tuple(name_fields)
         self._time_field = time_field
         self._bucket_ms = bucket_ms
@@ -84,14 +84,14 @@ class MetricSets:
 
     def add(self, moment_ms: int, document: Mapping[str, Any]) -> bool:
         """Takes a document; False when it names no host."""
-        host = next((name for field in self._names if (name := value_at(document, field))), None)
+        values = flattened(document)
+        host = next((values[field] for field in self._names if values.get(field)), None)
         if host is None:
             return False
         row = self._buckets.setdefault(self.floor(moment_ms), {}).setdefault(str(host), _Row())
-        derived = _derived(document)
-        for field in self._fields:
-            value = derived[field] if field in derived else value_at(document, field)
-            if value is not None:
+        _derive(values)
+        for field, value in values.items():
+            if field in self._fields:
                 row.add(field, value)
         return True
 
@@ -119,45 +119,36 @@ class MetricSets:
         return min(self._buckets, default=None)
 
 
-def _derived(document: Mapping[str, Any]) -> dict[str, float]:
-    found: dict[str, float] = {}
-    cores = _number(document, _CORES)
+def flattened(document: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """The values of a document by dotted name, nested or not; without lists and nulls."""
+    values: dict[str, Any] = {}
+    for key, value in document.items():
+        if isinstance(value, Mapping):
+            for name, inner in flattened(value, f"{prefix}{key}.").items():
+                values.setdefault(name, inner)
+        elif value is not None and not isinstance(value, list):
+            values.setdefault(f"{prefix}{key}", value)
+    return values
+
+
+def _derive(values: dict[str, Any]) -> None:
+    """Adds what follows from the values of a document."""
+    cores = _number(values.get(_CORES))
     if cores:
         for mode in _MODES:
-            share = _number(document, f"system.cpu.{mode}.pct")
-            if share is not None and value_at(document, f"system.cpu.{mode}.norm.pct") is None:
-                found[f"system.cpu.{mode}.norm.pct"] = share / cores
-    period_ms = _number(document, _PERIOD)
+            share = _number(values.get(f"system.cpu.{mode}.pct"))
+            if share is not None:
+                values.setdefault(f"system.cpu.{mode}.norm.pct", share / cores)
+    period_ms = _number(values.get(_PERIOD))
     if period_ms:
         for direction in _DIRECTIONS:
-            carried = _number(document, f"host.network.{direction}.bytes")
+            carried = _number(values.get(f"host.network.{direction}.bytes"))
             if carried is not None and carried < _LARGEST_BYTES:
-                found[f"host.network.{direction}.bytes_per_second"] = carried * 1_000 / period_ms
-    return found
+                values[f"host.network.{direction}.bytes_per_second"] = carried * 1_000 / period_ms
 
 
-def _number(document: Mapping[str, Any], field: str) -> float | None:
+def _number(value: object) -> float | None:
     """A value that is a number of 0 or more."""
-    value = value_at(document, field)
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if is_number and value >= 0 else None
-
-
-def value_at(document: Mapping[str, Any], field: str) -> Any:
-    """The value of a dotted field, nested or flat or half and half; None for none, and for lists and documents."""
-    value = _found(document, field)
-    return None if isinstance(value, Mapping | list) else value
-
-
-def _found(document: Mapping[str, Any], field: str) -> Any:
-    if (value := document.get(field)) is not None:
-        return value
-    for at in _dots(field):
-        inner = document.get(field[:at])
-        if isinstance(inner, Mapping) and (value := _found(inner, field[at + 1 :])) is not None:
-            return value
-    return None
-
-
-def _dots(field: str) -> Iterable[int]:
-    return (at for at, letter in enumerate(field) if letter == ".")
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if value >= 0 else None

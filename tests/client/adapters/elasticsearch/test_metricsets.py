@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from argus_client.adapters.core.mapping import Mapper
 from argus_client.adapters.core.mapping_config import MappingConfig
 from argus_client.adapters.elasticsearch import SPEC
-from argus_client.adapters.elasticsearch.metricsets import MetricSets, value_at
+from argus_client.adapters.elasticsearch.metricsets import MetricSets, flattened
 from argus_client.adapters.pull import Cursor, PullSource, Records
 from argus_client.samples import METRICS
 from tests.client.adapters.elasticsearch.reading import Harness
@@ -237,18 +237,16 @@ def test_pages_expiries_and_restarts_change_no_row(
 
 
 @pytest.mark.parametrize(
-    ("document", "value"),
+    ("document", "values"),
     [
-        ({"a": {"b": {"c": 1}}}, 1),
-        ({"a.b.c": 1}, 1),
-        ({"a.b": {"c": 1}}, 1),
-        ({"a": {"b.c": 1}}, 1),
-        ({"a": {"b": None}, "a.b": {"c": 1}}, 1),
-        ({"a": {"b": {"c": [1]}}}, None),
-        ({"a": {"b": {"c": {"d": 1}}}}, None),
-        ({"a": 1}, None),
-        ({}, None),
+        ({"a": {"b": {"c": 1}}}, {"a.b.c": 1}),
+        ({"a.b.c": 1}, {"a.b.c": 1}),
+        ({"a.b": {"c": 1}}, {"a.b.c": 1}),
+        ({"a": {"b.c": 1}}, {"a.b.c": 1}),
+        ({"a": {"b": None}, "a.b": {"c": 1}}, {"a.b.c": 1}),
+        ({"a": {"b": [1], "c": None}, "d": "x"}, {"d": "x"}),
+        ({}, {}),
     ],
 )
-def test_value_at(document: Mapping[str, Any], value: object) -> None:
-    assert value_at(document, "a.b.c") == value
+def test_flattened(document: Mapping[str, Any], values: Mapping[str, object]) -> None:
+    assert flattened(document) == values

@@ -78,8 +78,9 @@ async def test_only_mapped_fields_are_fetched_and_totals_are_not_counted(server:
 async def test_since_is_where_it_begins(server: SearchServer) -> None:
     server.add("metrics-a", [document(n, n) for n in range(20)])
     source = Harness().build(table(server), MAPPING)
-    values, _ = await read_all(source, source.begin(ms(15)))
+    values, cursor = await read_all(source, source.begin(ms(15)))
     assert values == [15, 16, 17, 18, 19]
+    assert cursor == {"since_ms": ms(15)}  # no overlap leads before it
 
 
 async def test_a_page_is_no_larger_than_the_server_allows(elastic: SearchServer) -> None:

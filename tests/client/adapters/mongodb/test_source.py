@@ -53,9 +53,11 @@ async def test_pages_bring_every_document_once_in_order_of_time(server: MongoSer
 async def test_since_is_where_it_begins(server: MongoServer) -> None:
     server.insert("linborg", "server_metrics", [document(n, n) for n in range(20)])
     source = Harness().build({"uri": server.uri, **TABLE}, MAPPING)
-    values, _ = await read_all(source, source.begin(int(moment(15).timestamp() * 1_000)))
+    begin = source.begin(int(moment(15).timestamp() * 1_000))
+    values, cursor = await read_all(source, begin)
     await source.close()
     assert values == [15, 16, 17, 18, 19]
+    assert cursor["since_ms"] == begin["since_ms"]  # no overlap leads before it
 
 
 async def test_a_moment_with_more_documents_than_a_page_is_read_through_whatever_its_ids(
