@@ -66,10 +66,11 @@ def doctor(
         except ConfigError as error:
             findings.append(Finding(_CONFIG, Level.FAILURE, str(error)))
             code = WRONG_CONFIG
-    server = asyncio.run(_server(whole, target, connect, timeout))
-    findings += server
-    if not code and worst(server) is Level.FAILURE:
-        code = SERVER_UNUSABLE
+    if whole is not None or target is not None or adapter is None:
+        server = asyncio.run(_server(whole, target, connect, timeout))
+        findings += server
+        if not code and worst(server) is Level.FAILURE:
+            code = SERVER_UNUSABLE
     if whole is not None:
         source, source_code = asyncio.run(_adapter(whole, since))
         findings += source

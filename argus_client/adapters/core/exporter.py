@@ -52,7 +52,7 @@ class TallyCollector:
             "rejections", "Rows the server said why it refused.", tally.rejections, ["reason", "field"]
         )
         errors = {(kind,): count for kind, count in tally.source_errors.items()}
-        yield self._counter("source_errors", "Fetches that failed.", errors, ["kind"])
+        yield self._counter("source_errors", "Fetches that failed.", errors, ["reason"])
         yield self._gauge("buffered_rows", "Rows without an answer of the server.", tally.buffered)
         if (lag := tally.lag_seconds) is not None:
             yield self._gauge("lag_seconds", "Now minus the time of the newest row.", lag)

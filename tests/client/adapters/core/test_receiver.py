@@ -1,0 +1,115 @@
+"""What is sent to an adapter is answered once the server has answered for it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from argus_client import Unauthenticated
+from argus_client.adapters.core.config import AdapterConfig, ServerConfig
+from argus_client.adapters.core.documents import Documents
+from argus_client.adapters.core.receiver import Receiver
+from argus_client.adapters.pull import SourceUnavailable
+from argus_client.adapters.push import Sink
+from argus_client.adapters.source import SourceError
+from argus_client.testing import FakeServer
+
+from .listed import document, loads
+
+
+class HandedSource:
+    """Hands the sink to the test."""
+
+    def __init__(self) -> None:
+        self.sink: asyncio.Future[Sink] = asyncio.get_running_loop().create_future()
+        self.ended = False
+
+    async def serve(self, sink: Sink) -> None:
+        self.sink.set_result(sink)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.ended = True
+
+
+@pytest.fixture
+def server() -> Iterator[FakeServer]:
+    with FakeServer() as fake:
+        yield fake
+
+
+@asynccontextmanager
+async def receiving(server: FakeServer) -> AsyncIterator[tuple[Receiver, Sink, HandedSource]]:
+    config = AdapterConfig("mine", server=ServerConfig(server.target), state_dir=Path())
+    source, stop = HandedSource(), asyncio.Event()
+    receiver = Receiver(config, source, stop)
+    running = asyncio.create_task(receiver.run())
+    yield receiver, await source.sink, source
+    stop.set()
+    await asyncio.wait_for(running, 10)
+    assert source.ended
+
+
+def records(first: int, count: int) -> Documents:
+    return Documents([document(number) for number in range(first, first + count)])
+
+
+async def test_a_delivery_returns_when_its_rows_are_answered_for(server: FakeServer) -> None:
+    async with receiving(server) as (receiver, sink, _):
+        done = await sink.deliver(records(0, 5), timeout_seconds=10)
+        assert (done.rows, done.unmapped_rows, done.problem) == (5, 0, "")
+        assert loads(server) == list(range(5))
+
+        server.hold_acks()
+        waiting = asyncio.create_task(sink.deliver(records(5, 5), timeout_seconds=10))
+        assert not (await asyncio.wait([waiting], timeout=0.05))[0]
+        server.release_acks()
+        await waiting
+        assert receiver.tally.accepted == 10
+
+
+async def test_what_is_not_answered_in_time_is_to_be_sent_again(server: FakeServer) -> None:
+    async with receiving(server) as (_, sink, _):
+        server.hold_acks()
+        with pytest.raises(SourceUnavailable, match="did not answer within") as caught:
+            await sink.deliver(records(0, 5), timeout_seconds=0.05)
+        assert caught.value.retry_after_seconds
+        server.release_acks()
+        await sink.deliver(records(0, 5), timeout_seconds=10)
+
+
+async def test_rows_without_a_name_are_told_to_whoever_sent_them(server: FakeServer) -> None:
+    async with receiving(server) as (_, sink, _):
+        done = await sink.deliver(Documents([document(0), document(1, server_name=None)]), timeout_seconds=10)
+        assert (done.rows, done.unmapped_rows) == (1, 1)
+        assert done.problem.startswith("no server name")
+
+
+async def test_many_deliveries_at_once_each_wait_for_their_own(server: FakeServer) -> None:
+    async with receiving(server) as (receiver, sink, _):
+        each = [sink.deliver(records(at * 10, 10), timeout_seconds=10) for at in range(20)]
+        assert [done.rows for done in await asyncio.gather(*each)] == [10] * 20
+        assert sorted(loads(server)) == list(range(200))
+        assert receiver.tally.accepted == 200
+        assert sink.retry_after_seconds == 0
+
+
+async def test_a_key_the_server_does_not_know_ends_it(server: FakeServer) -> None:
+    server.fail_next("StreamMetrics", "UNAUTHENTICATED", "no such key")
+    config = AdapterConfig("mine", server=ServerConfig(server.target))
+    with pytest.raises(Unauthenticated, match="no such key"):
+        await asyncio.wait_for(Receiver(config, HandedSource(), asyncio.Event()).run(), 10)
+
+
+async def test_a_source_that_cannot_listen_ends_it(server: FakeServer) -> None:
+    class Deaf:
+        async def serve(self, sink: Sink) -> None:
+            raise SourceError("port 4317 is taken")
+
+    config = AdapterConfig("mine", server=ServerConfig(server.target))
+    with pytest.raises(SourceError, match="is taken"):
+        await asyncio.wait_for(Receiver(config, Deaf(), asyncio.Event()).run(), 10)
