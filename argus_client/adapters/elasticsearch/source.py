@@ -19,10 +19,12 @@ from argus_client.adapters.elasticsearch.failures import PointInTimeExpired
 from argus_client.adapters.elasticsearch.metricsets import MetricSets
 from argus_client.adapters.elasticsearch.service import SearchService
 from argus_client.adapters.elasticsearch.settings import SearchSettings
+from argus_client.adapters.projected import Projected
 from argus_client.adapters.pull import Cursor, Page, SourceUnavailable
 from argus_client.adapters.source import SourceError
 
 _DATE_TYPES: Final = ("date", "date_nanos")
+_SAMPLE: Final = 20
 # Beyond this the server refuses rows as being from the future, and says so, which is what should happen to them.
 _SKEW_MS: Final = 300_000
 Hit = Mapping[str, Any]
@@ -73,6 +75,7 @@ class SearchSource:
         self._service: SearchService | None = None
         self._walk: _Walk | None = None
         self._time_types: tuple[str, ...] = ()
+        self._fields: Sequence[str] | None = None
         mapped = [*context.mapping.fields, settings.time_field]
         wanted = MetricSets.wanted(mapped) if settings.by_metricset else mapped
         self._includes = list(dict.fromkeys(wanted))
@@ -160,9 +163,13 @@ class SearchSource:
 
     async def _page(self, walk: _Walk, limit: int) -> Page:
         if walk.rows is None:
+            if self._fields is None:
+                # Of whole documents, once: to tell which fields nobody has mapped.
+                whole = await self._asked(walk, {"size": _SAMPLE, "_source": True})
+                self._fields = Documents([_source_of(hit) for hit in whole["hits"]["hits"]]).fields() or None
             size = min(limit, self._settings.batch_documents)
             hits = await self._search(walk, size)
-            documents = Documents([_source_of(hit) for hit in hits])
+            documents = Projected([_source_of(hit) for hit in hits], self._fields or ())
             if len(hits) < size:
                 return self._last_page(walk, documents)
             assert walk.newest_ms is not None
@@ -194,6 +201,18 @@ class SearchSource:
         return Page(records, {"since_ms": since}, is_last=True)
 
     async def _search(self, walk: _Walk, size: int) -> Sequence[Hit]:
+        """The next hits of a walk."""
+        what: dict[str, object] = {"size": size, "_source": {"includes": self._includes}}
+        if walk.after is not None:
+            what["search_after"] = walk.after
+        hits: Sequence[Hit] = (await self._asked(walk, what))["hits"]["hits"]
+        if hits:
+            walk.after = hits[-1]["sort"]
+            walk.newest_ms = int(hits[-1]["sort"][0])
+        return hits
+
+    async def _asked(self, walk: _Walk, what: Mapping[str, object]) -> Mapping[str, Any]:
+        """The answer to a search of everything since the beginning of a walk."""
         field_name = self._settings.time_field
         start = {"range": {field_name: {"gte": walk.since_ms, "format": "epoch_millis"}}}
         filters: list[Mapping[str, object]] = [start]
@@ -201,22 +220,11 @@ class SearchSource:
             filters.append({"terms": {"metricset.name": list(self._settings.metricsets)}})
         if self._settings.filter:
             filters.append(self._settings.filter)
-        body: dict[str, object] = {
-            "size": size,
-            "query": {"bool": {"filter": filters}},
-            "sort": walk.order,
-            "_source": {"includes": self._includes},
-        }
-        if walk.after is not None:
-            body["search_after"] = walk.after
+        body = {"query": {"bool": {"filter": filters}}, "sort": walk.order, **what}
         assert self._service is not None
         answer = await self._service.search(walk.pit, body)
-        hits: Sequence[Hit] = answer["hits"]["hits"]
         walk.pit = str(answer.get("pit_id") or walk.pit)
-        if hits:
-            walk.after = hits[-1]["sort"]
-            walk.newest_ms = int(hits[-1]["sort"][0])
-        return hits
+        return answer
 
     def _gather(self, rows: MetricSets, hits: Sequence[Hit]) -> None:
         unnamed = [hit for hit in hits if not rows.add(int(hit["sort"][0]), _source_of(hit))]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from bson.codec_options import DatetimeConversion, TypeDecoder, TypeRegistry
@@ -107,6 +107,11 @@ class CollectionCheck:
                 "a BSON date, a number since 1970 and ISO 8601 text are."
             )
         return form
+
+    async def fields(self) -> Sequence[str]:
+        """All fields of one document, by name."""
+        document = await self._first({})
+        return Documents([document] if document else []).fields()
 
     async def others(self, form: TimeFormat) -> None:
         """Warns of documents whose time is of another type, which a query by time does not see. Needs the index."""

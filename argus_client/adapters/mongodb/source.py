@@ -19,12 +19,12 @@ from pymongo import AsyncMongoClient
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import PyMongoError
 
-from argus_client.adapters.core.documents import Documents
 from argus_client.adapters.core.spec import SourceContext
 from argus_client.adapters.mongodb.collection import CollectionCheck, opened, value_of
 from argus_client.adapters.mongodb.failures import translated
 from argus_client.adapters.mongodb.settings import MongoSettings
 from argus_client.adapters.mongodb.times import TimeFormat
+from argus_client.adapters.projected import Projected
 from argus_client.adapters.pull import Cursor, Page
 from argus_client.adapters.source import SourceError
 
@@ -103,6 +103,7 @@ class MongoSource:
         self._client: AsyncMongoClient[dict[str, Any]] | None = None
         self._collection: AsyncCollection[dict[str, Any]] | None = None
         self._looked_at: TimeFormat | None = None
+        self._fields: Sequence[str] = ()
 
     def begin(self, since_ms: int) -> Cursor:
         """The first cursor: everything from `since_ms` on."""
@@ -119,7 +120,7 @@ class MongoSource:
         try:
             collection, form = await self._ready(position.form)
             if form is None:
-                return Page(Documents([]), position.to_cursor(), is_last=True)
+                return Page(self._records([]), position.to_cursor(), is_last=True)
             return await self._page(collection, form, replace(position, form=form), limit)
         except (PyMongoError, BSONError) as error:
             self._looked_at = None
@@ -143,6 +144,7 @@ class MongoSource:
             check = CollectionCheck(self._collection, self._settings, self._context.warn)
             has_index = await check.exists()
             self._looked_at = known or await check.time_format()
+            self._fields = await check.fields()
             if self._looked_at is not None and has_index:
                 await check.others(self._looked_at)
         return self._collection, known or self._looked_at
@@ -158,7 +160,7 @@ class MongoSource:
                 documents = await self._find(collection, _rest_of(field, moment), "_id", limit)
                 if len(documents) == limit:
                     moment = replace(moment, last_id=(documents[-1]["_id"],))
-                    return Page(Documents(documents), replace(position, moment=moment).to_cursor(), False)
+                    return Page(self._records(documents), replace(position, moment=moment).to_cursor(), False)
             later = {"$gte": form.bound(position.since_ms)} if moment is None else {"$gt": moment.time}
             room = limit - len(documents)
             more = await self._find(collection, {field: later}, field, room)
@@ -168,7 +170,7 @@ class MongoSource:
             documents += more[: _start_of_last(more, field, last)]
             moment = _Moment(last)
             if documents:
-                return Page(Documents(documents), replace(position, moment=moment).to_cursor(), False)
+                return Page(self._records(documents), replace(position, moment=moment).to_cursor(), False)
 
     def _last_page(self, form: TimeFormat, position: _Position, documents: list[dict[str, Any]]) -> Page:
         """Nothing is later than these: the next page starts a little before them, for what comes late.
@@ -183,7 +185,11 @@ class MongoSource:
         if newest is not None:
             start = min(newest, self._context.now_ms()) - int(self._context.overlap_seconds * 1_000)
             since = max(since, start)
-        return Page(Documents(documents), _Position(since, form).to_cursor(), is_last=True)
+        return Page(self._records(documents), _Position(since, form).to_cursor(), is_last=True)
+
+    def _records(self, documents: Sequence[Mapping[str, Any]]) -> Projected:
+        mapped = "_id" in self._context.mapping.fields
+        return Projected(documents, self._fields, hidden="" if mapped else "_id")
 
     async def _find(
         self, collection: AsyncCollection[dict[str, Any]], query: Mapping[str, Any], order: str, limit: int

@@ -237,10 +237,15 @@ class SearchServer:
         )
         if (after := body.get("search_after")) is not None:
             keyed = [pair for pair in keyed if pair[0] > after]
-        includes = body["_source"]["includes"]
+        wanted = body["_source"]
         hits = [
-            {**row[2], "sort": values, "_source": _included(row[2]["_source"], includes)}
+            {
+                **row[2],
+                "sort": values,
+                "_source": source if wanted is True else _included(source, wanted["includes"]),
+            }
             for values, row in keyed[: body["size"]]
+            for source in [row[2]["_source"]]
         ]
         failed = self.partial.pop(0) if self.partial else 0
         shards: dict[str, Any] = {"total": _SHARDS if self._names(rows) else 0, "failed": failed}
