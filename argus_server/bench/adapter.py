@@ -280,6 +280,8 @@ def _compare(data: Path, expected: pa.Table) -> dict[str, int]:
         batches = list(store.read("metrics", 0, 1 << 45, columns=[*keys, *METRICS]))
     finally:
         store.close()
+    if not batches:
+        return {"lost": len(expected), "doubled": 0, "changed": 0, "foreign": 0}
     stored = pa.Table.from_batches(batches)
     stored = stored.set_column(
         stored.schema.get_field_index("timestamp"), "timestamp", stored["timestamp"].cast(pa.int64())
