@@ -12,6 +12,7 @@ import datetime as dt
 import fnmatch
 import itertools
 import json
+import ssl
 import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -63,6 +64,7 @@ class SearchServer:
         flavour: `elasticsearch` or `opensearch`.
         version: What it says it is.
         authorization: The header it wants; None lets everybody in.
+        tls: Certificate to speak TLS with.
 
     Attributes:
         requests: Method, path and body of every request, in order.
@@ -71,8 +73,14 @@ class SearchServer:
     """
 
     def __init__(
-        self, flavour: str = "elasticsearch", version: str = "8.19.3", *, authorization: str | None = None
+        self,
+        flavour: str = "elasticsearch",
+        version: str = "8.19.3",
+        *,
+        authorization: str | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
+        self._tls = tls
         self.flavour = flavour
         self.version = version
         self.requests: list[tuple[str, str, Any]] = []
@@ -90,7 +98,7 @@ class SearchServer:
     @property
     def url(self) -> str:
         """Where it listens."""
-        return f"http://127.0.0.1:{self._port}"
+        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self._port}"
 
     @property
     def open_points(self) -> int:
@@ -126,8 +134,10 @@ class SearchServer:
     async def __aenter__(self) -> Self:
         application = web.Application(middlewares=[self._around], client_max_size=2**26)
         application.router.add_route("*", "/{tail:.*}", self._handle)
-        self._server = TestServer(application, host="127.0.0.1", port=self._port or None)
-        await self._server.start_server()
+        self._server = TestServer(
+            application, host="127.0.0.1", port=self._port or None, scheme=self.url[: self.url.index(":")]
+        )
+        await self._server.start_server(ssl=self._tls)
         assert self._server.port is not None
         self._port = self._server.port
         return self

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import warnings
 from collections.abc import AsyncIterator
 
 import pytest
@@ -13,3 +15,13 @@ from tests.client.adapters.pulling import close_built
 async def _closed_sources() -> AsyncIterator[None]:
     yield
     await close_built()
+
+
+@pytest.fixture
+async def _forgotten_sockets() -> AsyncIterator[None]:
+    """pymongo 4.20 leaves the socket of a connection attempt it cancels to the garbage collector, which warns."""
+    yield
+    await close_built()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()

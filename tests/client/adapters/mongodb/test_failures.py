@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gc
 import socket
-import warnings
 from collections.abc import AsyncIterator
 
 import pytest
@@ -14,7 +12,7 @@ from argus_client.adapters.source import SourceError
 from tests.client.adapters.mongodb.reading import Harness
 from tests.client.adapters.mongodb.test_source import MAPPING, TABLE, document
 from tests.client.adapters.mongodb.wire import Failure, MongoServer
-from tests.client.adapters.pulling import close_built, read_all
+from tests.client.adapters.pulling import read_all
 from tests.waiting import eventually
 
 PASSWORD = "s3cr:t/p@ss"
@@ -26,16 +24,6 @@ async def server() -> AsyncIterator[MongoServer]:
         running.indexes["server_metrics"].append({"timestamp": 1})
         running.insert("linborg", "server_metrics", [document(n, n) for n in range(30)])
         yield running
-
-
-@pytest.fixture
-async def _forgotten_sockets() -> AsyncIterator[None]:
-    """pymongo 4.20 leaves the socket of a connection attempt it cancels to the garbage collector, which warns."""
-    yield
-    await close_built()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        gc.collect()
 
 
 async def test_the_right_password_opens_and_a_wrong_one_is_one_clear_line() -> None:

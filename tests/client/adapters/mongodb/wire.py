@@ -12,6 +12,7 @@ import base64
 import hashlib
 import hmac
 import itertools
+import ssl
 import struct
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -69,6 +70,7 @@ class MongoServer:
     Args:
         users: Passwords by user; without any, nobody is asked.
         batch: Documents of an answer when the client names no number.
+        tls: Certificate to speak TLS with.
 
     Attributes:
         commands: Every command but handshake and ping, as it was sent.
@@ -77,7 +79,14 @@ class MongoServer:
         forget_cursors: Answer the next getMore with "cursor not found".
     """
 
-    def __init__(self, users: Mapping[str, str] | None = None, *, batch: int = _FIRST_BATCH) -> None:
+    def __init__(
+        self,
+        users: Mapping[str, str] | None = None,
+        *,
+        batch: int = _FIRST_BATCH,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self._tls = tls
         self.commands: list[dict[str, Any]] = []
         self.indexes: dict[str, list[dict[str, int]]] = defaultdict(list)
         self.kinds: dict[str, str] = {}
@@ -117,7 +126,7 @@ class MongoServer:
         self._failures[command] += failures
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, ssl=self._tls)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 
