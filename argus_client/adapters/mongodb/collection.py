@@ -21,6 +21,12 @@ _NAMES_SHOWN: Final = 8
 Document = Mapping[str, Any]
 
 
+class _Decimal(float):
+    """A Decimal128 as a number to calculate with, that can still be asked for as what it is."""
+
+    decimal: Decimal128
+
+
 class _DecimalAsFloat(TypeDecoder):
     """A Decimal128 is one more way to write a number."""
 
@@ -28,7 +34,9 @@ class _DecimalAsFloat(TypeDecoder):
 
     def transform_bson(self, value: Any) -> float:
         """A float of it."""
-        return float(value.to_decimal())
+        number = _Decimal(value.to_decimal())
+        number.decimal = value
+        return number
 
 
 def opened(database: AsyncDatabase[dict[str, Any]], name: str) -> AsyncCollection[dict[str, Any]]:
@@ -158,6 +166,7 @@ class CollectionCheck:
 
 
 def value_of(document: Document, field: str) -> Any:
-    """The value of a field; None without one."""
+    """The value of a field, exactly as MongoDB has it: no float equals the decimal 0.1. None without one."""
     column = Documents([document]).column(field)
-    return None if column is None else column[0]
+    value = None if column is None else column[0]
+    return value.decimal if isinstance(value, _Decimal) else value

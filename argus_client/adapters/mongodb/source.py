@@ -159,7 +159,7 @@ class MongoSource:
             if moment is not None:
                 documents = await self._find(collection, _rest_of(field, moment), "_id", limit)
                 if len(documents) == limit:
-                    moment = replace(moment, last_id=(documents[-1]["_id"],))
+                    moment = replace(moment, last_id=(_id_of(documents[-1]),))
                     return Page(self._records(documents), replace(position, moment=moment).to_cursor(), False)
             later = {"$gte": form.bound(position.since_ms)} if moment is None else {"$gt": moment.time}
             room = limit - len(documents)
@@ -167,6 +167,11 @@ class MongoSource:
             if len(more) < room:
                 return self._last_page(form, position, documents + more)
             last = value_of(more[-1], field)
+            if last is None or (moment is not None and last == moment.time):
+                raise SourceError(
+                    f"The document with _id {more[-1]['_id']!r} of {self._settings.namespace} was found by its time in "
+                    f"{field!r}, and has none that can be asked for: a list of times is not one. Remove or correct it."
+                )
             documents += more[: _start_of_last(more, field, last)]
             moment = _Moment(last)
             if documents:
@@ -224,6 +229,12 @@ def _rest_of(field: str, moment: _Moment) -> Mapping[str, Any]:
         return {field: moment.time}
     # $gt outside of $expr sees `_id`s of the same type only, and would leave out the others.
     return {field: moment.time, "$expr": {"$gt": ["$_id", {"$literal": moment.last_id[0]}]}}
+
+
+def _id_of(document: Mapping[str, Any]) -> object:
+    """An `_id` may be a document itself, which is no value of a field."""
+    value = value_of(document, "_id")
+    return document["_id"] if value is None else value
 
 
 def _start_of_last(documents: Sequence[Mapping[str, Any]], field: str, last: object) -> int:

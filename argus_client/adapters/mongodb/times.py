@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from bson.datetime_ms import DatetimeMS
+from bson.decimal128 import Decimal128
 
 from argus_client.adapters.source import SourceError
 
@@ -50,6 +51,7 @@ class TimeFormat:
         """The format a value is written in; None when it is no time."""
         if isinstance(value, datetime | DatetimeMS):
             return TimeFormat("date")
+        value = _plain(value)
         if isinstance(value, int | float) and not isinstance(value, bool):
             size = abs(value)
             if size < 1e11:
@@ -80,6 +82,7 @@ class TimeFormat:
         if self.kind == "text":
             moment = _parsed(value) if isinstance(value, str) else None
             return None if moment is None else (moment - _EPOCH) // timedelta(milliseconds=1)
+        value = _plain(value)
         if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 2.0**63:
             return int(value * 1_000 // _PER_SECOND[self.kind])
         return None
@@ -105,6 +108,10 @@ class TimeFormat:
         if kind not in KINDS or separator not in ("T", " ") or not isinstance(offset, int):
             raise SourceError(f"The cursor names a time format that is not known: {dict(values)!r}.")
         return TimeFormat(str(kind), str(separator), offset)
+
+
+def _plain(value: object) -> object:
+    return float(value.to_decimal()) if isinstance(value, Decimal128) else value
 
 
 def _parsed(text: str) -> datetime | None:

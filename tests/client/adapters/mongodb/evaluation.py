@@ -130,6 +130,8 @@ def _clause(document: Document, key: str, condition: Any) -> bool:
 
 
 def _operator(value: Any, name: str, operand: Any) -> bool:
+    if isinstance(value, list):  # found by any of its elements
+        return any(_operator(element, name, operand) for element in value)
     if name == "$type":
         kinds = [operand] if isinstance(operand, str) else list(operand)
         return value is not None and bson_type(value) in kinds

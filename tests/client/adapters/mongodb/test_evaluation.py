@@ -25,6 +25,8 @@ NOON = dt.datetime(2025, 1, 31, 12, tzinfo=dt.UTC)
         ({"t": {"$type": ["number", "string"]}}, False),
         ({"absent": {"$type": "string"}}, False),
         ({"absent": {"$gte": 0}}, False),
+        ({"list": {"$gt": 2}}, True),
+        ({"list": {"$gt": 3}}, False),
         ({"deep.er": 5}, True),
         ({"deep.er": {"$lt": 5.5}}, True),
         ({"_id": {"$gt": 3}}, False),  # an ObjectId is not compared with a number here,
@@ -33,7 +35,7 @@ NOON = dt.datetime(2025, 1, 31, 12, tzinfo=dt.UTC)
     ],
 )
 def test_matches(query: dict[str, object], found: bool) -> None:
-    document = {"_id": ObjectId(), "t": NOON, "deep": {"er": 5}}
+    document = {"_id": ObjectId(), "t": NOON, "deep": {"er": 5}, "list": [1, 3]}
     assert matches(document, query) is found
 
 

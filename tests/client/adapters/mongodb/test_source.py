@@ -50,6 +50,22 @@ async def test_pages_bring_every_document_once_in_order_of_time(server: MongoSer
     assert harness.warnings == []
 
 
+async def test_decimal_times_that_no_float_equals_lose_nothing(server: MongoServer) -> None:
+    rows = [
+        {
+            "_id": Decimal128(f"{n}.1"),
+            "timestamp": Decimal128(f"{NOW_MS // 1_000 - 3_600}.{n // 6 + 1}"),
+            "n": n,
+        }
+        for n in range(48)
+    ]
+    server.insert("linborg", "server_metrics", rows)
+    source = Harness().build({"uri": server.uri, **TABLE}, MAPPING)
+    for limit in (4, 7):
+        values, _ = await read_all(source, source.begin(0), limit=limit)
+        assert values == list(range(48))
+
+
 async def test_since_is_where_it_begins(server: MongoServer) -> None:
     server.insert("linborg", "server_metrics", [document(n, n) for n in range(20)])
     source = Harness().build({"uri": server.uri, **TABLE}, MAPPING)
@@ -218,6 +234,14 @@ async def test_no_readable_time_is_an_error_that_lists_the_fields(server: MongoS
     with pytest.raises(SourceError, match=r"has a time in 'timestamp'; the first has _id, host.name, when"):
         await source.fetch(source.begin(0), 10)
     await source.close()
+
+
+async def test_a_list_of_times_is_an_error_and_no_end(server: MongoServer) -> None:
+    rows = [document(0, 0), *({"_id": n, "timestamp": [moment(n), moment(n)], "n": n} for n in range(1, 5))]
+    server.insert("linborg", "server_metrics", rows)
+    source = Harness().build({"uri": server.uri, **TABLE}, MAPPING)
+    with pytest.raises(SourceError, match="found by its time in 'timestamp', and has none"):
+        await read_all(source, source.begin(0), limit=2)
 
 
 async def test_text_that_is_no_time_is_an_error(server: MongoServer) -> None:
