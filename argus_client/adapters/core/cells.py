@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
 from typing import Any, Final
 
@@ -99,11 +99,11 @@ def times_ms(column: NDArray[Any], unit: str) -> tuple[NDArray[np.int64], Bools 
         return _within(_whole_ms(column.astype(np.int64), unit), np.zeros(len(column), np.bool_))
     if kinds <= {float, type(None)}:
         return _numeric_ms(column.astype(np.float64), unit)
-    parse: Callable[[Any], int | None] = lambda cell: _time_ms(cell, unit)  # noqa: E731  one of two ways
     if kinds <= {str, type(None)}:  # the servers of a fleet share many times
         known = {text: _time_ms(text, unit) for text in set(cells)}
-        parse = known.__getitem__
-    found = [parse(cell) for cell in cells]
+        found = [known[cell] for cell in cells]
+    else:
+        found = [_time_ms(cell, unit) for cell in cells]
     times = np.array([NO_TIME if value is None else value for value in found], np.int64)
     return _within(times, np.array([cell is None or cell == "" for cell in cells], np.bool_))
 

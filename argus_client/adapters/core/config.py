@@ -198,7 +198,9 @@ def check(config: ServerConfig, where: str) -> None:
     """
     try:
         ClientConfig(config.target, config.api_key, config.tls, insecure=config.insecure)
-    except (ValueError, OSError) as error:
+    except OSError as error:
+        raise ConfigError(f"{where} api_key_file cannot be read: {error}.") from None
+    except ValueError as error:
         raise ConfigError(f"{where} {error}") from None
 
 

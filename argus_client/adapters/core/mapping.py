@@ -212,7 +212,7 @@ class Mapper:
         for index, metric in enumerate(METRICS):
             if metric in mappings:
                 columns[index] = _metric(records, mappings[metric], rows, metric, names, problems)
-        measured = ~np.isnan(columns).all(axis=0)
+        measured = np.asarray(~np.isnan(columns).all(axis=0), np.bool_)
         if self._config.derive_idle:
             _derive_idle(columns)
         for index, metric in enumerate(METRICS):
@@ -265,15 +265,14 @@ def _derive_idle(columns: NDArray[np.float64]) -> None:
 
 def _first_of(records: Records, fields: Sequence[str], rows: int) -> list[Any]:
     """[rows] cells, each from the first of the fields that has one there."""
-    cells: list[Any] | None = None
+    cells: list[Any] = [None] * rows
     for field in fields:
         if (column := records.column(field)) is None:
             continue
-        found = column.tolist()
-        cells = found if cells is None else [b if a is None else a for a, b in zip(cells, found, strict=True)]
+        cells = [b if a is None else a for a, b in zip(cells, column.tolist(), strict=True)]
         if None not in cells:
             break
-    return [None] * rows if cells is None else cells
+    return cells
 
 
 def _example(names: NDArray[np.object_], column: NDArray[Any], where: Bools) -> str:

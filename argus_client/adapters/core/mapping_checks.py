@@ -140,10 +140,12 @@ def _range_advice(index: int, samples: Samples) -> str:
     typical = float(np.nanmedian(column))
     if not name.endswith("_pct"):
         return f"Set the scale of [mapping.columns] {name}."
-    if 100 < typical <= 10_000:
+    if typical > 1000:
+        return f"Values around {typical:g}: were they multiplied by 100 twice? Set scale = 0.01 for {name}."
+    if typical > 150:
         return (
-            f"Values around {typical:g}: were they multiplied by 100 twice? Set scale = 0.01 for {name}. "
-            "Or is it a sum over cores? Then take the field that is per host, or divide by the number of cores."
+            f"Values around {typical:g}: is {name} a sum over cores? Take the field that is per host, or divide by the "
+            "number of cores."
         )
     return f"A percentage is 0 to 100 of all cores, or of all memory; see what {name} is mapped to."
 

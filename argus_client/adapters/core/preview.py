@@ -52,7 +52,7 @@ async def preview(adapter: Adapter, *, since: str | None = None, pages: int = 10
     Args:
         adapter: Whose.
         since: Where to begin, as in `[adapter] since`, which holds if this is None.
-        pages: How many pages without such rows to look behind.
+        pages: How many pages to look at, if none before has such rows.
 
     Raises:
         SourceError: the source cannot deliver, now or ever; a `ConfigError` if the configuration is wrong.
@@ -62,17 +62,17 @@ async def preview(adapter: Adapter, *, since: str | None = None, pages: int = 10
     config = adapter.config
     begin_ms = since_ms(since or config.since, adapter.now_ms())
     mapper = Mapper(config.mapping)
+    early = 0
     try:
-        cursor = source.begin(begin_ms)
-        early = 0
-        for _ in range(pages):
-            page = await source.fetch(cursor, config.page_rows)
+        page = await source.fetch(source.begin(begin_ms), config.page_rows)
+        while True:
             mapped = mapper.apply(page.records)
             late = mapped.samples.timestamp_ms >= begin_ms
             early += int((~late).sum())
-            if late.any() or mapped.lost_rows or page.is_last:
+            pages -= 1
+            if late.any() or mapped.lost_rows or page.is_last or not pages:
                 break
-            cursor = page.cursor
+            page = await source.fetch(page.cursor, config.page_rows)
     finally:
         await source.close()
     used = set(config.mapping.fields)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from argus_client import ArgusError, Backoff, Samples, Superseded
+from argus_client import ArgusError, Backoff, ConnectionState, Samples, Superseded
 from argus_client.adapters.core.config import AdapterConfig, since_ms
 from argus_client.adapters.core.cursor import State, StateFile
 from argus_client.adapters.core.delivery import Delivery
@@ -153,10 +153,10 @@ class Runner:
         try:
             # What a broken session has left unanswered is fetched again, and is not to be taken for delivered.
             await self._pump(delivery, Overlap(self._config.overlap_seconds, self._now_ms))
-            if not await self._drained(delivery):
+            if not await self._drained(delivery, session):
                 self.follow()
                 log.warning(
-                    "%d rows are not answered for by the server; they will be fetched again next time",
+                    "%d rows are not answered for by the server; the cursor stays before them",
                     self.tally.buffered,
                 )
         finally:
@@ -191,11 +191,12 @@ class Runner:
         await delivery.send(samples, cursor)
         return True
 
-    async def _drained(self, delivery: Delivery) -> bool:
+    async def _drained(self, delivery: Delivery, session: Session) -> bool:
         """Waits for answers: as long as it takes, or for a moment once somebody wants to stop."""
         if await unless(self._stop, delivery.drain()):
             return True
-        return await delivery.drain(self._options.grace_seconds)
+        is_away = session.publisher.state is not ConnectionState.LIVE
+        return await delivery.drain(0.0 if is_away else self._options.grace_seconds)
 
     def _mapped(self, page: Page) -> Samples:
         mapped = self._mapper.apply(page.records)

@@ -92,6 +92,7 @@ def test_a_configuration_says_everything(tmp_path: Path) -> None:
         ('[adapter]\nmetrics_listen = "9105"', "metrics_listen is '9105'; it must be HOST:PORT"),
         ('[argus]\ntarget = "nowhere"', "HOST:PORT"),
         ('[argus]\ntarget = "10.1.2.3:1"\napi_key_env = "K"', "unencrypted"),
+        ('[argus]\napi_key_file = "not-there.key"', "api_key_file cannot be read: .*not-there.key"),
         ('[argus]\ncacert = "not-there.pem"', "TLS cannot be set up"),
         ("source = 3", "source is 3; it must be a table"),
     ],

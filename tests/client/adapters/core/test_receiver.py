@@ -99,7 +99,7 @@ async def test_many_deliveries_at_once_each_wait_for_their_own(server: FakeServe
 
 
 async def test_a_key_the_server_does_not_know_ends_it(server: FakeServer) -> None:
-    server.fail_next("StreamMetrics", "UNAUTHENTICATED", "no such key")
+    server.fail_next("StreamMetrics", "UNAUTHENTICATED", "no such key", times=50)
     config = AdapterConfig("mine", server=ServerConfig(server.target))
     with pytest.raises(Unauthenticated, match="no such key"):
         await asyncio.wait_for(Receiver(config, HandedSource(), asyncio.Event()).run(), 10)

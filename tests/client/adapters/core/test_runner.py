@@ -226,10 +226,27 @@ async def test_a_server_that_is_away_is_waited_for(
     assert loads(server) == list(range(12))
 
 
+async def test_who_stops_does_not_wait_for_a_server_that_is_away(
+    bench: Bench, server: FakeServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.stop()
+    source = ListedSource(documents(12))
+    running = asyncio.create_task(bench.run(source, grace_seconds=1e6))
+
+    async def told() -> bool:
+        return "is away; rows wait for it" in caplog.text and len(source.asked) == 2
+
+    await eventually(told)
+    bench.stop.set()
+    await running
+    assert "rows are not answered for by the server; the cursor stays before them" in caplog.text
+    assert bench.kept() is None
+
+
 async def test_a_key_the_server_does_not_know_ends_a_run_that_never_connected(
     bench: Bench, server: FakeServer
 ) -> None:
-    server.fail_next("StreamMetrics", "UNAUTHENTICATED", "no such key")
+    server.fail_next("StreamMetrics", "UNAUTHENTICATED", "no such key", times=50)
     with pytest.raises(Unauthenticated, match="no such key"):
         await bench.run(ListedSource(documents(12)))
     assert bench.kept() is None
@@ -242,7 +259,7 @@ async def test_a_key_that_is_refused_later_is_tried_again_and_loses_nothing(
 
     def break_it() -> None:
         if len(source.asked) == 2:
-            server.fail_next("StreamMetrics", "UNAUTHENTICATED", "revoked")
+            server.fail_next("StreamMetrics", "UNAUTHENTICATED", "revoked", times=2)
             server.drop_connections()
         if len(source.asked) == 3:
             source.documents += [document(number) for number in range(10, 20)]
