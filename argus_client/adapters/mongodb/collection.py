@@ -30,7 +30,10 @@ class _Decimal(float):
 class _DecimalAsFloat(TypeDecoder):
     """A Decimal128 is one more way to write a number."""
 
-    bson_type = Decimal128
+    @property
+    def bson_type(self) -> type[Decimal128]:
+        """What is transformed."""
+        return Decimal128
 
     def transform_bson(self, value: Any) -> float:
         """A float of it."""
