@@ -51,7 +51,7 @@ def run(*, servers: int = 2_000, firing: int = 100, ticks: int = 200) -> dict[st
             now_ms = _START_MS + ticks * _TICK_MS
             desk.observe(replace(trouble, clock_ms=now_ms))
             desk.settle()
-            now_ms += _STEP_SECONDS * 1000
+            now_ms += tables.alerts.signals[column].hold_ms
             began = time.perf_counter()
             desk.observe(replace(trouble, clock_ms=now_ms))
             burst_ms = 1000 * (time.perf_counter() - began)

@@ -21,8 +21,8 @@ group was observed and in no event.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any, Final
@@ -162,6 +162,7 @@ class Tally:
         elsewhere: Claims before a failure that shows elsewhere.
         early: Claims about a failure whose crossing comes later than claimed.
         wrong: False claims.
+        wrong_by_group: Of these, how many of each group of signals.
         mitigated: Claims about failures that were repaired in time.
         undecided: Claims about a time that was not observed.
         seconds: Time in which claims could be false, once per server.
@@ -172,16 +173,19 @@ class Tally:
     elsewhere: int = 0
     early: int = 0
     wrong: int = 0
+    wrong_by_group: Counter[str] = field(default_factory=Counter)
     mitigated: int = 0
     undecided: int = 0
     seconds: float = 0.0
 
-    def add(self, groups: Iterable[tuple[Timeline, Flags]]) -> None:
+    def add(self, groups: Mapping[str, tuple[Timeline, Flags]]) -> None:
         """Judge the alarms of one server: of each group, what happened and when its alarm was on, [origins]."""
         seconds = 0.0
-        for timeline, active in groups:
+        for name, (timeline, active) in groups.items():
             ready, decidable = timeline.ready, timeline.decidable
+            before = self.wrong
             self._add_group(timeline, active & ready, decidable)
+            self.wrong_by_group[name] += self.wrong - before
             seconds = max(seconds, float((ready & decidable).sum()) * timeline.stride_seconds)
         self.seconds += seconds
 
@@ -246,6 +250,7 @@ class Tally:
             "not_counted": {kind: _leads(others[kind]) for kind in sorted(others)},
             "alarms": self.right + self.elsewhere + self.early + self.mitigated + self.wrong + self.undecided,
             "false_alarms": self.wrong,
+            "false_alarms_by_group": {name: count for name, count in self.wrong_by_group.items() if count},
             "alarms_early": self.early,
             "alarms_on_failures_elsewhere": self.elsewhere,
             "alarms_on_failures_repaired_in_time": self.mitigated,
@@ -257,6 +262,12 @@ class Tally:
 
     def _counted(self) -> list[float | None]:
         return [lead for _, counts, lead in self.leads if counts]
+
+
+def by_group(figures: Mapping[str, Any]) -> str:
+    """False alarms of each group of signals, of a tally as JSON: `memory 12, disk 3`; most first."""
+    counts = figures["false_alarms_by_group"].items()
+    return ", ".join(f"{name} {count}" for name, count in sorted(counts, key=lambda one: -one[1])) or "none"
 
 
 def latched(raised: Flags, cleared: Flags) -> Flags:

@@ -21,6 +21,8 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from argus_server.evaluation.alarms import by_group
+
 app = typer.Typer(add_completion=False)
 
 _BARE: Final = "--baselines"
@@ -205,9 +207,10 @@ def _show_alarms(events: dict[str, Any]) -> None:
     table = Table(title=f"Alarms about threshold events, looked at every {minutes:g} min")
     for title in ("", "events", "recall", "median lead, min", "false per server-month"):
         table.add_column(title, justify="left" if not title else "right")
+    table.add_column("false by group")
     for name, row in events.items():
         if isinstance(row, dict) and "recall" in row:
             cells = (row[key] for key in ("recall", "median_lead_minutes", "false_alarms_per_server_month"))
             shown = ("-" if cell is None else f"{cell:.2f}" for cell in cells)
-            table.add_row(name, str(row["events"]), *shown)
+            table.add_row(name, str(row["events"]), *shown, by_group(row))
     Console().print(table)

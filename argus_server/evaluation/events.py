@@ -136,9 +136,9 @@ class EventBoard:
 
     def fixed(self) -> dict[str, Tally]:
         """What the alarms reach that nobody tunes: the alerts as they are served, and the published rules."""
-        names = {"alarms_as_served": AS_SERVED, **{name: name for name in rules.NODE_MIXIN}}
         return {
-            title: judge(self.watched, dict.fromkeys(self.watched[0], name)) for title, name in names.items()
+            "alarms_as_served": as_served(self.watched),
+            **{name: judge(self.watched, dict.fromkeys(self.watched[0], name)) for name in rules.NODE_MIXIN},
         }
 
     def to_json(self, halves: tuple[Collection[str], Collection[str]]) -> dict[str, Any]:
@@ -200,6 +200,11 @@ def chosen_alarms(
 def described(alarms: Alarms) -> dict[str, Any]:
     """Each group's alarm, ready for JSON."""
     return {group: one if isinstance(one, str) else one.to_json() for group, one in alarms.items()}
+
+
+def as_served(servers: Sequence[Server]) -> Tally:
+    """What the alerts reach that a server raises with the rules it comes with."""
+    return judge(servers, dict.fromkeys(servers[0], AS_SERVED))
 
 
 def definition(stride_minutes: float) -> dict[str, Any]:

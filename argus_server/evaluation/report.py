@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from argus_server.evaluation.alarms import by_group
 from argus_server.evaluation.harness import REFERENCE, Report
 from argus_server.evaluation.protocol import HEADLINE_METRICS, EvaluationError
 
@@ -220,7 +221,7 @@ def _events(events: Mapping[str, Any]) -> list[str]:
     ]
     figures = ("recall", "median_lead_minutes", "false_alarms_per_server_month")
     alarms = [
-        (name, row["events"], *(_show(row[key]) for key in figures))
+        (name, row["events"], *(_show(row[key]) for key in figures), by_group(row))
         for name, row in events.items()
         if isinstance(row, Mapping) and "recall" in row
     ]
@@ -249,7 +250,17 @@ def _events(events: Mapping[str, Any]) -> list[str]:
         f"`linear_rule_tuned` are tuned to at most {most:g} false alarm per server and 30 days on one half of the "
         "servers and scored on the other, both ways; servers that move together are in one half.",
         "",
-        *_table(("", "events", "recall", "median lead, minutes", "false alarms per server-month"), alarms),
+        *_table(
+            (
+                "",
+                "events",
+                "recall",
+                "median lead, minutes",
+                "false alarms per server-month",
+                "false by group",
+            ),
+            alarms,
+        ),
     ]
     if "alarms" in events:
         for one in events["alarms"]["chosen_by_each_half"]:

@@ -20,7 +20,13 @@ import numpy as np
 
 from argus_server.evaluation import rolling, rules
 from argus_server.evaluation.alarms import MONTH_SECONDS, Tally
-from argus_server.evaluation.events import MOST_FALSE_ALARMS_PER_MONTH, EventBoard, definition, described
+from argus_server.evaluation.events import (
+    MOST_FALSE_ALARMS_PER_MONTH,
+    EventBoard,
+    as_served,
+    definition,
+    described,
+)
 from argus_server.evaluation.rolling import Candidate
 from argus_server.evaluation.timelines import Failure
 from argus_server.evaluation.truth import Rows
@@ -130,6 +136,10 @@ def simulator_benchmark(
         "chosen": described(model),
         "chosen_rule": described(rule),
         "on_tuning_fleets": judge(tuning.watched, model).summary(),
+        "as_served_on_other_fleets": {
+            "tuning": as_served(tuning.watched).summary(),
+            "choosing": as_served(choosing.watched).summary(),
+        },
         "by_allowance_on_choosing_fleets": {"alarms": steps, "linear_rule_tuned": rule_steps},
         **{name: tally.to_json() for name, tally in reached.items()},
         "by_fleet": _by_fleet(test, model, rule),
@@ -192,6 +202,7 @@ def _by_fleet(board: EventBoard, model: Alarms, rule: Alarms) -> dict[str, Any]:
         servers = [one for name, one in zip(board.fleets, board.watched, strict=True) if name == fleet]
         result[fleet] = {
             "alarms": judge(servers, model).summary(),
+            "alarms_as_served": as_served(servers).summary(),
             "linear_rule_tuned": judge(servers, rule).summary(),
         }
     return result

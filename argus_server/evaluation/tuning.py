@@ -54,7 +54,7 @@ def judge(servers: Iterable[Server], alarms: Alarms, tally: Tally | None = None)
     """What alarms reach over servers, added to a tally if one is given."""
     tally = Tally() if tally is None else tally
     for server in servers:
-        tally.add(watched.alarm(alarms.get(group)) for group, watched in server.items())
+        tally.add({group: watched.alarm(alarms.get(group)) for group, watched in server.items()})
     return tally
 
 
@@ -70,7 +70,7 @@ def sweep(servers: Sequence[Server], alarms: Sequence[Alarm]) -> Sweep:
         for alarm in alarms:
             tally = Tally()
             for server in servers:
-                tally.add([server[group].alarm(alarm)])
+                tally.add({group: server[group].alarm(alarm)})
             result[group].append((alarm, tally))
     return result
 

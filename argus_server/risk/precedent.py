@@ -13,13 +13,17 @@ PAST_SECONDS: Final = 7 * 86_400
 RECENT_SECONDS: Final = 6 * 3_600
 """What is this close belongs to what is going on now, and is no precedent of it."""
 
+LEAST_SECONDS: Final = 12 * 3_600
+"""How much must have been measured before that, to know what is usual."""
+
 
 def unprecedented(
     values: npt.NDArray[np.float32], past: npt.NDArray[np.float32], step_seconds: int
 ) -> npt.NDArray[np.bool_]:
     """Whether values are beyond all that was measured in the last days, [series].
 
-    Where nothing was measured then, nobody knows what is usual: False, as for a value that is not measured.
+    Where less than half a day was measured then, nobody knows what is usual: False, as for a value that is not
+    measured.
 
     Args:
         values: Newest values, high being bad, [series]; NaN where not measured.
@@ -33,5 +37,7 @@ def unprecedented(
         return np.zeros(len(values), dtype=np.bool_)
     highest = np.fmax.reduce(past[:, first:last], axis=1)  # passes NaN over
     with np.errstate(invalid="ignore"):
-        result: npt.NDArray[np.bool_] = values > highest
+        beyond = values > highest
+    measured = np.count_nonzero(np.isfinite(past[:, first:last]), axis=1)
+    result: npt.NDArray[np.bool_] = beyond & (measured >= LEAST_SECONDS / step_seconds)
     return result

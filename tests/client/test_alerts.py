@@ -21,7 +21,7 @@ from argus_client import (
 )
 from argus_client.testing import FakeServer, make_alert
 from tests.server.running import running
-from tests.server.services.test_alerts import Fleet
+from tests.server.services.test_alerts import HOLD_STEPS, Fleet
 
 from .conftest import Twin
 
@@ -83,7 +83,7 @@ async def test_a_slow_reader_gets_the_newest_state_of_each_alert(server: FakeSer
 async def test_what_people_do_reaches_a_real_server(twin: Twin) -> None:
     async with running() as real:
         fleet = Fleet(real)
-        await fleet.step(50.0, 99.5, steps=3)
+        await fleet.step(50.0, 99.5, steps=HOLD_STEPS + 1)
         client = twin.client(real.server.addresses.grpc)
         alert = next(a for a in await twin.call(client.list_alerts) if a.metric == "mem_used_pct")
 

@@ -78,7 +78,7 @@ def judged(line: Timeline, *on: tuple[int, int]) -> Tally:
     for begin, end in on:
         active |= (line.origins >= begin) & (line.origins < end)
     tally = Tally()
-    tally.add([(line, active)])
+    tally.add({"memory": (line, active)})
     return tally
 
 
@@ -201,8 +201,8 @@ def test_groups_of_a_server_share_its_time() -> None:
     line = a_timeline()
     never = np.zeros(len(line.origins), dtype=bool)
     alone, together = Tally(), Tally()
-    alone.add([(line, never)])
-    together.add([(line, never), (line, never)])
+    alone.add({"memory": (line, never)})
+    together.add({"memory": (line, never), "cpu": (line, never)})
     assert alone.seconds == together.seconds > 0
 
 

@@ -14,7 +14,7 @@ from argus_server.risk.table_file import load_tables
 from argus_server.risk.tables import RiskTables
 from tests.server.risk.fleets import STEP_SECONDS, ramp, server
 
-STEPS, RECENT = 2016, 72
+STEPS, RECENT, LEAST = 2016, 72, 144
 
 
 def test_unprecedented_equals_a_loop() -> None:
@@ -22,18 +22,22 @@ def test_unprecedented_equals_a_loop() -> None:
     past = rng.normal(30, 3, (60, STEPS + 200)).cumsum(axis=1) / 50 % 40
     past[rng.random(past.shape) < 0.1] = np.nan
     past[:5, :-RECENT] = np.nan
+    past[5:9, : -RECENT - LEAST] = np.nan
     values = rng.uniform(36, 41, 60)
     values[10:13] = np.nan
     found = unprecedented(values, past, STEP_SECONDS)
     for row, value in enumerate(values.tolist()):
         measured = [one for one in past[row, -STEPS:-RECENT].tolist() if not np.isnan(one)]
-        assert found[row] == (bool(measured) and all(value > one for one in measured))
+        assert found[row] == (len(measured) >= LEAST and all(value > one for one in measured))
     assert 0 < found.sum() < len(found)
 
 
 def test_without_a_past_nobody_knows_what_is_usual() -> None:
     assert not unprecedented(np.array([9.0]), np.ones((1, RECENT)), STEP_SECONDS).any()
-    assert unprecedented(np.array([9.0]), np.ones((1, RECENT + 1)), STEP_SECONDS).all()
+    past = np.ones((1, RECENT + LEAST), np.float32)
+    assert unprecedented(np.array([9.0]), past, STEP_SECONDS).all()
+    past[0, 0] = np.nan
+    assert not unprecedented(np.array([9.0]), past, STEP_SECONDS).any()
 
 
 def beyond_the_past_only(tables: RiskTables, wanted: bool) -> RiskTables:

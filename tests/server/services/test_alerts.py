@@ -19,7 +19,7 @@ from tests.server.security.guarded import Keys, bearer
 
 NAMES = ["db-1", "web-1"]
 # How long a condition must last before it fires, as in the shipped tables.
-HOLD_STEPS = 3
+HOLD_STEPS = 1
 FIRING, PENDING, RESOLVED = (
     snapshot_pb2.ALERT_STATE_FIRING,
     snapshot_pb2.ALERT_STATE_PENDING,
