@@ -73,7 +73,7 @@ export default {
             <dt>Degraded</dt>
             <dd>The Argus server cannot do what it is meant to: its model cannot be used, its disk cannot be written, or the like. It goes on with what it has and says why at the top of every page.</dd>
             <dt>Alerts</dt>
-            <dd>Raised when a crossing is likely enough for some minutes (memory: 24 % within 1 hour, for 15 minutes; each metric has its own rule, see docs/alerts.md), when risk stays at 80 or more, or when a server falls silent; over when that has been so for a while. Acknowledge: you are on it, everybody sees it. Silence: nobody is notified, and it is still shown.</dd>
+            <dd>Raised when a crossing is likely enough for some minutes (memory: 32 % within 1 hour, for 5 minutes; each metric has its own rule, see docs/alerts.md), when risk stays at 80 or more, or when a server falls silent; over when that has been so for a while. Acknowledge: you are on it, everybody sees it. Silence: nobody is notified, and it is still shown.</dd>
           </dl>
         </section>
         <div class="a-view">

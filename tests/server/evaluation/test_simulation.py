@@ -131,7 +131,7 @@ def test_the_allowance_is_chosen_where_nothing_was_tuned() -> None:
     [
         (["--test-seed", "101"], "at least 9000"),
         (["--tuning-seed", "9001", "--test-seed", "9001"], "use different ones"),
-        (["--choosing-seed", "9101"], "for choosing and for test"),
+        (["--choosing-seed", "9201"], "for choosing and for test"),
     ],
 )
 def test_seeds_that_would_flatter_are_refused(model: Path, arguments: list[str], said: str) -> None:
