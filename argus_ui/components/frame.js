@@ -3,6 +3,7 @@ import { link } from "argus/feed.js";
 import { Icon } from "argus/icons.js";
 import { onKey } from "argus/keys.js";
 import { href, route } from "argus/navigation.js";
+import { loadAllParts } from "argus/parts.js";
 import { Palette } from "argus/palette.js";
 import { Shortcuts } from "argus/shortcuts.js";
 import { Banners, StatusBar } from "argus/status.js";
@@ -22,6 +23,7 @@ export default {
     const unbind = [];
     onMounted(() => {
       setDark(dark.value);
+      loadAllParts();
       unbind.push(
         onKey("palette", () => toggle("palette")),
         onKey("?", () => toggle("keys")),
@@ -55,7 +57,7 @@ export default {
       </nav>
       <div class="a-body">
         <header class="a-top">
-          <h1>{{ here ? here.title : "Argus" }}</h1>
+          <h1>{{ here ? here.title : "Not found" }}</h1>
           <StatusBar />
           <button class="a-go" title="Go to a server or a view (Ctrl K)" @click="toggle('palette')" data-test="open-palette">
             <Icon name="search" :size="15" /><span>Go to</span><kbd>Ctrl K</kbd>
@@ -65,7 +67,12 @@ export default {
           </button>
         </header>
         <Banners />
-        <main id="argus-main" class="a-main"><slot></slot></main>
+        <main id="argus-main" class="a-main" tabindex="-1">
+          <div v-if="!here" class="a-empty" data-test="no-view"><Icon name="help" :size="34" /><h2>There is no such page</h2>
+            <p>Nothing is at <code>{{ route.path }}</code>. It may have moved, or the address was cut short on its way here.</p>
+            <p class="a-ways"><a v-for="view in menu" :key="view.name" class="a-button" :href="href(view.path)"><Icon :name="view.icon" :size="15" />{{ view.title }}</a></p></div>
+          <slot></slot>
+        </main>
       </div>
       <nav class="a-tabs" aria-label="Views">
         <a v-for="view in tabs" :key="view.name" :class="{ active: view.path === route.path }" :href="href(view.path)">
