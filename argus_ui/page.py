@@ -81,15 +81,19 @@ class Page:
             "argus-link": html_json(subscription.link.to_json_dict()),
             "argus-fleet": subscription.fleet.embedded,
         }
-        first = parts.get(here, [])
-        fetched_ahead = [part.module for part in first] + module_urls(
-            (*_FRAME, *(part.file for part in first))
-        )
+        first = list(dict.fromkeys(parts.get(here, [])))
+        fetched_ahead = module_urls((*_FRAME, *(part.file for part in first)))
+        # Module scripts run in the order they stand in: the view that is opened is there before the page is drawn.
+        first_parts = [
+            f'import Part{i} from "{prefix}{part.module}"; keep("{part.module}", Part{i});'
+            for i, part in enumerate(first)
+        ]
         return "\n".join(
             [
                 _THEME % theme,
                 *(f'<link rel="stylesheet" href="{prefix}{url}">' for url in style_sheet_urls()),
                 *(f'<link rel="modulepreload" href="{prefix}{url}">' for url in fetched_ahead),
+                f'<script type="module">import {{ keep }} from "argus/parts.js"; {" ".join(first_parts)}</script>',
                 *(
                     f'<script type="application/json" id="{name}">{text}</script>'
                     for name, text in embedded.items()

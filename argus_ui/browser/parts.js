@@ -7,16 +7,21 @@ export const loaded = shallowReactive(new Map());
 
 const asked = new Map();
 
+/** Takes a component that has been fetched. */
+export function keep(module, component) {
+  loaded.set(module, markRaw(component));
+}
+
 /** Fetches a component, once. */
 export function loadPart(module) {
+  if (loaded.has(module)) return Promise.resolve();
   if (!asked.has(module)) asked.set(module, fetchPart(module));
   return asked.get(module);
 }
 
 async function fetchPart(module) {
   try {
-    const { default: component } = await import(prefix + module);
-    loaded.set(module, markRaw(component));
+    keep(module, (await import(prefix + module)).default);
   } catch (error) {
     // The next one who needs it asks again.
     asked.delete(module);
