@@ -36,7 +36,7 @@ export function chance(value) {
 export function minutes(value) {
   if (value === null || value === undefined) return NONE;
   if (value < 1) return "now";
-  if (value < 90) return `${Math.round(value)} min`;
+  if (value < 59.5) return `${Math.round(value)} min`;
   const whole = Math.round(value);
   const rest = whole % 60;
   return rest ? `${Math.floor(whole / 60)} h ${String(rest).padStart(2, "0")}` : `${whole / 60} h`;

@@ -2,8 +2,8 @@
 
 export const SHORTCUTS = [
   ["Ctrl K", "Go to a server or a view"],
-  ["/", "Search in this view"],
-  ["j  k", "Next, previous row or server"],
+  ["/", "Search in this view, or everywhere"],
+  ["j  k", "Next, previous row or server; down, up"],
   ["Enter", "Open the chosen server"],
   ["a", "Acknowledge the chosen alert"],
   ["Esc", "Clear the search, close what is open"],

@@ -10,6 +10,8 @@ import { Banners, StatusBar } from "argus/status.js";
 import { dark, setDark } from "argus/theme.js";
 
 const PHONE_TABS = 4;
+// What j and k move a view by that has no rows to choose, pixels.
+const SCROLL = 120;
 
 export default {
   components: { Icon, Palette, Shortcuts, StatusBar, Banners },
@@ -20,7 +22,12 @@ export default {
     const here = computed(() => props.views.find((view) => view.path === route.path));
     const open = ref("");
     const toggle = (what) => (open.value = open.value === what ? "" : what);
-    const unbind = [];
+    // Views are mounted later, and their own meaning of a key comes first.
+    const unbind = [
+      onKey("/", () => toggle("palette")),
+      onKey("j", () => window.scrollBy({ top: SCROLL })),
+      onKey("k", () => window.scrollBy({ top: -SCROLL })),
+    ];
     onMounted(() => {
       setDark(dark.value);
       loadAllParts();

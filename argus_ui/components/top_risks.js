@@ -138,7 +138,7 @@ export default {
           <div class="a-risk-meters">
             <div v-for="one in card.meters" :key="one.key" class="a-risk-meter" :title="one.title">
               <span>{{ one.label }}</span>
-              <b>{{ figure(one.value) }}<template v-if="one.soon !== null"> <i class="a-arrow">→</i> {{ figure(one.soon) }}</template><small v-if="one.unit"> {{ one.unit }}</small>
+              <b>{{ figure(one.value) }}<template v-if="one.soon !== null">&nbsp;<i class="a-arrow">→</i> {{ figure(one.soon) }}</template><small v-if="one.unit">&nbsp;{{ one.unit }}</small>
                 <Icon v-if="one.trend" :name="one.trend > 0 ? 'up' : 'down'" :size="11" :class="one.trend > 0 ? 'a-rising' : 'a-falling'" /></b>
               <span v-if="one.bar" class="a-risk-bar"><i :style="{ width: one.bar.now }"></i><em :style="{ left: one.bar.from, width: one.bar.width }"></em></span>
             </div>
