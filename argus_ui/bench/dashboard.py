@@ -7,11 +7,13 @@ import statistics
 from collections.abc import Callable
 from typing import Any, Final
 
+from argus.v1 import metrics_pb2, snapshot_pb2
 from argus_client import AsyncArgusClient
 from argus_client.testing import FakeServer, make_outlook, make_snapshot
 from argus_ui.bench import pages
 from argus_ui.bench.processes import BenchError, Running, dashboard_of, live_fleet
 from argus_ui.bench.sessions import watching
+from argus_ui.columns import METERS
 
 __all__ = ["BenchError", "run"]
 
@@ -20,6 +22,7 @@ _SWITCHES: Final = 6
 _MANY: Final = (1_000, 5_000)
 _SETTLE_TICKS: Final = 2
 _READY_SECONDS: Final = 180.0
+_UPDATED: Final = "performance.getEntriesByName('argus:painted').some((mark) => mark.detail.heard)"
 
 
 async def run(
@@ -148,8 +151,7 @@ async def _watch(
 
 async def _scroll(browser: Any, servers: int) -> float:
     """The longest task of a page with a made-up fleet."""
-    risks = {f"server-{i:05d}": 95.0 * (1 - i / servers) for i in range(servers)}
-    snapshot = make_snapshot(risks, outlook=make_outlook("mem_used_pct", value=60.0, critical=98.0))
+    snapshot = made_up_fleet(servers)
     with FakeServer() as argus:
         argus.publish(snapshot)
         async with dashboard_of(argus.target) as running, pages.profile(browser) as context:
@@ -159,4 +161,33 @@ async def _scroll(browser: Any, servers: int) -> float:
             )
             await pages.watch_tasks(page)
             argus.publish(snapshot)
-            return await pages.scroll_through(page)
+            longest = await pages.scroll_through(page)
+            # The update may come while it scrolls, or after.
+            await page.wait_for_function(_UPDATED)
+            return max(longest, await pages.longest_task_ms(page))
+
+
+def made_up_fleet(servers: int) -> snapshot_pb2.Snapshot:
+    """Servers with all that a row can show; one in twenty is about to fail."""
+    risks = {f"server-{i:05d}": 95.0 * (1 - i / servers) for i in range(servers)}
+    snapshot = make_snapshot(risks, outlook=make_outlook("mem_used_pct", value=60.0, critical=98.0))
+    for i, server in enumerate(snapshot.servers):
+        for k, meter in enumerate(METERS):
+            value = (17.0 * i + 11.0 * k) % 100.0
+            getattr(server.display_metrics, meter).CopyFrom(
+                snapshot_pb2.DisplayMetric(
+                    current=value,
+                    predicted=value + 5,
+                    delta=5.0,
+                    unit="%",
+                    trend=snapshot_pb2.TREND_INCREASING if k % 2 else snapshot_pb2.TREND_STABLE,
+                )
+            )
+        server.causes.add(metric=metrics_pb2.METRIC_MEM_USED_PCT, points=30.0, text=f"memory {i % 100} % now")
+        if i < servers // 20:
+            server.first_breach.CopyFrom(
+                snapshot_pb2.ThresholdBreach(
+                    metric=metrics_pb2.METRIC_MEM_USED_PCT, threshold=98.0, minutes=float(i), probability=0.8
+                )
+            )
+    return snapshot

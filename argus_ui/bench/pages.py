@@ -144,4 +144,9 @@ async def watch_tasks(page: Any) -> None:
 async def scroll_through(page: Any) -> float:
     """Scrolls to the end, a screen a frame; returns the longest task since `watch_tasks`, 0 when all were short."""
     await page.evaluate(_SCROLL)
+    return await longest_task_ms(page)
+
+
+async def longest_task_ms(page: Any) -> float:
+    """The longest task since `watch_tasks`, 0 when all were short."""
     return float(await page.evaluate("window.longest"))
