@@ -82,7 +82,9 @@ class Page:
             "argus-fleet": subscription.fleet.embedded,
         }
         first = list(dict.fromkeys(parts.get(here, [])))
-        fetched_ahead = module_urls((*_FRAME, *(part.file for part in first)))
+        fetched_ahead = [part.module for part in first] + module_urls(
+            (*_FRAME, *(part.file for part in first))
+        )
         # Module scripts run in the order they stand in: the view that is opened is there before the page is drawn.
         first_parts = [
             f'import Part{i} from "{prefix}{part.module}"; keep("{part.module}", Part{i});'

@@ -17,8 +17,13 @@ _LOADED: Final = "performance.getEntriesByName('argus:painted').length"
 _FIRST: Final = """() => Math.max(
   performance.getEntriesByName("argus:painted")[0].startTime,
   performance.getEntriesByName("first-contentful-paint")[0]?.startTime ?? 0)"""
-_BYTES: Final = """() => [...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")]
-  .reduce((sum, entry) => sum + entry.transferSize, 0)"""
+# Once the overview is there the browser fetches what other views need, while it has nothing else to do.
+_BYTES: Final = """() => {
+  const [{ startTime: until }] = performance.getEntriesByName("argus:painted");
+  return [...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")]
+    .filter((entry) => entry.startTime < until)
+    .reduce((sum, entry) => sum + entry.transferSize, 0);
+}"""
 
 # The click is made within the page: how long the driver takes is not what is asked.
 _SWITCH: Final = """([view, selector, limit]) => new Promise((done) => {
@@ -101,7 +106,7 @@ async def first_paint_ms(page: Any) -> float:
 
 
 async def transferred_bytes(page: Any) -> int:
-    """Bytes that came over the network so far, as they came, headers included."""
+    """Bytes that came over the network until the fleet was on the screen, as they came, headers included."""
     return int(await page.evaluate(_BYTES))
 
 

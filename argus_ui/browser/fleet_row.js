@@ -1,6 +1,6 @@
 // One server of the fleet table: a line on a wide screen, a card on a phone. Everything goes through text nodes.
 import { h } from "vue";
-import { age, chance, crossing, figure, metricLabel, minutes, moment, utc, withUnit } from "argus/format.js";
+import { age, chance, crossing, figure, metricLabel, minutes, moment, onHover, utc, withUnit } from "argus/format.js";
 import { Icon } from "argus/icons.js";
 import { LEVELS, SOURCES } from "argus/levels.js";
 import { METERS, tone } from "argus/meters.js";
@@ -56,7 +56,7 @@ function breach(fleet, i, cell) {
   const name = fleet.metrics[metric];
   const when = fleet.origin_ms + left * 60_000;
   const what = `${crossing(name, threshold)}, probability ${chance(probability)}`;
-  return h("span", { class: cell, role: cell && "cell", title: `${what}; ${moment(when)} (${utc(when)})` }, minutes(left));
+  return h("span", { class: cell, role: cell && "cell", ...onHover(() => `${what}; ${moment(when)} (${utc(when)})`) }, minutes(left));
 }
 
 const risk = (servers, i, cell) => {
@@ -69,7 +69,7 @@ function dataAge(servers, i, cell) {
   const seconds = servers.age[i];
   const at = servers.sampled_at_ms[i];
   const look = seconds > OLD_SECONDS ? "a-level-warning" : "a-muted";
-  return h("span", { class: [look, cell], role: "cell", title: `Newest sample ${moment(at)} (${utc(at)})` }, age(seconds));
+  return h("span", { class: [look, cell], role: "cell", ...onHover(() => `Newest sample ${moment(at)} (${utc(at)})`) }, age(seconds));
 }
 
 const source = (servers, i) =>

@@ -4,7 +4,7 @@ import { computed, onBeforeUnmount, onMounted, reactive, watch } from "vue";
 // Rows beyond each edge, and the step by which the drawn part moves: scrolling draws a few at a time, not each anew.
 const AROUND = 6;
 // Before anything has been measured: what a screen shows below the head of a view.
-const TO_BEGIN_WITH = 24;
+const TO_BEGIN_WITH = 12;
 
 /**
  * The part to draw. `box` is a ref of the element around the rows, `count` and `height` functions: how many rows, and the
@@ -31,7 +31,8 @@ export function useRowWindow(box, count, height) {
     if (top < covered || top + height() > window.innerHeight) window.scrollBy(0, top - (window.innerHeight + covered) / 2);
   };
   onMounted(() => {
-    look();
+    // What is in sight first, what is around it later.
+    requestAnimationFrame(() => setTimeout(look));
     window.addEventListener("scroll", look, { passive: true });
     window.addEventListener("resize", look);
   });

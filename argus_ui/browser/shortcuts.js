@@ -12,11 +12,10 @@ export const SHORTCUTS = [
 ];
 
 export const Shortcuts = {
-  props: { open: Boolean },
   emits: ["close"],
   setup: () => ({ SHORTCUTS }),
   template: `
-    <div v-if="open" class="a-overlay" @click.self="$emit('close')">
+    <div class="a-overlay" @click.self="$emit('close')">
       <div class="a-palette a-shortcuts" role="dialog" aria-label="Keys">
         <h2>Keys</h2>
         <dl><template v-for="[key, what] in SHORTCUTS" :key="key"><dt><kbd>{{ key }}</kbd></dt><dd>{{ what }}</dd></template></dl>

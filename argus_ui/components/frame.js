@@ -92,7 +92,7 @@ export default {
           <a v-for="view in rest" :key="view.name" class="a-nav" :href="href(view.path)"><Icon :name="view.icon" /><span>{{ view.title }}</span></a>
         </div>
       </div>
-      <Palette :views="offered.filter((view) => view.menu)" :open="open === 'palette'" @close="open = ''" />
-      <Shortcuts :open="open === 'keys'" @close="open = ''" />
+      <Palette v-if="open === 'palette'" :views="offered.filter((view) => view.menu)" @close="open = ''" />
+      <Shortcuts v-if="open === 'keys'" @close="open = ''" />
     </div>`,
 };

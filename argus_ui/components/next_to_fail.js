@@ -1,7 +1,7 @@
 import { computed, onBeforeUnmount, onMounted, ref } from "vue";
 import { AlertActions } from "argus/alert_actions.js";
 import { fleet } from "argus/feed.js";
-import { chance, crossing, minutes, moment, utc } from "argus/format.js";
+import { chance, crossing, minutes, moment, onHover, utc } from "argus/format.js";
 import { Icon } from "argus/icons.js";
 import { LEVELS } from "argus/levels.js";
 import { href, route, serverPath, setQuery } from "argus/navigation.js";
@@ -43,7 +43,7 @@ export default {
     );
     const more = computed(() => ranked.value.length - cards.value.length);
     const rest = computed(() => ranked.value.length - most.value);
-    return { box, fleet, cards, isOpen, more, rest, crossing, chance, minutes, moment, utc, href, serverPath, setQuery };
+    return { box, fleet, cards, isOpen, more, rest, crossing, chance, minutes, moment, onHover, utc, href, serverPath, setQuery };
   },
   template: `
     <section v-show="fleet" ref="box" class="a-next" aria-label="Next to fail">
@@ -56,7 +56,7 @@ export default {
         <article v-for="card in cards" :key="card.name" class="a-card" :class="'a-edge-' + card.level.key" data-test="next-card">
           <header>
             <a :href="href(serverPath(card.name))" class="a-name" :title="card.name">{{ card.name }}</a>
-            <span class="a-when" :title="moment(card.when) + ' (' + utc(card.when) + ')'">{{ card.left < 1 ? "now" : "in " + minutes(card.left) }}</span>
+            <span class="a-when" v-bind="onHover(() => moment(card.when) + ' (' + utc(card.when) + ')')">{{ card.left < 1 ? "now" : "in " + minutes(card.left) }}</span>
           </header>
           <div class="a-card-line">
             <span class="a-chip" :class="'a-level-' + card.level.key"><Icon :name="card.level.icon" :size="13" />{{ card.label }}</span>
