@@ -94,7 +94,7 @@ export default {
     const rowHeight = computed(() => (isDense.value ? DENSE : TALL));
     const map = computed(() => (fleet.value ? linesOf(matching.value, fleet.value.servers, rowHeight.value, isGrouped.value) : { lines: [], height: 0 }));
     const left = computed(() => (isDense.value ? 14 : width.value > WIDE ? 190 : 112));
-    const head = computed(() => (grid.value?.kind === "metrics" && (width.value - left.value) / grid.value.columns.length < 84 ? 150 : 34));
+    const head = computed(() => (grid.value?.kind === "metrics" && (width.value - left.value) / grid.value.columns.length < 84 ? 166 : 34));
 
     // Only what is in sight is drawn; the canvas stays below the tool bar while the page scrolls.
     const stuckAt = () => canvas.value.getBoundingClientRect().top - box.value.getBoundingClientRect().top;
