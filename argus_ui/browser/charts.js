@@ -5,7 +5,14 @@ import { dark } from "argus/theme.js";
 let loading = null;
 
 /** The ECharts module. */
-export const loadEcharts = () => (loading ??= import("nicegui-echart").then((found) => found.echarts ?? found));
+export const loadEcharts = () =>
+  (loading ??= import("nicegui-echart").then(
+    (found) => found.echarts ?? found,
+    (error) => {
+      loading = null;
+      throw error;
+    },
+  ));
 
 /** Colours of the page for options of charts. */
 export function palette() {

@@ -40,6 +40,6 @@ export function useRowWindow(box, count, height) {
     window.removeEventListener("scroll", look);
     window.removeEventListener("resize", look);
   });
-  watch([box, count, height], look, { flush: "post" });
+  watch([count, height], look, { flush: "post" });
   return { first, last, padding, scrollTo };
 }

@@ -1,4 +1,5 @@
 import { computed, onBeforeUnmount, onMounted, ref } from "vue";
+import { fetchAhead } from "argus/ahead.js";
 import { link } from "argus/feed.js";
 import { Icon } from "argus/icons.js";
 import { onKey } from "argus/keys.js";
@@ -31,6 +32,7 @@ export default {
     onMounted(() => {
       setDark(dark.value);
       loadAllParts();
+      fetchAhead();
       unbind.push(
         onKey("palette", () => toggle("palette")),
         onKey("?", () => toggle("keys")),
