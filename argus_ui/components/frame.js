@@ -1,4 +1,4 @@
-import { computed, onBeforeUnmount, onMounted, ref } from "vue";
+import { computed, onBeforeUnmount, onMounted, ref, watch } from "vue";
 import { fetchAhead } from "argus/ahead.js";
 import { link } from "argus/feed.js";
 import { Icon } from "argus/icons.js";
@@ -21,6 +21,9 @@ export default {
     const offered = computed(() => props.views.filter((view) => view.needs.every((name) => link.services.includes(name))));
     const menu = computed(() => offered.value.filter((view) => view.menu));
     const here = computed(() => props.views.find((view) => view.path === route.path));
+    // What tabs, bookmarks and the history of the browser are called.
+    const title = computed(() => (here.value && !here.value.menu && route.query.name) || here.value?.title || "Not found");
+    watch(title, (text) => (document.title = `${text} · Argus`), { immediate: true });
     const open = ref("");
     const toggle = (what) => (open.value = open.value === what ? "" : what);
     // Views are mounted later, and their own meaning of a key comes first.
