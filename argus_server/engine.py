@@ -182,7 +182,9 @@ class Engine:
         scored = time.perf_counter()
         alerts = self._alerts.observe(frame)
         observed = time.perf_counter()
-        snapshot = self._builder.build(frame, self._provenance(), now_ms, observed - started, alerts)
+        snapshot = self._builder.build(
+            frame, self._provenance(), lambda: (self._clock.now_ms(), time.perf_counter() - started), alerts
+        )
         self._hub.prepare(snapshot)
         self._silent = frozenset(
             name for name, silent in zip(frame.server_names, frame.silent.tolist(), strict=True) if silent

@@ -36,12 +36,17 @@ the router, and absent where the server does not offer what it `needs`.
 
     VIEW = View("heatmap", "Heatmap", "heatmap", "/heatmap", 20, build, routes, needs=("History",))
 
-Its component imports what is shared: `fleet` and `link` of `argus/feed.js` (watch them; columns are those of
+Its elements are `ViewPart`: a Python class that names a Vue component, which browsers fetch when the view is opened or
+while they have nothing to do. Views are switched in the browser, which asks nobody.
+
+A component imports what is shared: `fleet` and `link` of `argus/feed.js` (watch them; columns are those of
 columns.py), `getJson` and `postJson` of `argus/api.js`, `route`, `setQuery`, `navigate` of `argus/navigation.js`
 (filters, selection and range live in the URL, and nowhere else), `argus/format.js`, `argus/icons.js`,
 `argus/filters.js`, `argus/spark.js`, `argus/charts.js` (ECharts, loaded when first drawn), `argus/csv.js`, `onKey` of
-`argus/keys.js`. Mark the first paint with `shown("<name>")` of `argus/timing.js`. Class names
-begin with `a-`; rules that only one view needs go into `browser/<name>.css`. Give what a test clicks a `data-test`.
+`argus/keys.js`. Say with `shownWhen("<name>", isReady)` of `argus/timing.js` when the view has what it is about: the
+benchmark waits for it. Keep answers with `argus/held.js` (`following` and `useAnswer` do), so that a view opened again
+has something to show. Class names begin with `a-`; rules that only one view needs go into `browser/<name>.css`. Give
+what a test clicks a `data-test`.
 
 Names of servers, authors and notes come from strangers. They are text nodes (`{{ name }}`, `h("span", name)`), query
 parameters and JSON; never HTML, never JavaScript, never a part of a path.

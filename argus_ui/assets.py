@@ -46,7 +46,7 @@ class AssetCache:
         if not path.startswith(_PREFIX):
             return await self.app(scope, receive, send)
         if (file := self._files.get(path)) is None:
-            file = await self._fetch(scope, receive, send)
+            file = await self._fetch(scope, send)
             if file is None:
                 return None
             if len(self._files) < _FILES_KEPT:
@@ -61,7 +61,7 @@ class AssetCache:
         await send({"type": "http.response.start", "status": 200, "headers": headers.raw})
         await send({"type": "http.response.body", "body": body})
 
-    async def _fetch(self, scope: Scope, receive: Receive, send: Send) -> _File | None:
+    async def _fetch(self, scope: Scope, send: Send) -> _File | None:
         """Gets a file from behind; None when it is no file for ever, and has been passed on as it is."""
         plain = {
             **scope,
@@ -70,6 +70,12 @@ class AssetCache:
         start: Message = {}
         body = bytearray()
         lasts = False
+        answered = asyncio.Event()
+
+        async def nobody_leaves() -> Message:
+            # What is kept for everybody must not end where the first who asks goes away.
+            await answered.wait()
+            return {"type": "http.disconnect"}
 
         async def keep(message: Message) -> None:
             nonlocal start, lasts
@@ -83,8 +89,10 @@ class AssetCache:
                 await send(message)
             elif message["type"] == "http.response.body":
                 body.extend(message.get("body", b""))
+            if not message.get("more_body", message["type"] == "http.response.start"):
+                answered.set()
 
-        await self.app(plain, receive, keep)
+        await self.app(plain, nobody_leaves, keep)
         if not lasts:
             return None
         headers = MutableHeaders(raw=list(start["headers"]))

@@ -76,7 +76,8 @@ def demo(
             if browser:
                 open_browser(url)
         console.print(f"server      {server.target}", markup=False, highlight=False)
-        console.print(f"Prometheus  http://{server.metrics}/metrics", markup=False, highlight=False)
+        if server.metrics:
+            console.print(f"Prometheus  http://{server.metrics}/metrics", markup=False, highlight=False)
         how = f"; try: argus scenario set cascade --target {simulator}" if simulator else ""
         console.print(f"scenario    {scenario}{how}", markup=False, highlight=False)
         with interruptible() as interrupted:

@@ -221,7 +221,7 @@ class _Server:
         # A new sample of every server changes every row.
         frame = dataclasses.replace(self._frame, last_sample_ms=self._frame.last_sample_ms + self._tick)
         snapshot = self._builder.build(
-            frame, Provenance("bench", snapshot_pb2.ModelInfo(kind="TFT"), ""), frame.clock_ms, 0.0
+            frame, Provenance("bench", snapshot_pb2.ModelInfo(kind="TFT"), ""), lambda: (frame.clock_ms, 0.0)
         )
         self._hub.prepare(snapshot)
         self._hub.publish(snapshot)

@@ -67,7 +67,7 @@ def run(*, servers: int = 2_000, ticks: int = 20) -> dict[str, float]:
 
 def _build(builder: SnapshotBuilder, frame: FleetFrame) -> Snapshot:
     return builder.build(
-        frame, Provenance("bench", snapshot_pb2.ModelInfo(kind="TFT"), ""), frame.clock_ms, 0.0
+        frame, Provenance("bench", snapshot_pb2.ModelInfo(kind="TFT"), ""), lambda: (frame.clock_ms, 0.0)
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -51,8 +52,7 @@ class SnapshotBuilder:
         self,
         frame: FleetFrame,
         provenance: Provenance,
-        published_at_ms: int,
-        elapsed: float,
+        published: Callable[[], tuple[int, float]],
         alerts: AlertView = _NO_ALERTS,
     ) -> Snapshot:
         """Makes the next snapshot.
@@ -60,8 +60,8 @@ class SnapshotBuilder:
         Args:
             frame: One tick of the fleet.
             provenance: What made it.
-            published_at_ms: Unix milliseconds UTC, by the clock the tick went by.
-            elapsed: Seconds the tick has taken so far.
+            published: Asked when all the rest is built: the time, Unix milliseconds UTC by the clock the tick went by,
+                and the seconds the tick has taken.
             alerts: The alerts there are after this tick.
         """
         self._revision += 1
@@ -83,7 +83,6 @@ class SnapshotBuilder:
                 changed_at=changed_at,
                 outlook_changed_at=outlook_changed_at,
             ),
-            header=self._header(frame, provenance, published_at_ms, elapsed),
             summary=_summary(frame, names, alerts),
             environment=_environment(frame),
             bases=bases,
@@ -100,6 +99,8 @@ class SnapshotBuilder:
             ),
             quantiles=quantiles,
             outlook=outlook,
+            # Last of all, for this is when it is published.
+            header=self._header(frame, provenance, *published()),
         )
         self._previous = snapshot
         return snapshot

@@ -39,10 +39,13 @@ class Running:
 async def live_fleet(servers: int, tick_seconds: float) -> AsyncIterator[Running]:
     """An `argus server` with a simulated fleet that is sending, and a dashboard in front of it."""
     async with AsyncExitStack() as stack:
+        # With a history, so that every view has something to show.
+        data = stack.enter_context(tempfile.TemporaryDirectory(prefix="argus-bench-"))
         server, said = await stack.enter_async_context(
             _speaking(
                 *("argus_client.cli", "server", "--json", "--stop-on-eof", "--log-level", "error"),
                 *("--listen", "127.0.0.1:0", "--metrics-listen", "", "--tick-seconds", str(tick_seconds)),
+                *("--data-dir", data),
             )
         )
         del server

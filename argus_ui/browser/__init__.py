@@ -6,6 +6,8 @@ of Argus still reaches them.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from functools import cache
 from hashlib import blake2b
 from pathlib import Path
@@ -18,11 +20,18 @@ from nicegui.elements import echart
 MODULES: Final = Path(__file__).parent
 COMPONENTS: Final = MODULES.parent / "components"
 
+_IMPORT: Final = re.compile(r'^import .*"argus/(\w+\.js)";$', re.MULTILINE)
+
 
 def browser_component(file: str) -> Component:
     """Registers a Vue component of `argus_ui/components`; a class of an element takes it as `component`."""
     path = COMPONENTS / file
     return register_vue_component(path, max_time=_stamp(path))
+
+
+def component_url(file: str) -> str:
+    """Registers a Vue component of `argus_ui/components`; returns where it is, without the path prefix of a proxy."""
+    return f"/_nicegui/{nicegui_version}/components/{browser_component(file).key}"
 
 
 @cache
@@ -34,9 +43,23 @@ def modules_url() -> str:
     return f"/_nicegui/{nicegui_version}/esm/{compute_key(MODULES, max_time=stamp)}"
 
 
-def urls(pattern: str) -> list[str]:
-    """Of every module or style sheet that matches, for browsers to fetch ahead."""
-    return [f"{modules_url()}/{path.name}" for path in sorted(MODULES.glob(pattern))]
+def style_sheet_urls() -> list[str]:
+    """Of all style sheets."""
+    return [f"{modules_url()}/{path.name}" for path in sorted(MODULES.glob("*.css"))]
+
+
+def module_urls(components: Iterable[str]) -> list[str]:
+    """Of all modules that these components import, in turn, for browsers to fetch ahead."""
+    found: set[str] = set()
+    for file in components:
+        found |= _imports(COMPONENTS / file)
+    return [f"{modules_url()}/{name}" for name in sorted(found)]
+
+
+@cache
+def _imports(path: Path) -> frozenset[str]:
+    direct = frozenset(_IMPORT.findall(path.read_text(encoding="utf-8")))
+    return direct.union(*(_imports(MODULES / name) for name in direct))
 
 
 def _stamp(*paths: Path) -> float:

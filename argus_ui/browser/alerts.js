@@ -101,10 +101,14 @@ export const minutesLeft = (alert, at) =>
 export const since = (alert) => alert.resolved_at || alert.fired_at || alert.started_at;
 
 const DAY_MS = 86_400_000;
-const SHORT = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+let days = null;
+const dayAndTime = (ms) => {
+  days ??= new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+  return days.format(ms);
+};
 
 /** A time as short as it can be told apart from now. */
-export const when = (ms, now = Date.now()) => (!ms ? NONE : Math.abs(now - ms) < DAY_MS / 2 ? clock(ms) : SHORT.format(ms));
+export const when = (ms, now = Date.now()) => (!ms ? NONE : Math.abs(now - ms) < DAY_MS / 2 ? clock(ms) : dayAndTime(ms));
 
 /** The same in full, for hovering. */
 export const whenFull = (ms) => (ms ? `${moment(ms)} (${utc(ms)})` : null);

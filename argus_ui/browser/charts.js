@@ -5,7 +5,14 @@ import { dark } from "argus/theme.js";
 let loading = null;
 
 /** The ECharts module. */
-export const loadEcharts = () => (loading ??= import("nicegui-echart").then((found) => found.echarts ?? found));
+export const loadEcharts = () =>
+  (loading ??= import("nicegui-echart").then(
+    (found) => found.echarts ?? found,
+    (error) => {
+      loading = null;
+      throw error;
+    },
+  ));
 
 /** Colours of the page for options of charts. */
 export function palette() {
@@ -16,10 +23,13 @@ export function palette() {
   );
 }
 
-/** A chart that fills its element: `<Chart :option="option" style="height: 240px" @pick="..." />`. */
+/**
+ * A chart that fills its element: `<Chart :option="option" style="height: 240px" @pick="..." />`. It says `drawn` when the
+ * next frame will show it.
+ */
 export const Chart = {
   props: { option: Object },
-  emits: ["pick", "zoom"],
+  emits: ["pick", "zoom", "drawn"],
   setup(props, { emit }) {
     const box = ref(null);
     let chart = null;
@@ -33,6 +43,7 @@ export const Chart = {
       chart.on("click", (event) => emit("pick", event));
       chart.on("datazoom", (event) => emit("zoom", event));
       draw();
+      emit("drawn");
       resize.observe(box.value);
     });
     watch(() => props.option, draw);

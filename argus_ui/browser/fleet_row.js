@@ -1,6 +1,6 @@
 // One server of the fleet table: a line on a wide screen, a card on a phone. Everything goes through text nodes.
 import { h } from "vue";
-import { age, chance, crossing, figure, metricLabel, minutes, moment, utc, withUnit } from "argus/format.js";
+import { age, chance, crossing, figure, metricLabel, minutes, moment, onHover, utc, withUnit } from "argus/format.js";
 import { Icon } from "argus/icons.js";
 import { LEVELS, SOURCES } from "argus/levels.js";
 import { METERS, tone } from "argus/meters.js";
@@ -19,56 +19,69 @@ export const levelChip = (servers, i) => {
 const nameLink = (servers, i) =>
   h("a", { class: "a-name", href: href(serverPath(servers.name[i])), title: servers.name[i] }, servers.name[i]);
 
-/** A metric now, how full that is, and where it will be in half an hour. */
-function meter(servers, i, { key, label, top, unit, metric, of = (same) => same }) {
+// A row is made of few elements, for a screen holds forty of them: what can be one is one, and the style sheet draws the
+// bars.
+
+/** A metric now, how full that is, and a tick where it is going to be in half an hour. */
+function meter(servers, i, { key, label, top, unit, metric, of = (same) => same }, cell) {
   const value = servers[key][i];
-  if (value === null) return h("span", { class: "a-muted" }, "–");
+  if (value === null) return h("span", { class: ["a-muted", cell], role: cell && "cell" }, "–");
   const delta = servers[`${key}_delta`][i];
   const trend = servers[`${key}_trend`][i];
   const level = tone(metric, servers.profile[i], of(value));
-  const soon = delta === null ? "" : `, ${withUnit(value + delta, unit)} in 30 min`;
-  return h("span", { class: "a-meter", title: `${label} ${withUnit(value, unit)}${soon}${level ? `; beyond the ${level} threshold` : ""}` }, [
-    h("span", { class: ["a-meter-value", level && `a-level-${level} a-strong`] }, [
-      figure(value),
-      trend ? h(Icon, { name: trend > 0 ? "up" : "down", size: 11, class: trend > 0 ? "a-rising" : "a-falling" }) : null,
-    ]),
-    top ? h("span", { class: ["a-meter-bar", level && `a-level-${level}`] }, [h("i", { style: { width: `${Math.min(100, (value / top) * 100)}%` } })]) : null,
+  const soon = delta === null ? null : value + delta;
+  const title = `${label} ${withUnit(value, unit)}${soon === null ? "" : `, ${withUnit(soon, unit)} in 30 min`}${level ? `; beyond the ${level} threshold` : ""}`;
+  const look = ["a-meter", cell, level && `a-level-${level} a-strong`];
+  let style;
+  if (top) {
+    const share = (one) => `${Math.max(0, Math.min(100, (one / top) * 100)).toFixed(1)}%`;
+    style = { "--at": share(value) };
+    look.push("a-meter-bar");
+    if (trend && soon !== null) {
+      style["--soon"] = share(soon);
+      look.push("a-meter-tick");
+      const reached = tone(metric, servers.profile[i], of(soon));
+      if (reached) style["--tick"] = `var(--${reached})`;
+    }
+  }
+  return h("span", { class: look, role: cell && "cell", title, style }, [
+    figure(value), trend ? h("i", { class: trend > 0 ? "a-rising" : "a-falling" }, trend > 0 ? "↑" : "↓") : null,
   ]);
 }
 
-function breach(fleet, i) {
+function breach(fleet, i, cell) {
   const found = fleet.servers.breach[i];
-  if (!found) return h("span", { class: "a-muted" }, "–");
+  if (!found) return h("span", { class: ["a-muted", cell], role: cell && "cell" }, "–");
   const [left, metric, threshold, probability] = found;
   const name = fleet.metrics[metric];
   const when = fleet.origin_ms + left * 60_000;
   const what = `${crossing(name, threshold)}, probability ${chance(probability)}`;
-  return h("span", { title: `${what}; ${moment(when)} (${utc(when)})` }, minutes(left));
+  return h("span", { class: cell, role: cell && "cell", ...onHover(() => `${what}; ${moment(when)} (${utc(when)})`) }, minutes(left));
 }
 
-const risk = (servers, i) => {
+const risk = (servers, i, cell) => {
   const value = servers.risk[i];
-  return h("span", { class: ["a-risk", `a-level-${LEVELS[servers.level[i]].key}`], title: servers.cause[i] || null }, Math.round(value));
+  const level = `a-level-${LEVELS[servers.level[i]].key}`;
+  return h("span", { class: ["a-risk", level, cell], role: cell && "cell", title: servers.cause[i] || null }, Math.round(value));
 };
 
-function dataAge(servers, i) {
+function dataAge(servers, i, cell) {
   const seconds = servers.age[i];
   const at = servers.sampled_at_ms[i];
-  return h("span", { class: seconds > OLD_SECONDS ? "a-level-warning" : "a-muted", title: `Newest sample ${moment(at)} (${utc(at)})` }, age(seconds));
+  const look = seconds > OLD_SECONDS ? "a-level-warning" : "a-muted";
+  return h("span", { class: [look, cell], role: "cell", ...onHover(() => `Newest sample ${moment(at)} (${utc(at)})`) }, age(seconds));
 }
 
 const source = (servers, i) =>
   h("span", { class: ["a-source", `a-source-${servers.source[i].toLowerCase()}`], title: SOURCES[servers.source[i]] }, servers.source[i]);
 
-function spark(fleet, i, width, height) {
+function spark(fleet, i, width, height, role) {
   const outlook = outlookOf(fleet, i);
-  return h("span", { class: "c-spark", title: outlook ? `${metricLabel(outlook.metric)}: last 3 hours, next 8` : null }, [
+  return h("span", { class: "c-spark", role, title: outlook ? `${metricLabel(outlook.metric)}: last 3 hours, next 8` : null }, [
     h(Spark, { outlook, width, height }),
     outlook ? h("small", metricLabel(outlook.metric)) : null,
   ]);
 }
-
-const cell = (name, content) => h("span", { class: `c-${name}`, role: "cell" }, [content]);
 
 export function FleetRow({ fleet, index, phone, chosen }) {
   const { servers } = fleet;
@@ -82,14 +95,14 @@ export function FleetRow({ fleet, index, phone, chosen }) {
     ]);
   }
   return h("div", { class: ["a-row", { chosen }], role: "row", "data-test": "row", "aria-selected": chosen }, [
-    cell("name", h("span", { class: "a-name-cell" }, [nameLink(servers, i), h("small", servers.profile[i])])),
-    cell("level", levelChip(servers, i)),
-    cell("risk", risk(servers, i)),
-    cell("breach", breach(fleet, i)),
-    ...METERS.map((one) => h("span", { class: `c-meter c-${one.key}`, role: "cell" }, [meter(servers, i, one)])),
-    spark(fleet, i, 170, 26),
-    cell("age", dataAge(servers, i)),
-    cell("source", source(servers, i)),
+    h("span", { class: "a-name-cell", role: "cell" }, [nameLink(servers, i), h("small", servers.profile[i])]),
+    h("span", { role: "cell" }, [levelChip(servers, i)]),
+    risk(servers, i, "c-risk"),
+    breach(fleet, i, "c-breach"),
+    ...METERS.map((one) => meter(servers, i, one, `c-meter c-${one.key}`)),
+    spark(fleet, i, 170, 26, "cell"),
+    dataAge(servers, i, "c-age"),
+    h("span", { role: "cell" }, [source(servers, i)]),
   ]);
 }
 FleetRow.props = ["fleet", "index", "phone", "chosen"];

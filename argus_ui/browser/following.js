@@ -2,17 +2,18 @@
 import { onMounted, ref, shallowRef, watch } from "vue";
 import { getJson } from "argus/api.js";
 import { fleet, link } from "argus/feed.js";
+import { held, hold } from "argus/held.js";
 
 const LEAST_MS = 5000;
 
 /**
  * Follows a route while the component that calls this is shown.
  *
- * Returns refs `value` (null before the first answer; the last one stays when a later question fails), `problem` (empty
+ * Returns refs `value` (null before the first answer; the last one stays when a later question fails, and when the view is left), `problem` (empty
  * while all is well) and the function `refresh`.
  */
 export function following(path) {
-  const value = shallowRef(null);
+  const value = shallowRef(held(path));
   const problem = ref("");
   let asking = false;
   let askedAt = 0;
@@ -22,6 +23,7 @@ export function following(path) {
     askedAt = Date.now();
     try {
       value.value = await getJson(path);
+      hold(path, value.value);
       problem.value = "";
     } catch (error) {
       problem.value = error.message;

@@ -1,19 +1,22 @@
 // Numbers and times as people read them.
 import { link } from "argus/feed.js";
 
-const NUMBERS = new Intl.NumberFormat(undefined, { maximumFractionDigits: 1 });
-const CLOCK = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
-const MOMENT = new Intl.DateTimeFormat(undefined, {
-  year: "numeric", month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit",
-  hourCycle: "h23", timeZoneName: "short",
-});
+// Making one takes a browser longer than drawing ten rows: it is made when first needed.
+let moments = null;
+const spelled = (ms) => {
+  moments ??= new Intl.DateTimeFormat(undefined, {
+    year: "numeric", month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit",
+    hourCycle: "h23", timeZoneName: "short",
+  });
+  return moments.format(ms);
+};
 
 export const NONE = "–";
 
 /** A number with at most one decimal, and none from 100 on. */
 export function number(value) {
   if (value === null || value === undefined || Number.isNaN(value)) return NONE;
-  return Math.abs(value) >= 100 ? String(Math.round(value)) : NUMBERS.format(value);
+  return String(Math.abs(value) >= 100 ? Math.round(value) : Math.round(10 * value) / 10);
 }
 
 /** A number for a column: digits enough to tell rows apart, always as many, so that they line up. */
@@ -36,7 +39,7 @@ export function chance(value) {
 export function minutes(value) {
   if (value === null || value === undefined) return NONE;
   if (value < 1) return "now";
-  if (value < 90) return `${Math.round(value)} min`;
+  if (value < 59.5) return `${Math.round(value)} min`;
   const whole = Math.round(value);
   const rest = whole % 60;
   return rest ? `${Math.floor(whole / 60)} h ${String(rest).padStart(2, "0")}` : `${whole / 60} h`;
@@ -52,10 +55,17 @@ export function age(seconds) {
 }
 
 /** Time of day here. */
-export const clock = (ms) => (ms ? CLOCK.format(ms) : NONE);
+export function clock(ms) {
+  if (!ms) return NONE;
+  const at = new Date(ms);
+  return `${String(at.getHours()).padStart(2, "0")}:${String(at.getMinutes()).padStart(2, "0")}`;
+}
 
 /** Date and time here. */
-export const moment = (ms) => (ms ? MOMENT.format(ms) : NONE);
+export const moment = (ms) => (ms ? spelled(ms) : NONE);
+
+/** Attributes of an element that tells `text()` when it is pointed at. What is in every row is not spelled out before. */
+export const onHover = (text) => ({ onPointerenter: ({ currentTarget }) => (currentTarget.title = text()) });
 
 /** The same in UTC, for hovering. */
 export const utc = (ms) => (ms ? `${new Date(ms).toISOString().slice(0, 19).replace("T", " ")} UTC` : "");

@@ -180,13 +180,18 @@ function drawHead(pen, grid, edges, head, colors, height) {
   pen.fillText("now", Math.max(edges[0] + 12, x), head / 2);
 }
 
+// Between two lines of a name, pixels.
+const LINE = 13;
+
 function drawNames(pen, grid, edges, head) {
   const isNarrow = edges[1] - edges[0] < 84;
   grid.columns.forEach(({ label }, i) => {
     const middle = (edges[i] + edges[i + 1]) / 2;
     if (!isNarrow) {
       pen.textAlign = "center";
-      return void pen.fillText(fitted(pen, label, edges[1] - edges[0] - 6), middle, head / 2);
+      const width = edges[1] - edges[0] - 6;
+      const lines = pen.measureText(label).width > width ? label.split(" ") : [label];
+      return lines.forEach((line, k) => pen.fillText(fitted(pen, line, width), middle, head / 2 + LINE * (k - (lines.length - 1) / 2)));
     }
     pen.save();
     pen.translate(middle, head - 8);

@@ -34,7 +34,8 @@ const short = new Intl.NumberFormat(undefined, { notation: "compact", maximumFra
 
 export const MetricChart = {
   props: { metric: Object, span: Object, breach: Object, large: Boolean },
-  setup(props) {
+  emits: ["drawn"],
+  setup(props, { emit }) {
     const box = ref(null);
     const ready = ref(false);
     let chart = null;
@@ -77,6 +78,7 @@ export const MetricChart = {
           chart = echarts.init(box.value, null, { renderer: "canvas" });
           draw(true);
           ready.value = true;
+          emit("drawn");
           resize.observe(box.value);
         });
       },

@@ -1,18 +1,20 @@
 // Where we are is in the URL, all of it: view, filters, selection, range.
 import { reactive } from "vue";
 import { prefix } from "argus/api.js";
+import { leaving } from "argus/timing.js";
 
 /** The present place: `path` without prefix, `query` as a plain object. */
 export const route = reactive(read());
 
-/** Goes to a view. The URL changes first: views read it when they are built. */
+/** Goes to a view: the address changes at once, and with it what is drawn. */
 export function navigate(target) {
   const clean = target.startsWith(prefix + "/") && prefix ? target.slice(prefix.length) : target;
   const before = route.path;
   history.pushState({ page: clean }, "", prefix + clean);
   Object.assign(route, read());
-  performance.mark("argus:navigate", { detail: route.path });
-  if (route.path !== before) window.emitEvent("sub_pages_open", clean);
+  if (route.path === before) return;
+  leaving();
+  window.scrollTo(0, 0);
 }
 
 /** Changes query parameters of this view; null and "" remove one. Typing in a filter makes no history. */
@@ -46,12 +48,12 @@ export const href = (path) => prefix + path;
 function read() {
   let path = window.location.pathname;
   if (prefix && path.startsWith(prefix)) path = path.slice(prefix.length);
-  return { path: path || "/", query: Object.fromEntries(new URLSearchParams(window.location.search)) };
+  return { path: path.replace(/\/+$/, "") || "/", query: Object.fromEntries(new URLSearchParams(window.location.search)) };
 }
 
 window.addEventListener("popstate", () => Object.assign(route, read()));
 
-// Before the router's own listener, which would go there by way of the server and change the URL last.
+// Links within the dashboard do not load the page anew.
 document.addEventListener(
   "click",
   (event) => {

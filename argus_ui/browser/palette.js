@@ -1,5 +1,5 @@
 // Ctrl/Cmd+K: any view, any server, without the mouse.
-import { computed, nextTick, ref, watch } from "vue";
+import { computed, onMounted, ref, watch } from "vue";
 import { fleet } from "argus/feed.js";
 import { Icon } from "argus/icons.js";
 import { LEVELS } from "argus/levels.js";
@@ -9,14 +9,13 @@ const MOST = 12;
 
 export const Palette = {
   components: { Icon },
-  props: { views: Array, open: Boolean },
+  props: { views: Array },
   emits: ["close"],
   setup(props, { emit }) {
     const text = ref("");
     const chosen = ref(0);
     const input = ref(null);
     const found = computed(() => {
-      if (!props.open) return [];
       const wanted = text.value.trim().toLowerCase();
       const views = props.views
         .filter((view) => view.title.toLowerCase().includes(wanted))
@@ -34,16 +33,7 @@ export const Palette = {
       }
       return wanted ? [...servers, ...views].slice(0, MOST) : [...views, ...servers].slice(0, MOST);
     });
-    watch(
-      () => props.open,
-      async (open) => {
-        if (!open) return;
-        text.value = "";
-        chosen.value = 0;
-        await nextTick();
-        input.value?.focus();
-      },
-    );
+    onMounted(() => input.value.focus());
     watch(text, () => (chosen.value = 0));
     const step = (by) => (chosen.value = (chosen.value + by + found.value.length) % Math.max(1, found.value.length));
     const go = (item) => {
@@ -54,7 +44,7 @@ export const Palette = {
     return { text, chosen, input, found, step, go };
   },
   template: `
-    <div v-if="open" class="a-overlay" @click.self="$emit('close')">
+    <div class="a-overlay" @click.self="$emit('close')">
       <div class="a-palette" role="dialog" aria-label="Go to">
         <div class="a-palette-input">
           <Icon name="search" />

@@ -2,6 +2,7 @@
 import { computed, onBeforeUnmount, ref, shallowRef, watch } from "vue";
 import { getJson } from "argus/api.js";
 import { link } from "argus/feed.js";
+import { held, hold } from "argus/held.js";
 import { route } from "argus/navigation.js";
 
 const USUAL = "1d";
@@ -36,6 +37,7 @@ export function useAnswer(path, every) {
         const found = await getJson(wanted, { signal: mine.signal });
         if (mine.signal.aborted) break;
         data.value = found;
+        hold(wanted, found);
         problem.value = "";
       } catch (error) {
         if (mine.signal.aborted) break;
@@ -52,8 +54,8 @@ export function useAnswer(path, every) {
   };
   const look = () => timer === null && !document.hidden && load();
   document.addEventListener("visibilitychange", look);
-  const stop = watch(path, () => {
-    data.value = null;
+  const stop = watch(path, (wanted) => {
+    data.value = wanted ? held(wanted) : null;
     load();
   }, { immediate: true });
   // What could not be answered is asked again as soon as the server is back.

@@ -2,8 +2,8 @@
 
 export const SHORTCUTS = [
   ["Ctrl K", "Go to a server or a view"],
-  ["/", "Search in this view"],
-  ["j  k", "Next, previous row or server"],
+  ["/", "Search in this view, or everywhere"],
+  ["j  k", "Next, previous row or server; down, up"],
   ["Enter", "Open the chosen server"],
   ["a", "Acknowledge the chosen alert"],
   ["Esc", "Clear the search, close what is open"],
@@ -12,11 +12,10 @@ export const SHORTCUTS = [
 ];
 
 export const Shortcuts = {
-  props: { open: Boolean },
   emits: ["close"],
   setup: () => ({ SHORTCUTS }),
   template: `
-    <div v-if="open" class="a-overlay" @click.self="$emit('close')">
+    <div class="a-overlay" @click.self="$emit('close')">
       <div class="a-palette a-shortcuts" role="dialog" aria-label="Keys">
         <h2>Keys</h2>
         <dl><template v-for="[key, what] in SHORTCUTS" :key="key"><dt><kbd>{{ key }}</kbd></dt><dd>{{ what }}</dd></template></dl>

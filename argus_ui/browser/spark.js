@@ -49,8 +49,9 @@ export function drawing(outlook, width, height) {
   const y = (value) => round(pad + (1 - value) * (height - 2 * pad));
   const at = (i) => x((i - outlook.history.length + 1) * outlook.historyMinutes);
   const on = (i) => x((i + 1) * outlook.bandMinutes);
-  const last = outlook.history.at(-1) ?? null;
-  const start = last === null ? "" : `${x(0)} ${y(last)}`;
+  // The band opens at the newest value there is.
+  const newest = outlook.history.findLastIndex((value) => value !== null);
+  const start = newest < 0 ? "" : `${at(newest)} ${y(outlook.history[newest])}`;
   const points = (values) => values.map((value, i) => `${on(i)} ${y(value)}`);
   const upper = points(outlook.p90);
   const lower = points(outlook.p10).reverse();

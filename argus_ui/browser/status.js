@@ -2,7 +2,7 @@
 import { computed } from "vue";
 import { now } from "argus/clock.js";
 import { fleet, link, receivedAt } from "argus/feed.js";
-import { age, moment, utc } from "argus/format.js";
+import { age, moment, onHover, utc } from "argus/format.js";
 import { Icon } from "argus/icons.js";
 
 /** The connection in a word and a sentence. */
@@ -36,7 +36,7 @@ export const StatusBar = {
       return model.value.kind === "TFT" ? model.value.revision || model.value.name : "no model: fallback";
     });
     const origin = computed(() => fleet.value?.origin_ms ?? 0);
-    return { state, model, modelName, origin, fleet, link, age, moment, utc, forecastAge };
+    return { state, model, modelName, origin, fleet, link, age, moment, onHover, utc, forecastAge };
   },
   template: `
     <div class="a-status">
@@ -44,10 +44,10 @@ export const StatusBar = {
         <i class="a-dot"></i>{{ state.label }}
       </span>
       <template v-if="fleet">
-        <span class="a-status-item" :title="'Forecast from ' + moment(origin) + ' on (' + utc(origin) + '), revision ' + fleet.revision">
+        <span class="a-status-item" v-bind="onHover(() => 'Forecast from ' + moment(origin) + ' on (' + utc(origin) + '), revision ' + fleet.revision)">
           <Icon name="clock" :size="14" />Forecast {{ age(forecastAge()) }} old
         </span>
-        <span class="a-status-item" :title="model.kind + ' on ' + model.device + ', loaded ' + moment(model.loaded_at_ms)">
+        <span class="a-status-item" v-bind="onHover(() => model.kind + ' on ' + model.device + ', loaded ' + moment(model.loaded_at_ms))">
           <Icon name="model" :size="14" />{{ modelName }}
         </span>
       </template>
@@ -61,7 +61,7 @@ export const Banners = {
     const lines = computed(() => {
       const found = [];
       const { key, text } = connection();
-      if (key === "lost") found.push({ key: "lost", kind: "bad", icon: "plug", text: `${text} What you see is ${age(forecastAge())} old.` });
+      if (key === "lost") found.push({ key: "lost", kind: "bad", icon: "plug", text: fleet.value ? `${text} What you see is ${age(forecastAge())} old.` : text });
       if (fleet.value?.degraded) {
         found.push({ key: "degraded", kind: "bad", icon: "triangle", text: `Degraded: ${fleet.value.degraded_reason}` });
       }

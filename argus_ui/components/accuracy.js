@@ -4,10 +4,11 @@ import { Chart, palette } from "argus/charts.js";
 import { downloadCsv } from "argus/csv.js";
 import { fleet, link } from "argus/feed.js";
 import { age, chance, metricLabel, metricUnit, minutes, moment, number, utc, withUnit } from "argus/format.js";
+import { held, hold } from "argus/held.js";
 import { Icon } from "argus/icons.js";
 import { route, setQuery } from "argus/navigation.js";
 import { dark } from "argus/theme.js";
-import { shown } from "argus/timing.js";
+import { shownWhen } from "argus/timing.js";
 import { Waiting } from "argus/waiting.js";
 
 const RANGES = [["8h", "8 h"], ["1d", "1 day"], ["1w", "1 week"], ["1M", "30 days"]];
@@ -37,8 +38,11 @@ export default {
     const readSummary = async () => {
       if (!offered.value) return;
       const wanted = range.value;
+      const path = withQuery("/api/accuracy/summary", { range: wanted });
+      told.value ??= held(path);
       try {
-        const found = await getJson(withQuery("/api/accuracy/summary", { range: wanted }));
+        const found = await getJson(path);
+        hold(path, found);
         if (wanted !== range.value) return;
         told.value = found;
         toldProblem.value = "";
@@ -55,9 +59,11 @@ export default {
     const readPast = async () => {
       const asked = question.value;
       if (!asked) return;
+      past.value ??= held(asked);
       reading.value = true;
       try {
         const found = await getJson(asked);
+        hold(asked, found);
         if (asked !== question.value) return;
         past.value = found;
         pastProblem.value = "";
@@ -134,8 +140,8 @@ export default {
       choose();
       readSummary();
       readPast();
-      shown("accuracy");
     });
+    shownWhen("accuracy", () => told.value && (past.value || pastProblem.value));
     watch(() => Boolean(fleet.value?.servers.name.length), choose);
     watch([range, offered], readSummary);
     watch(question, readPast);

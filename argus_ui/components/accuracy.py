@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from nicegui.element import Element
-
-from argus_ui.browser import browser_component
+from argus_ui.components.view_part import ViewPart
 
 
-class Accuracy(Element):
+class Accuracy(ViewPart, module="accuracy.js"):
     """Incidents and whether they were foretold; a metric with the forecasts that had been made for it."""
-
-    component = browser_component("accuracy.js")

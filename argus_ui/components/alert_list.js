@@ -9,6 +9,7 @@ import { Icon } from "argus/icons.js";
 import { onKey } from "argus/keys.js";
 import { LEVELS } from "argus/levels.js";
 import { href, route, serverPath, setQuery } from "argus/navigation.js";
+import { shownWhen } from "argus/timing.js";
 
 const QUIET = [
   { key: "silences", label: "Silences", icon: "bell_off" },
@@ -56,6 +57,8 @@ export default {
     const save = () =>
       downloadCsv(`argus-alerts-${show.value}.csv`, CSV, listed.value.map((alert) =>
         CSV.map((key) => (key === "level" ? LEVELS[alert.level].key : key.endsWith("_at") ? (alert[key] ? new Date(alert[key]).toISOString() : null) : alert[key]))));
+
+    shownWhen("alerts", () => active.value || problem.value);
 
     const box = ref(null);
     const chosen = ref("");

@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-from nicegui.element import Element
-
-from argus_ui.browser import browser_component
+from argus_ui.components.view_part import ViewPart
 
 
-class AlertList(Element):
+class AlertList(ViewPart, module="alert_list.js"):
     """Alerts by where they are in their life, with what can be done about them."""
 
-    component = browser_component("alert_list.js")
 
-
-class AlertDrawer(Element):
+class AlertDrawer(ViewPart, module="alert_drawer.js"):
     """One alert: its figures, its notes, what happened to it and when."""
 
-    component = browser_component("alert_drawer.js")
 
-
-class SilenceList(Element):
+class SilenceList(ViewPart, module="silence_list.js"):
     """Silences, and a form for a new one."""
 
-    component = browser_component("silence_list.js")
 
-
-class WindowList(Element):
+class WindowList(ViewPart, module="window_list.js"):
     """Recurring maintenance windows, and a form to make and to change them."""
-
-    component = browser_component("window_list.js")

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from nicegui.element import Element
-
-from argus_ui.browser import browser_component
+from argus_ui.components.view_part import ViewPart
 
 
-class Counters(Element):
+class Counters(ViewPart, module="counters.js"):
     """Servers per level as buttons, and the fleet's probabilities of an incident."""
-
-    component = browser_component("counters.js")

@@ -7,7 +7,8 @@ import { Icon } from "argus/icons.js";
 import { onKey } from "argus/keys.js";
 import { METERS } from "argus/meters.js";
 import { navigate, route, serverPath, setQuery } from "argus/navigation.js";
-import { painted } from "argus/timing.js";
+import { useRowWindow } from "argus/row_window.js";
+import { painted, shownWhen } from "argus/timing.js";
 
 const COLUMNS = [
   { key: "name", label: "Server" },
@@ -24,6 +25,11 @@ const CSV = [
   ...METERS.flatMap(({ key }) => [key, `${key}_delta`]),
 ];
 const PHONE = "(max-width: 760px)";
+// Pixels, as in the style sheet: of a row, of a card with its gap, and of what stays at the top while the page scrolls.
+const ROW = 40;
+const CARD = 142;
+const COVERED = 132;
+const COVERED_PHONE = 96;
 
 export default {
   components: { FleetRow, Icon },
@@ -35,13 +41,16 @@ export default {
     const measure = () => (phone.value = media.matches);
     const chosen = computed(() => route.query.at ?? "");
 
+    const { first, last, padding, scrollTo } = useRowWindow(list, () => matching.value.length, () => (phone.value ? CARD : ROW));
+    const drawn = computed(() => matching.value.slice(first.value, last.value));
+
     const step = (by) => {
       const names = fleet.value?.servers.name;
       if (!matching.value.length) return;
       const place = matching.value.findIndex((i) => names[i] === chosen.value);
       const next = place < 0 ? 0 : Math.max(0, Math.min(matching.value.length - 1, place + by));
       setQuery({ at: names[matching.value[next]] });
-      list.value?.scrollTo(next, "center");
+      scrollTo(next, phone.value ? COVERED_PHONE : COVERED);
     };
     const save = () => {
       const { servers } = fleet.value;
@@ -62,13 +71,14 @@ export default {
       media.removeEventListener("change", measure);
       unbind.forEach((off) => off());
     });
+    shownWhen("overview", () => fleet.value);
     watch(fleet, async (value) => {
       await nextTick();
       if (value) painted(value, true);
     });
     const arrow = (key) => (sort.value.key === key ? (sort.value.reversed ? "sort_up" : "sort_down") : null);
     return {
-      COLUMNS, arrow, box, chosen, clearFilters, fleet, isFiltered, link, list, matching, phone, profile, profiles, save,
+      COLUMNS, arrow, box, chosen, clearFilters, drawn, fleet, isFiltered, link, list, matching, padding, phone, profile, profiles, save,
       search, setProfile, setSearch, sortBy,
     };
   },
@@ -113,12 +123,9 @@ export default {
               :class="[column.isMeter && 'c-meter', 'c-' + column.key]" :data-test="'sort-' + column.key"
               @click="column.fixed || sortBy(column.key)">{{ column.label }}<small v-if="column.unit">{{ column.unit }}</small><Icon v-if="arrow(column.key)" :name="arrow(column.key)" :size="13" /></component>
           </div>
-          <q-virtual-scroll ref="list" :items="matching" scroll-target="body" :virtual-scroll-item-size="phone ? 142 : 40"
-            :virtual-scroll-slice-size="30" :virtual-scroll-sticky-size-start="phone ? 48 : 84">
-            <template #default="{ item }">
-              <FleetRow :key="fleet.servers.name[item]" :fleet="fleet" :index="item" :phone="phone" :chosen="fleet.servers.name[item] === chosen" />
-            </template>
-          </q-virtual-scroll>
+          <div ref="list" class="a-rows" role="rowgroup" :style="padding">
+            <FleetRow v-for="i in drawn" :key="fleet.servers.name[i]" :fleet="fleet" :index="i" :phone="phone" :chosen="fleet.servers.name[i] === chosen" />
+          </div>
         </div>
       </template>
     </section>`,

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from nicegui.element import Element
-
-from argus_ui.browser import browser_component
+from argus_ui.components.view_part import ViewPart
 
 
-class FleetTable(Element):
+class FleetTable(ViewPart, module="fleet_table.js"):
     """The fleet, one server a row; on a phone one a card."""
-
-    component = browser_component("fleet_table.js")

@@ -1,14 +1,18 @@
-import { computed, onBeforeUnmount, onMounted, ref } from "vue";
+import { computed, onBeforeUnmount, onMounted, ref, watch } from "vue";
+import { fetchAhead } from "argus/ahead.js";
 import { link } from "argus/feed.js";
 import { Icon } from "argus/icons.js";
 import { onKey } from "argus/keys.js";
 import { href, route } from "argus/navigation.js";
+import { loadAllParts } from "argus/parts.js";
 import { Palette } from "argus/palette.js";
 import { Shortcuts } from "argus/shortcuts.js";
 import { Banners, StatusBar } from "argus/status.js";
 import { dark, setDark } from "argus/theme.js";
 
 const PHONE_TABS = 4;
+// What j and k move a view by that has no rows to choose, pixels.
+const SCROLL = 120;
 
 export default {
   components: { Icon, Palette, Shortcuts, StatusBar, Banners },
@@ -17,11 +21,21 @@ export default {
     const offered = computed(() => props.views.filter((view) => view.needs.every((name) => link.services.includes(name))));
     const menu = computed(() => offered.value.filter((view) => view.menu));
     const here = computed(() => props.views.find((view) => view.path === route.path));
+    // What tabs, bookmarks and the history of the browser are called.
+    const title = computed(() => (here.value && !here.value.menu && route.query.name) || here.value?.title || "Not found");
+    watch(title, (text) => (document.title = `${text} · Argus`), { immediate: true });
     const open = ref("");
     const toggle = (what) => (open.value = open.value === what ? "" : what);
-    const unbind = [];
+    // Views are mounted later, and their own meaning of a key comes first.
+    const unbind = [
+      onKey("/", () => toggle("palette")),
+      onKey("j", () => window.scrollBy({ top: SCROLL })),
+      onKey("k", () => window.scrollBy({ top: -SCROLL })),
+    ];
     onMounted(() => {
       setDark(dark.value);
+      loadAllParts();
+      fetchAhead();
       unbind.push(
         onKey("palette", () => toggle("palette")),
         onKey("?", () => toggle("keys")),
@@ -55,7 +69,7 @@ export default {
       </nav>
       <div class="a-body">
         <header class="a-top">
-          <h1>{{ here ? here.title : "Argus" }}</h1>
+          <h1>{{ here ? here.title : "Not found" }}</h1>
           <StatusBar />
           <button class="a-go" title="Go to a server or a view (Ctrl K)" @click="toggle('palette')" data-test="open-palette">
             <Icon name="search" :size="15" /><span>Go to</span><kbd>Ctrl K</kbd>
@@ -65,7 +79,12 @@ export default {
           </button>
         </header>
         <Banners />
-        <main id="argus-main" class="a-main"><slot></slot></main>
+        <main id="argus-main" class="a-main" tabindex="-1">
+          <div v-if="!here" class="a-empty" data-test="no-view"><Icon name="help" :size="34" /><h2>There is no such page</h2>
+            <p>Nothing is at <code>{{ route.path }}</code>. It may have moved, or the address was cut short on its way here.</p>
+            <p class="a-ways"><a v-for="view in menu" :key="view.name" class="a-button" :href="href(view.path)"><Icon :name="view.icon" :size="15" />{{ view.title }}</a></p></div>
+          <slot></slot>
+        </main>
       </div>
       <nav class="a-tabs" aria-label="Views">
         <a v-for="view in tabs" :key="view.name" :class="{ active: view.path === route.path }" :href="href(view.path)">
@@ -78,7 +97,7 @@ export default {
           <a v-for="view in rest" :key="view.name" class="a-nav" :href="href(view.path)"><Icon :name="view.icon" /><span>{{ view.title }}</span></a>
         </div>
       </div>
-      <Palette :views="offered.filter((view) => view.menu)" :open="open === 'palette'" @close="open = ''" />
-      <Shortcuts :open="open === 'keys'" @close="open = ''" />
+      <Palette v-if="open === 'palette'" :views="offered.filter((view) => view.menu)" @close="open = ''" />
+      <Shortcuts v-if="open === 'keys'" @close="open = ''" />
     </div>`,
 };

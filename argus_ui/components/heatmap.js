@@ -8,12 +8,13 @@ import { metricLabel, metricUnit, minutes, moment, percent, utc, withUnit } from
 import { TOP_SHARE, gradient } from "argus/heat_colors.js";
 import { drawHeat, edgesOf, lineAt, linesOf } from "argus/heat_canvas.js";
 import { cellShare, metricGrid, timeGrid, urgentGrid } from "argus/heat_grid.js";
+import { held, hold } from "argus/held.js";
 import { Icon } from "argus/icons.js";
 import { onKey } from "argus/keys.js";
 import { LEVELS } from "argus/levels.js";
 import { navigate, route, serverPath, setQuery } from "argus/navigation.js";
 import { dark } from "argus/theme.js";
-import { shown } from "argus/timing.js";
+import { shownWhen } from "argus/timing.js";
 
 const VALUES = [["now", "Now"], ["expected", "Expected in 8 h"], ["possible", "Possible in 8 h"]];
 const HOURS = [["3", "3 h"], ["8", "8 h"], ["24", "1 day"]];
@@ -60,16 +61,16 @@ export default {
       const path = wanted.value;
       if (!path || !fleet.value || asking === path || document.hidden) return;
       const count = fleet.value.servers.name.length;
+      if (found.value?.path !== path) found.value = held(path) ?? found.value;
       if (found.value?.path === path && found.value.count === count && Date.now() - askedAt < HELD_MS) return;
       asking = path;
       askedAt = Date.now();
       try {
         const body = await getJson(path);
         if (path !== wanted.value) return;
-        const isFirst = !found.value;
         found.value = { path, body, count };
+        hold(path, found.value);
         problem.value = "";
-        if (isFirst) shown("heatmap");
       } catch (error) {
         if (path === wanted.value) problem.value = error.message;
       } finally {
@@ -88,10 +89,12 @@ export default {
       if (found.value?.path !== wanted.value) return null;
       return show.value === "metrics" ? metricGrid(found.value.body, value.value) : timeGrid(found.value.body, value.value);
     });
+    const drawn = ref(false);
+    shownWhen("heatmap", () => drawn.value || (fleet.value && !matching.value.length));
     const rowHeight = computed(() => (isDense.value ? DENSE : TALL));
     const map = computed(() => (fleet.value ? linesOf(matching.value, fleet.value.servers, rowHeight.value, isGrouped.value) : { lines: [], height: 0 }));
     const left = computed(() => (isDense.value ? 14 : width.value > WIDE ? 190 : 112));
-    const head = computed(() => (grid.value?.kind === "metrics" && (width.value - left.value) / grid.value.columns.length < 84 ? 118 : 30));
+    const head = computed(() => (grid.value?.kind === "metrics" && (width.value - left.value) / grid.value.columns.length < 84 ? 166 : 34));
 
     // Only what is in sight is drawn; the canvas stays below the tool bar while the page scrolls.
     const stuckAt = () => canvas.value.getBoundingClientRect().top - box.value.getBoundingClientRect().top;
@@ -107,6 +110,7 @@ export default {
           grid: grid.value, lines: map.value.lines, scrolled: Math.max(0, stuckAt()), head: head.value, left: left.value, width: width.value, height,
           colors: palette(), dark: dark.value, chosen: chosen.value, levels: fleet.value.servers.level.map((level) => LEVELS[level].key),
         });
+        drawn.value = width.value > 0;
       });
     };
     watch([grid, map, width, dark, chosen, left, head], () => nextTick(draw));

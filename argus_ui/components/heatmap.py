@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from nicegui.element import Element
-
-from argus_ui.browser import browser_component
+from argus_ui.components.view_part import ViewPart
 
 
-class Heatmap(Element):
+class Heatmap(ViewPart, module="heatmap.js"):
     """Servers by metrics or by time, whatever the URL says."""
-
-    component = browser_component("heatmap.js")

@@ -3,10 +3,13 @@ import { getJson } from "argus/api.js";
 import { downloadCsv } from "argus/csv.js";
 import { link } from "argus/feed.js";
 import { metricLabel, number } from "argus/format.js";
+import { held, hold } from "argus/held.js";
 import { Icon } from "argus/icons.js";
 import { LEVELS, SOURCES } from "argus/levels.js";
 import { SHORTCUTS } from "argus/shortcuts.js";
-import { shown } from "argus/timing.js";
+import { shownWhen } from "argus/timing.js";
+
+const TOLD = "/api/help";
 
 // Ranges of argus.v1.AlertLevel and AlertPriority.
 const LADDER = [
@@ -29,11 +32,12 @@ const CSV = ["metric", "profile", "warning", "critical", "unit", "low_is_bad", "
 export default {
   components: { Icon },
   setup() {
-    const told = shallowRef(null);
+    const told = shallowRef(held(TOLD));
     const problem = ref("");
     const read = async () => {
       try {
-        told.value = await getJson("/api/help");
+        told.value = await getJson(TOLD);
+        hold(TOLD, told.value);
         problem.value = "";
       } catch (error) {
         problem.value = error.message;
@@ -42,10 +46,8 @@ export default {
     const thresholds = computed(() => told.value?.thresholds ?? []);
     const limit = (one, value) => `${one.low_is_bad ? "≤" : "≥"} ${number(value)}${one.unit ? ` ${one.unit}` : ""}${one.per_core ? " per core" : ""}`;
     const save = () => downloadCsv("argus-thresholds.csv", CSV, thresholds.value.map((one) => CSV.map((key) => (typeof one[key] === "boolean" ? String(one[key]) : one[key]))));
-    onMounted(() => {
-      read();
-      shown("help");
-    });
+    onMounted(read);
+    shownWhen("help", () => told.value);
     watch(() => link.version, read);
     return { DOCS, LADDER, SHORTCUTS, SOURCES, limit, metricLabel, problem, save, thresholds, told };
   },

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from nicegui.element import Element
-
-from argus_ui.browser import browser_component
+from argus_ui.components.view_part import ViewPart
 
 
-class Help(Element):
+class Help(ViewPart, module="help.js"):
     """Risk, levels, bands and probabilities in a few sentences each, keys, and where to read on."""
-
-    component = browser_component("help.js")

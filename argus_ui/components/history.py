@@ -3,37 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
-from nicegui.element import Element
-
-from argus_ui.browser import browser_component
+from argus_ui.components.view_part import ViewPart
 
 
-class _OfRange(Element):
+class _OfRange(ViewPart):
     """Something about a range of time.
 
     Args:
         ranges: Seconds after which it is asked for again, by range.
     """
 
-    def __init__(self, ranges: Mapping[str, int]) -> None:
-        super().__init__()
-        self._props["ranges"] = dict(ranges)
+    def __init__(self, ranges: Mapping[str, int], **more: Any) -> None:
+        super().__init__(ranges=dict(ranges), **more)
 
 
-class HistorySummary(_OfRange):
+class HistorySummary(_OfRange, module="history_summary.js"):
     """Choice of the range; alerts and incidents in numbers."""
 
-    component = browser_component("history_summary.js")
 
-
-class HistoryFleet(_OfRange):
+class HistoryFleet(_OfRange, module="history_fleet.js"):
     """Servers per level over time, average and highest risk."""
 
-    component = browser_component("history_fleet.js")
 
-
-class ForecastCheck(_OfRange):
+class ForecastCheck(_OfRange, module="forecast_check.js"):
     """What had been forecast for a metric of a server, against what came.
 
     Args:
@@ -41,20 +35,13 @@ class ForecastCheck(_OfRange):
         horizons: Minutes before each time at which the forecast for it was made.
     """
 
-    component = browser_component("forecast_check.js")
-
     def __init__(self, ranges: Mapping[str, int], horizons: Sequence[int]) -> None:
-        super().__init__(ranges)
-        self._props["horizons"] = list(horizons)
+        super().__init__(ranges, horizons=list(horizons))
 
 
-class HistoryEvents(_OfRange):
+class HistoryEvents(_OfRange, module="history_events.js"):
     """What happened to alerts, silences and maintenance windows."""
 
-    component = browser_component("history_events.js")
 
-
-class HistoryExport(_OfRange):
+class HistoryExport(_OfRange, module="history_export.js"):
     """Whole tables as files."""
-
-    component = browser_component("history_export.js")

@@ -1,7 +1,8 @@
-import { computed, ref } from "vue";
+import { computed, onBeforeUnmount, ref } from "vue";
 import { about, when, whenFull } from "argus/alerts.js";
 import { downloadCsv } from "argus/csv.js";
 import { Icon } from "argus/icons.js";
+import { onKey } from "argus/keys.js";
 import { LEVELS } from "argus/levels.js";
 import { EVENTS, eventLook } from "argus/lifecycle.js";
 import { href, route, serverPath, setQuery } from "argus/navigation.js";
@@ -29,12 +30,15 @@ export default {
       listed.value.slice(0, most.value).map((event) => ({ ...event, ...eventLook(event.event), level: LEVELS.find(({ key }) => key === event.level), what: event.alert_id ? about(event) : "" })),
     );
     const save = () => downloadCsv(`argus-events-${range.value}.csv`, ["time", ...CSV.slice(1)], listed.value.map((event) => CSV.map((key) => (key === "at_ms" ? new Date(event.at_ms).toISOString() : event[key]))));
-    return { EVENTS, STEP, answer, href, kind, listed, most, rows, save, search, serverPath, setQuery, when, whenFull };
+    const box = ref(null);
+    const unbind = onKey("/", () => box.value?.focus());
+    onBeforeUnmount(() => unbind());
+    return { EVENTS, STEP, answer, box, href, kind, listed, most, rows, save, search, serverPath, setQuery, when, whenFull };
   },
   template: `
     <section class="a-panel a-past-events" aria-label="Events" data-test="events">
       <header class="a-panel-head"><h2>Events</h2>
-        <label class="a-search"><Icon name="search" :size="15" /><input type="search" :value="search" placeholder="Server, person, text" aria-label="Search events" spellcheck="false" @input="setQuery({ q: $event.target.value })"></label>
+        <label class="a-search"><Icon name="search" :size="15" /><input ref="box" type="search" :value="search" placeholder="Server, person, text" aria-label="Search events" spellcheck="false" @input="setQuery({ q: $event.target.value })"></label>
         <select :value="kind" aria-label="Kind of event" data-test="event-kind" @change="setQuery({ event: $event.target.value })"><option value="">All events</option><option v-for="one in EVENTS" :key="one.key" :value="one.key">{{ one.label }}</option></select>
         <button class="a-button a-push" title="These rows as CSV" :disabled="!listed.length" @click="save()"><Icon name="download" :size="15" />CSV</button>
       </header>

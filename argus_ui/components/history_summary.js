@@ -2,6 +2,7 @@ import { computed } from "vue";
 import { age, minutes, moment, NONE, number, utc } from "argus/format.js";
 import { setQuery } from "argus/navigation.js";
 import { RANGE_LABELS, Waiting, useAnswer, useRange } from "argus/past.js";
+import { shownWhen } from "argus/timing.js";
 
 const share = (value) => (value === null ? NONE : `${number(100 * value)} %`);
 
@@ -33,6 +34,7 @@ export default {
         },
       ];
     });
+    shownWhen("history", () => cards.value || answer.problem.value, 2);
     return { RANGE_LABELS, answer, cards, moment, range, setQuery, utc };
   },
   template: `

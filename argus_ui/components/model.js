@@ -5,13 +5,15 @@ import { downloadCsv } from "argus/csv.js";
 import { fleet, link } from "argus/feed.js";
 import { following } from "argus/following.js";
 import { age, minutes, moment, utc } from "argus/format.js";
+import { held, hold } from "argus/held.js";
 import { Icon } from "argus/icons.js";
 import { onKey } from "argus/keys.js";
 import { SOURCES } from "argus/levels.js";
 import { forecastAge } from "argus/status.js";
-import { shown } from "argus/timing.js";
+import { shownWhen } from "argus/timing.js";
 import { Waiting } from "argus/waiting.js";
 
+const ARTIFACTS = "/api/model/artifacts";
 const COUNT = new Intl.NumberFormat();
 const BYTES = new Intl.NumberFormat(undefined, { maximumFractionDigits: 1 });
 const CSV = ["name", "revision", "running", "defect", "parameters", "trained_at_ms", "wql"];
@@ -51,13 +53,14 @@ export default {
   components: { Icon, Waiting },
   setup() {
     const { value: server, problem, refresh } = following("/api/model/status");
-    const artifacts = shallowRef(null);
+    const artifacts = shallowRef(held(ARTIFACTS));
     const listProblem = ref("");
     const listing = ref(false);
     const list = async () => {
       listing.value = true;
       try {
-        artifacts.value = await getJson("/api/model/artifacts");
+        artifacts.value = await getJson(ARTIFACTS);
+        hold(ARTIFACTS, artifacts.value);
         listProblem.value = "";
       } catch (error) {
         listProblem.value = error.message;
@@ -113,9 +116,9 @@ export default {
     onMounted(() => {
       list();
       unbind = onKey("Escape", () => (asked.value = null));
-      shown("model");
     });
     onBeforeUnmount(() => unbind());
+    shownWhen("model", () => server.value && artifacts.value);
     watch(() => link.state, (state) => state === "live" && list());
     // Somebody else may have swapped it.
     watch(() => model.value?.revision, (revision, before) => before !== undefined && !busy.value && list());

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from nicegui.element import Element
-
-from argus_ui.browser import browser_component
+from argus_ui.components.view_part import ViewPart
 
 
-class Model(Element):
+class Model(ViewPart, module="model.js"):
     """What runs, what else could, and how the server does."""
-
-    component = browser_component("model.js")

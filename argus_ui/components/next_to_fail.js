@@ -1,15 +1,17 @@
 import { computed, onBeforeUnmount, onMounted, ref } from "vue";
 import { AlertActions } from "argus/alert_actions.js";
 import { fleet } from "argus/feed.js";
-import { chance, crossing, minutes, moment, utc } from "argus/format.js";
+import { chance, crossing, minutes, moment, onHover, utc } from "argus/format.js";
 import { Icon } from "argus/icons.js";
 import { LEVELS } from "argus/levels.js";
-import { href, serverPath, setQuery } from "argus/navigation.js";
+import { href, route, serverPath, setQuery } from "argus/navigation.js";
 import { Spark, outlookOf } from "argus/spark.js";
 
 // A card is at least this wide, gap included; one row of them, so that the table stays in sight.
 const CARD_WIDTH = 300;
 const LEAST = 3;
+// Who wants more gets these; whatever is beyond is a matter for the table.
+const MOST = 24;
 
 export default {
   components: { AlertActions, Icon, Spark },
@@ -27,8 +29,9 @@ export default {
     const observer = new ResizeObserver(([{ contentRect }]) => (most.value = Math.max(LEAST, Math.floor((contentRect.width + 10) / CARD_WIDTH))));
     onMounted(() => observer.observe(box.value));
     onBeforeUnmount(() => observer.disconnect());
+    const isOpen = computed(() => route.query.next === "more");
     const cards = computed(() =>
-      ranked.value.slice(0, most.value).map((i) => {
+      ranked.value.slice(0, isOpen.value ? MOST : most.value).map((i) => {
         const { servers, metrics, origin_ms } = fleet.value;
         const [left, metric, threshold, probability] = servers.breach[i];
         return {
@@ -39,18 +42,21 @@ export default {
       }),
     );
     const more = computed(() => ranked.value.length - cards.value.length);
-    return { box, fleet, cards, more, crossing, chance, minutes, moment, utc, href, serverPath, setQuery };
+    const rest = computed(() => ranked.value.length - most.value);
+    return { box, fleet, cards, isOpen, more, rest, crossing, chance, minutes, moment, onHover, utc, href, serverPath, setQuery };
   },
   template: `
     <section v-show="fleet" ref="box" class="a-next" aria-label="Next to fail">
-      <h2>Next to fail <button v-if="more > 0" class="a-link" @click="setQuery({ sort: 'breach' })">{{ more }} more in the table</button></h2>
+      <h2>Next to fail
+        <button v-if="rest > 0" class="a-link" :aria-expanded="isOpen" data-test="next-more" @click="setQuery({ next: isOpen ? null : 'more' })">{{ isOpen ? "Fewer" : rest + " more" }}</button>
+        <button v-if="isOpen && more > 0" class="a-link" @click="setQuery({ sort: 'breach' })">{{ more }} more in the table</button></h2>
       <p v-if="!cards.length" class="a-empty-line a-level-healthy"><Icon name="check" :size="16" />
         <span>No server is expected to cross a critical threshold within 8 hours.</span></p>
       <div v-else class="a-cards">
         <article v-for="card in cards" :key="card.name" class="a-card" :class="'a-edge-' + card.level.key" data-test="next-card">
           <header>
             <a :href="href(serverPath(card.name))" class="a-name" :title="card.name">{{ card.name }}</a>
-            <span class="a-when" :title="moment(card.when) + ' (' + utc(card.when) + ')'">{{ card.left < 1 ? "now" : "in " + minutes(card.left) }}</span>
+            <span class="a-when" v-bind="onHover(() => moment(card.when) + ' (' + utc(card.when) + ')')">{{ card.left < 1 ? "now" : "in " + minutes(card.left) }}</span>
           </header>
           <div class="a-card-line">
             <span class="a-chip" :class="'a-level-' + card.level.key"><Icon :name="card.level.icon" :size="13" />{{ card.label }}</span>

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from nicegui.element import Element
-
-from argus_ui.browser import browser_component
+from argus_ui.components.view_part import ViewPart
 
 
-class NextToFail(Element):
+class NextToFail(ViewPart, module="next_to_fail.js"):
     """Servers that are expected to cross a critical threshold, by the minutes they have left."""
-
-    component = browser_component("next_to_fail.js")

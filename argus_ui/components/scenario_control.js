@@ -1,4 +1,4 @@
-import { computed, onMounted, ref } from "vue";
+import { computed, ref } from "vue";
 import { postJson } from "argus/api.js";
 import { downloadCsv } from "argus/csv.js";
 import { fleet } from "argus/feed.js";
@@ -8,7 +8,7 @@ import { minutes, moment, utc } from "argus/format.js";
 import { Icon } from "argus/icons.js";
 import { LEVELS } from "argus/levels.js";
 import { href, serverPath } from "argus/navigation.js";
-import { shown } from "argus/timing.js";
+import { shownWhen } from "argus/timing.js";
 
 // As argus.v1.Scenario describes them.
 const SCENARIOS = [
@@ -52,7 +52,7 @@ export default {
     });
     const save = () =>
       downloadCsv("argus-scenario.csv", CSV, rows.value.map((row) => [row.name, row.level.key, row.risk, row.left, row.cause]));
-    onMounted(() => shown("scenario"));
+    shownWhen("scenario", () => status.value);
     return { SCENARIOS, busy, clearFilters, fleet, href, isFiltered, minutes, moment, problem, refresh, refusal, rows, running, save, serverPath, set, status, utc };
   },
   template: `

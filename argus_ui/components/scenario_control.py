@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from nicegui.element import Element
-
-from argus_ui.browser import browser_component
+from argus_ui.components.view_part import ViewPart
 
 
-class ScenarioControl(Element):
+class ScenarioControl(ViewPart, module="scenario_control.js"):
     """The scenarios to choose from, and the servers the running one affects.
 
     Args:
         simulator: HOST:PORT of the simulator, for people.
     """
 
-    component = browser_component("scenario_control.js")
-
     def __init__(self, simulator: str) -> None:
-        super().__init__()
-        self._props["simulator"] = simulator
+        super().__init__(simulator=simulator)

@@ -1,4 +1,4 @@
-import { computed, nextTick, onBeforeUnmount, onMounted, ref, shallowRef, watch } from "vue";
+import { computed, onBeforeUnmount, onMounted, ref, shallowRef, watch } from "vue";
 import { ApiError, getJson, withQuery } from "argus/api.js";
 import { now } from "argus/clock.js";
 import { downloadCsv } from "argus/csv.js";
@@ -11,7 +11,7 @@ import { RANGES } from "argus/metric_series.js";
 import { navigate, route, serverPath, setQuery } from "argus/navigation.js";
 import { ServerEvents } from "argus/server_events.js";
 import { ServerHeader } from "argus/server_header.js";
-import { shown } from "argus/timing.js";
+import { shownWhen } from "argus/timing.js";
 
 const DEFAULT_RANGE = "8h";
 // Recorded history grows by a bucket in a while, not by every tick.
@@ -71,12 +71,10 @@ export default {
       missing.value = false;
       load();
     });
+    const drawn = ref(false);
+    shownWhen("server", () => drawn.value || (!detail.value && problem.value));
     watch(range, loadPast);
     watch(fleet, load);
-    watch(() => server.value?.name, async (found) => {
-      await nextTick();
-      if (found) shown("server");
-    }, { immediate: true });
 
     const charts = computed(() => {
       const found = detail.value;
@@ -122,7 +120,7 @@ export default {
     const setRange = (key) => setQuery({ range: key === DEFAULT_RANGE ? null : key });
     const save = () => downloadCsv(`argus-${name.value}.csv`, ["time_utc", "metric", "measured", "p10", "p50", "p90"], csvRows(detail.value));
     const sinceNews = computed(() => Math.max(0, (now.value - receivedAt.value) / 1000));
-    return { charts, detail, fleet, go, link, list, missing, name, place, problem, range, ranges, recorded, save, server, setRange, sinceNews };
+    return { charts, detail, drawn, fleet, go, link, list, missing, name, place, problem, range, ranges, recorded, save, server, setRange, sinceNews };
   },
   template: `
     <div v-if="!name" class="a-empty" data-test="no-name"><Icon name="server" :size="34" /><h2>No server chosen</h2>
@@ -145,7 +143,7 @@ export default {
           <span class="a-key" aria-hidden="true"><i class="a-key-line"></i>measured<i class="a-key-median"></i>median<i class="a-key-band"></i>p10 to p90<i class="a-dash-warning"></i>warning<i class="a-dash-critical"></i>critical</span>
           <button class="a-button" title="Past day and forecast of every metric as CSV" data-test="server-csv" :disabled="!detail" @click="save"><Icon name="download" :size="14" />CSV</button>
         </div>
-        <div class="a-metrics" :aria-busy="!detail"><MetricChart v-for="chart in charts" :key="chart.metric.name" v-bind="chart" /></div>
+        <div class="a-metrics" :aria-busy="!detail"><MetricChart v-for="chart in charts" :key="chart.metric.name" v-bind="chart" @drawn="drawn = true" /></div>
       </section>
       <ServerEvents v-if="recorded" :name="server.name" :range="range" :alerts="server.alerts" />
     </template>`,

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from nicegui.element import Element
-
-from argus_ui.browser import browser_component
+from argus_ui.components.view_part import ViewPart
 
 
-class ServerDetail(Element):
+class ServerDetail(ViewPart, module="server_detail.js"):
     """The server that the URL names: how it stands, its metrics, its alerts."""
-
-    component = browser_component("server_detail.js")

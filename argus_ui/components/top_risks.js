@@ -5,12 +5,14 @@ import { downloadCsv } from "argus/csv.js";
 import { fleet, link } from "argus/feed.js";
 import { age, chance, crossing, figure, metricLabel, metricUnit, minutes, moment, number, utc, withUnit } from "argus/format.js";
 import { Gauge } from "argus/gauge.js";
+import { held, hold } from "argus/held.js";
 import { Icon } from "argus/icons.js";
 import { onKey } from "argus/keys.js";
 import { LEVELS, SOURCES } from "argus/levels.js";
 import { METERS } from "argus/meters.js";
 import { href, navigate, route, serverPath, setQuery } from "argus/navigation.js";
 import { Spark, outlookOf } from "argus/spark.js";
+import { shownWhen } from "argus/timing.js";
 
 const SHOWN = ["cpu", "memory", "iowait", "swap", "load", "disk"];
 const CSV = ["rank", "server", "profile", "level", "risk", "minutes_to_breach", "breach_probability", "causes"];
@@ -21,15 +23,20 @@ export default {
   setup(props) {
     const count = computed(() => (props.counts.includes(Number(route.query.count)) ? Number(route.query.count) : props.counts[0]));
     const isAll = computed(() => route.query.all === "1");
-    const causes = shallowRef(new Map());
-    watch([fleet, count], async () => {
+    const told = shallowRef(null);
+    const path = computed(() => `/api/top-risks?count=${count.value}`);
+    watch([fleet, path], async () => {
+      told.value ??= held(path.value);
       try {
-        const { servers } = await getJson(`/api/top-risks?count=${count.value}`);
-        causes.value = new Map(servers.map((row) => [row.name, row]));
+        told.value = await getJson(path.value);
+        hold(path.value, told.value);
       } catch {
         // The strongest cause of each comes with the fleet.
+        told.value ??= { servers: [] };
       }
     }, { immediate: true });
+    const causes = computed(() => new Map((told.value?.servers ?? []).map((row) => [row.name, row])));
+    shownWhen("top_risks", () => fleet.value && told.value);
 
     const meter = (servers, i, { key, label, top, unit }) => {
       const value = servers[key][i];
@@ -131,7 +138,7 @@ export default {
           <div class="a-risk-meters">
             <div v-for="one in card.meters" :key="one.key" class="a-risk-meter" :title="one.title">
               <span>{{ one.label }}</span>
-              <b>{{ figure(one.value) }}<template v-if="one.soon !== null"> <i class="a-arrow">→</i> {{ figure(one.soon) }}</template><small v-if="one.unit"> {{ one.unit }}</small>
+              <b>{{ figure(one.value) }}<template v-if="one.soon !== null">&nbsp;<i class="a-arrow">→</i> {{ figure(one.soon) }}</template><small v-if="one.unit">&nbsp;{{ one.unit }}</small>
                 <Icon v-if="one.trend" :name="one.trend > 0 ? 'up' : 'down'" :size="11" :class="one.trend > 0 ? 'a-rising' : 'a-falling'" /></b>
               <span v-if="one.bar" class="a-risk-bar"><i :style="{ width: one.bar.now }"></i><em :style="{ left: one.bar.from, width: one.bar.width }"></em></span>
             </div>

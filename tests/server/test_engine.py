@@ -113,6 +113,26 @@ async def test_ages_are_stated_anew_when_nothing_comes_in() -> None:
         assert made.servers[0].data_age_seconds == 70
 
 
+async def test_a_snapshot_says_when_it_was_published_not_when_its_tick_began(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = ManualClock(START_MS + 10_000)
+    forecast = Forecaster.forecast
+
+    def take_long(self: Forecaster, frame: WindowFrame) -> Any:
+        clock.advance(700)
+        return forecast(self, frame)
+
+    async with running(clock, clock="wall") as argus:
+        stream = IngestStream(argus.ingest)
+        await stream.hello()
+        monkeypatch.setattr(Forecaster, "forecast", take_long)
+        await stream.send(1, rows(["a"], [START_MS]))
+        made = await newest(argus)
+    began = START_MS + int(1000 * made.servers[0].data_age_seconds)
+    assert made.header.published_at_ms == began + 700
+
+
 async def removed_or_held(call: Any, name: str, *, held: bool) -> None:
     """Reads updates until one brings a server, or takes it away."""
     while True:

@@ -39,6 +39,9 @@ async def test_it_waits_for_a_server_that_is_not_there_yet(open_page: Open) -> N
     with DashboardProcess(f"127.0.0.1:{port}") as dashboard:
         page = await open_page(dashboard.url, ready="[data-test=no-fleet]")
         await expect(page.get_by_test_id("no-fleet")).to_contain_text(f"127.0.0.1:{port}")
+        lost = page.get_by_test_id("banner-lost")
+        await expect(lost).to_contain_text("does not answer", timeout=SOON)
+        await expect(lost).not_to_contain_text("What you see")
         with FakeServer(port=port) as argus:
             argus.publish(fleet())
             await expect(page.get_by_test_id("count")).to_have_text("12 of 12", timeout=SOON)

@@ -69,7 +69,7 @@ async def test_every_view_is_worth_looking_at(look: str, open_page: Open, real: 
     for view in all_views():
         query = "" if view.menu else f"?name={quote(worst)}"
         await page.goto(f"{real.url}{view.path.removeprefix('/')}{query}")
-        await page.wait_for_selector(".nicegui-sub-pages > *")
+        await page.wait_for_selector(".a-main > *")
         # Charts move in; nothing says when they have.
         await page.wait_for_function(_STILL)
         await page.screenshot(path=FOLDER / f"{view.name}-{look}.png", animations="disabled")

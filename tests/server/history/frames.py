@@ -60,4 +60,4 @@ def frame(
 
 def snapshot(tick: FleetFrame) -> Snapshot:
     """What is published of a tick."""
-    return SnapshotBuilder(TABLES).build(tick, PROVENANCE, tick.clock_ms, 0.0)
+    return SnapshotBuilder(TABLES).build(tick, PROVENANCE, lambda: (tick.clock_ms, 0.0))

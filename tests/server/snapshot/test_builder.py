@@ -23,7 +23,7 @@ CLOCK_MS = 1_700_000_100_000 // STEP_MS * STEP_MS
 
 
 def build(builder: SnapshotBuilder, tick: FleetFrame) -> Snapshot:
-    return builder.build(tick, PROVENANCE, tick.clock_ms, 0.0)
+    return builder.build(tick, PROVENANCE, lambda: (tick.clock_ms, 0.0))
 
 
 def changed(tick: OutlookFrame, row: int) -> OutlookFrame:

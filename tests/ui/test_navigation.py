@@ -1,0 +1,140 @@
+"""Going from view to view: at once, in the browser, with the mouse and without."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.async_api import Page, expect
+
+from argus_client.testing import FakeServer
+from tests.ui.conftest import Open
+from tests.ui.dashboards import DashboardProcess
+from tests.ui.fleets import fleet
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+ALL_THERE = """() => {
+  const modules = JSON.parse(document.getElementById("argus-page").textContent).modules;
+  const fetched = performance.getEntriesByType("resource").map((entry) => entry.name);
+  return modules.every((module) => fetched.some((name) => name.endsWith(module)));
+}"""
+# Leaves no time for an answer of anybody: what is there after a frame was drawn by the browser alone.
+CLICK_AND_LOOK = """(selector) => new Promise((done) => {
+  document.querySelector(selector).click();
+  const path = location.pathname;
+  requestAnimationFrame(() => done([path, document.querySelector("main").innerText]));
+})"""
+VIEWS = ("overview", "top_risks", "alerts", "heatmap", "model", "help")
+
+
+@pytest.fixture(autouse=True)
+def twelve(argus: FakeServer) -> None:
+    argus.publish(fleet())
+
+
+async def settled(page: Page, view: str) -> None:
+    """Waits until a view says that it has what it shows."""
+    await page.wait_for_function(
+        "(view) => performance.getEntriesByName('argus:shown').some((mark) => mark.detail === view)", arg=view
+    )
+
+
+async def test_a_view_is_there_at_once_and_needs_nobody(open_page: Open, dashboard: DashboardProcess) -> None:
+    page = await open_page(dashboard.url)
+    await page.wait_for_function(ALL_THERE)
+    await page.context.set_offline(True)
+    page.complaints.expected += ["Failed to fetch", "WebSocket"]
+    path, text = await page.evaluate(CLICK_AND_LOOK, "[data-test=nav-help]")
+    assert path == "/help"
+    assert "How to read it" in text
+    path, text = await page.evaluate(CLICK_AND_LOOK, "[data-test=nav-overview]")
+    assert path == "/"
+    assert "dat-0000" in text
+
+
+async def test_every_view_says_when_it_is_shown(open_page: Open, dashboard: DashboardProcess) -> None:
+    page = await open_page(dashboard.url)
+    await settled(page, "overview")
+    for view in VIEWS[1:]:
+        await page.get_by_test_id(f"nav-{view}").click()
+        await settled(page, view)
+
+
+async def test_going_back_shows_what_was_before(open_page: Open, dashboard: DashboardProcess) -> None:
+    page = await open_page(f"{dashboard.url}?profile=web_api")
+    await page.get_by_test_id("nav-help").click()
+    await expect(page.get_by_test_id("help-text")).to_be_visible()
+    await expect(page).to_have_title("Help · Argus")
+    await page.go_back()
+    await expect(page).to_have_title("Overview · Argus")
+    await expect(page.get_by_test_id("count")).to_have_text("3 of 12")
+    await page.go_forward()
+    await expect(page.get_by_test_id("help-text")).to_be_visible()
+
+
+async def test_an_address_without_a_view_says_so_and_shows_ways_on(
+    open_page: Open, dashboard: DashboardProcess
+) -> None:
+    page = await open_page(dashboard.url)
+    page.complaints.expected.append("404")
+    answer = await page.goto(f"{dashboard.url}no/such<b>page")
+    assert answer.status == 404
+    gone = page.get_by_test_id("no-view")
+    await expect(gone).to_contain_text("/no/such")
+    await gone.get_by_role("link", name="Top risks").click()
+    await expect(page.get_by_test_id("risk-card").first).to_be_visible()
+    assert page.url.endswith("/top-risks")
+
+
+@pytest.mark.parametrize("view", VIEWS)
+async def test_keys_work_in_every_view(open_page: Open, dashboard: DashboardProcess, view: str) -> None:
+    page = await open_page(dashboard.url, color_scheme="light")
+    await page.get_by_test_id(f"nav-{view}").click()
+    await settled(page, view)
+    await page.keyboard.press("d")
+    await expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    await page.keyboard.press("?")
+    await expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
+    await page.keyboard.press("Escape")
+    await page.keyboard.press("Control+k")
+    await expect(page.get_by_label("Server or view")).to_be_focused()
+    await page.keyboard.press("Escape")
+    await page.keyboard.press("/")
+    await expect(page.locator("input:focus")).to_have_count(1)
+    await page.keyboard.press("Escape")
+    await page.keyboard.press("Meta+k")
+    await page.keyboard.type("Help")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_test_id("help-text")).to_be_visible()
+
+
+async def test_j_and_k_move_what_has_no_rows(open_page: Open, dashboard: DashboardProcess) -> None:
+    page = await open_page(f"{dashboard.url}help", ready="[data-test=help-text]")
+    await settled(page, "help")
+    await page.keyboard.press("j")
+    await page.wait_for_function("scrollY > 0")
+    await page.keyboard.press("k")
+    await page.wait_for_function("scrollY === 0")
+
+
+async def test_what_has_the_focus_can_be_seen(open_page: Open, dashboard: DashboardProcess) -> None:
+    page = await open_page(dashboard.url)
+    for _ in range(6):
+        await page.keyboard.press("Tab")
+        outline = await page.evaluate("getComputedStyle(document.activeElement).outline")
+        assert outline.endswith("solid 2px")
+
+
+async def test_more_of_what_fails_next(
+    open_page: Open, dashboard: DashboardProcess, argus: FakeServer
+) -> None:
+    argus.publish(fleet(40))  # a fifth of them is about to fail
+    page = await open_page(dashboard.url)
+    cards = page.get_by_test_id("next-card")
+    await expect(cards).to_have_count(4)
+    more = page.get_by_test_id("next-more")
+    await expect(more).to_have_text("4 more")
+    await more.click()
+    await expect(cards).to_have_count(8)
+    assert "next=more" in page.url
+    await more.click()
+    await expect(cards).to_have_count(4)
