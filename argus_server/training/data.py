@@ -225,6 +225,8 @@ def _split_by_time(
             continue
         training.append(replace(history, values=history.values[:cut], boundary=cut))
         validation.append(replace(history, first_target=cut))
+    if not histories:
+        raise ValueError("no server is left to train on: all are held out or shorter than a window")
     if not validation:
         raise ValueError(
             "no server has enough training steps to set a validation part aside; "

@@ -275,9 +275,10 @@ def plan(
     sizes = {name: extents[name].bytes(step_seconds) for name in sorted(servers, key=_hashed)}
     for name, size in sizes.items():
         if size > limit:
+            needed = -(-size // _MEBIBYTE)
             raise CorpusError(
                 f"server {name!r} has {extents[name].rows:,} rows over {_days(extents[name]):,.0f} days and needs "
-                f"{-(-size // _MEBIBYTE):,} MiB; --memory-mb is too small, it leaves {memory_mb}"
+                f"{needed:,} MiB; --memory-mb is too small, it leaves {memory_mb} for it: {3 * needed:,} is enough"
             )
     count = max(-(-sum(sizes.values()) // limit), 1) if sizes else 0
     while (chunks := _spread(sizes, count)) and max(chunk.bytes for chunk in chunks) > limit:
