@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from tempfile import TemporaryDirectory
 from typing import Annotated, Final
 
 import typer
@@ -63,7 +64,9 @@ def demo(
     with ExitStack() as stack:
         stop = threading.Event()
         with console.status("starting the server"):
-            server = stack.enter_context(_server(listen, metrics_listen))
+            # What is recorded is there while the demo runs: history, and how well trouble was foretold.
+            data_dir = stack.enter_context(TemporaryDirectory(prefix="argus-demo-"))
+            server = stack.enter_context(_server(listen, metrics_listen, data_dir))
         fleet = FleetSimulator(servers, seed, speed=15.0)
         fleet.set_scenario(scenario)
         simulator = stack.enter_context(steering(fleet, scenario_listen))
@@ -86,7 +89,7 @@ def demo(
 
 
 @contextmanager
-def _server(listen: str, metrics_listen: str) -> Iterator[_Server]:
+def _server(listen: str, metrics_listen: str, data_dir: str) -> Iterator[_Server]:
     """Runs `argus server` as a process of its own."""
     command = [sys.executable, "-m", "argus_client.cli", "server", "--json", "--log-level", "warning"]
     command += [
@@ -97,6 +100,8 @@ def _server(listen: str, metrics_listen: str) -> Iterator[_Server]:
         metrics_listen,
         "--tick-seconds",
         "2",
+        "--data-dir",
+        data_dir,
     ]
     # A session of its own: Ctrl-C in the terminal reaches the demo, which then drains the server.
     process = subprocess.Popen(
