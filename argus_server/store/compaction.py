@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from itertools import groupby
 from typing import Final
@@ -50,30 +51,49 @@ def _small_runs(parts: Iterator[Part]) -> Iterator[list[Part]]:
 
 
 def expired(
-    parts: Sequence[Part], now_ms: int, keep_days: float | None, keep_bytes: int | None
-) -> list[Part]:
-    """Files that retention no longer keeps: whole days that are too old, then the oldest files beyond the size.
+    parts: Sequence[Part],
+    now_ms: int,
+    stored_days: Collection[date],
+    keep_days: float | None,
+    keep_bytes: int | None,
+) -> tuple[list[Part], list[Part]]:
+    """Files that retention no longer keeps.
+
+    A day is too old when the clock says so and as many later days are stored. So a clock that is wrong, or a sample
+    with a date far ahead, costs a day at most: a day that is stored takes the place of one that goes, and days that
+    are still to come count for nothing.
 
     Args:
         parts: All files of the table.
-        now_ms: The server's clock, Unix milliseconds UTC.
+        now_ms: The time, Unix milliseconds UTC.
+        stored_days: Days of which something is stored, in this table or another.
         keep_days: Days that rows are kept after theirs; None for ever.
         keep_bytes: Bytes that may be taken; None for any number.
+
+    Returns:
+        Whole days that are too old; then the oldest other files, beyond the size.
     """
     ordered = sorted(parts, key=lambda part: (part.day, part.first))
-    gone = []
+    old: list[Part] = []
     if keep_days is not None:
         now = datetime.fromtimestamp(now_ms / 1000, UTC)
-        gone = [part for part in ordered if _end(part.day) < now - timedelta(days=keep_days)]
+        counted = sorted(day for day in set(stored_days) if day <= now.date())
+        oldest_kept = counted[-math.ceil(keep_days)] if len(counted) >= keep_days else date.min
+        old = [
+            part
+            for part in ordered
+            if _end(part.day) < now - timedelta(days=keep_days) and part.day < oldest_kept
+        ]
+    surplus = []
     if keep_bytes is not None:
-        kept = ordered[len(gone) :]
+        kept = ordered[len(old) :]
         excess = sum(part.size for part in kept) - keep_bytes
         for part in kept:
             if excess <= 0:
                 break
-            gone.append(part)
+            surplus.append(part)
             excess -= part.size
-    return gone
+    return old, surplus
 
 
 def _end(day: date) -> datetime:

@@ -13,9 +13,9 @@ from typing import Final
 
 import pyarrow as pa
 
-from argus_server.clock import Clock
+from argus_server.clock import Clock, WallClock
 from argus_server.store import compaction, parquet, recovery
-from argus_server.store.catalog import Catalog
+from argus_server.store.catalog import Catalog, Part
 from argus_server.store.checkpoint import Checkpointed, Checkpoints, Standing
 from argus_server.store.errors import StoreError, UnknownTable
 from argus_server.store.lock import DirectoryLock
@@ -335,16 +335,24 @@ class Store:
     def _expire(self, catalog: Catalog) -> bool:
         if self._subject is None:
             return False
-        now_ms = self._subject.clock.now_ms()
-        gone = compaction.expired(catalog.parts, now_ms, self.options.keep_days, self.options.keep_bytes)
-        if gone:
-            catalog.drop_parts(gone)
-            self._metrics.expired_files.labels(catalog.table.name).inc(len(gone))
-            first, last = gone[0].day, gone[-1].day
-            _LOG.info(
-                "retention removed %d files of %s, %s to %s", len(gone), catalog.table.name, first, last
-            )
+        # Samples with dates ahead move an event clock, and must not remove anything by that.
+        now_ms = min(self._subject.clock.now_ms(), WallClock().now_ms())
+        stored_days = {part.day for other in self._catalogs.values() for part in other.parts}
+        options = self.options
+        old, surplus = compaction.expired(
+            catalog.parts, now_ms, stored_days, options.keep_days, options.keep_bytes
+        )
+        self._drop(catalog, old, f"they are older than {options.keep_days} days")
+        self._drop(catalog, surplus, f"the table took more than {options.keep_bytes} bytes")
         return False
+
+    def _drop(self, catalog: Catalog, parts: Sequence[Part], why: str) -> None:
+        if parts:
+            name = catalog.table.name
+            catalog.drop_parts(parts)
+            self._metrics.expired_files.labels(name).inc(len(parts))
+            first, last = parts[0].day, parts[-1].day
+            _LOG.warning("retention removed %d files of %s, %s to %s: %s", len(parts), name, first, last, why)
 
     def _measure(self, catalog: Catalog) -> None:
         name = catalog.table.name
