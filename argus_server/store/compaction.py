@@ -6,6 +6,7 @@ import math
 from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from itertools import groupby
+from pathlib import Path
 from typing import Final
 
 from argus_server.store.catalog import Part
@@ -20,32 +21,37 @@ FEW: Final = 8
 """Neighbours that are worth a merge while a day is still being written to."""
 
 
-def mergeable(parts: Sequence[Part], settled: date | None, at_least: int = FEW) -> list[Part]:
+def mergeable(
+    parts: Sequence[Part], settled: date | None, at_least: int = FEW, damaged: Collection[Path] = ()
+) -> list[Part]:
     """Small files of one day that are to become one; empty when there is nothing to do.
 
     Args:
         parts: All files of the table.
         settled: Days up to this one are no longer written to: there, two files are enough. None when no day is.
         at_least: Files that are enough on the other days.
+        damaged: Files to leave alone.
     """
     ordered = sorted(parts, key=lambda part: (part.day, part.first))
     for day, of_day in groupby(ordered, key=lambda part: part.day):
         enough = 2 if settled is not None and day <= settled else at_least
-        for run in _small_runs(of_day):
+        for run in _small_runs(of_day, damaged):
             if len(run) >= enough:
                 return run
     return []
 
 
-def _small_runs(parts: Iterator[Part]) -> Iterator[list[Part]]:
+def _small_runs(parts: Iterator[Part], damaged: Collection[Path]) -> Iterator[list[Part]]:
     """Neighbours that are small, as many as fit into one merged file."""
     run: list[Part] = []
     for part in parts:
+        # A file merged around a damaged one would hide it, and what could be restored of it.
+        small = part.size < SMALL_BYTES and part.path not in damaged
         fits = sum(other.size for other in run) + part.size <= MERGED_BYTES
-        if run and not (fits and part.size < SMALL_BYTES):
+        if run and not (fits and small):
             yield run
             run = []
-        if part.size < SMALL_BYTES:
+        if small:
             run.append(part)
     yield run
 

@@ -17,7 +17,7 @@ from argus_server.clock import Clock, WallClock
 from argus_server.store import compaction, parquet, recovery
 from argus_server.store.catalog import Catalog, Part
 from argus_server.store.checkpoint import Checkpointed, Checkpoints, Standing
-from argus_server.store.errors import StoreError, UnknownTable
+from argus_server.store.errors import DamagedPart, StoreError, UnknownTable
 from argus_server.store.lock import DirectoryLock
 from argus_server.store.options import StoreOptions
 from argus_server.store.reader import read
@@ -87,6 +87,7 @@ class Store:
         self._checkpoint_position = -1
         self._checkpoint_urgent = False
         self._logged_bytes = 0
+        self._damaged: set[Path] = set()
 
     # Rows in and out.
 
@@ -150,8 +151,9 @@ class Store:
 
         Raises:
             UnknownTable: There is no such table.
-            StoreError: It has no such column, or a file is damaged.
-            OSError: A file cannot be read.
+            StoreError: It has no such column.
+            DamagedPart: A Parquet file is damaged or cannot be read.
+            OSError: A segment cannot be read.
         """
         return read(self._catalog(table), start_ms, end_ms, servers, columns)
 
@@ -324,11 +326,19 @@ class Store:
 
     def _merge(self, catalog: Catalog) -> bool:
         settled = max((part.day for part in catalog.parts), default=None)
-        parts = compaction.mergeable(catalog.parts, settled and settled - timedelta(days=2))
+        settled_day = settled and settled - timedelta(days=2)
+        parts = compaction.mergeable(catalog.parts, settled_day, damaged=self._damaged)
         if not parts:
             return False
-        with self._metrics.upkeep_duration.labels("compaction").time():
-            parquet.merge(catalog, parts)
+        try:
+            with self._metrics.upkeep_duration.labels("compaction").time():
+                parquet.merge(catalog, parts)
+        except DamagedPart as error:
+            # Left alone from here on, so that the others are merged all the same.
+            self._damaged.add(error.path)
+            self._metrics.damaged_places.inc()
+            _LOG.error("%s", error)
+            return True
         self._metrics.compactions.labels(catalog.table.name).inc()
         return True
 

@@ -309,8 +309,10 @@ def order(chunks: int, epoch: int, seed: int) -> npt.NDArray[np.int64]:
 def _opened(file: Path) -> Any:
     """A Parquet file that is read page by page: by default it is whole row groups, and dozens of batches ahead."""
     try:
-        return pq.ParquetFile(file, buffer_size=_BUFFER_BYTES, pre_buffer=False)
-    except pa.ArrowInvalid as error:
+        return pq.ParquetFile(
+            file, buffer_size=_BUFFER_BYTES, pre_buffer=False, page_checksum_verification=True
+        )
+    except (OSError, pa.ArrowInvalid) as error:
         raise CorpusError(f"{file.name} cannot be read: {str(error).splitlines()[0]}") from error
 
 

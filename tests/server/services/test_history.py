@@ -27,6 +27,8 @@ from argus_server.history.span import DAY_MS
 from argus_server.metrics import METRICS
 from argus_server.store.tables import METRICS_SCHEMA, METRICS_TABLE
 from tests.server.running import START_MS, STEP_MS, IngestStream, Running, rows, running
+from tests.server.store.rows import spoil
+from tests.waiting import eventually
 
 NAMES = ["web-1", "=HYPERLINK(1)", "db-1"]
 STEPS = 288
@@ -484,3 +486,35 @@ async def test_a_server_without_a_store_has_no_history() -> None:
 async def test_a_server_with_a_store_says_so(argus: Running) -> None:
     info = await argus.admin.GetServerInfo(admin_pb2.GetServerInfoRequest())
     assert "argus.v1.HistoryService" in info.capabilities
+
+
+async def test_a_damaged_file_is_named_and_none_of_its_rows_is_told(tmp_path: Path) -> None:
+    async with running(data_dir=tmp_path) as argus:
+        stream = IngestStream(argus.ingest)
+        await stream.hello()
+        await stream.send(1, rows(NAMES, [START_MS] * 3, **measured(0)))
+        store = argus.server._store
+        assert store is not None
+        catalog = store.catalog(METRICS_TABLE)
+        await asyncio.wrap_future(store._writer.rotate())
+
+        async def rolled() -> object:
+            return catalog.parts
+
+        await eventually(rolled)
+        (part,) = catalog.parts
+        spoil(part.path)
+        history = history_pb2_grpc.HistoryServiceStub(argus.channel)
+        metrics, arrow = history_pb2.HISTORY_TABLE_METRICS, history_pb2.EXPORT_FORMAT_ARROW
+        name = "/".join(part.path.parts[-3:])
+        assert name.startswith("metrics/date=2023-11-14/")
+        for call in (
+            exported(history, table=metrics, format=arrow),
+            history.GetServerHistory(history_pb2.GetServerHistoryRequest(server_name=NAMES[0], range=day())),
+        ):
+            said = await refusal(call, grpc.StatusCode.DATA_LOSS)
+            assert said.startswith(f"{name} of the server's data directory is damaged")
+            assert "argus store verify" in said
+            assert str(tmp_path) not in said
+        fleet = await history.GetFleetHistory(history_pb2.GetFleetHistoryRequest(range=day()))
+        assert fleet.timestamp, "what needs no damaged file is answered"

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -17,13 +18,26 @@ from argus_server.clock import Clock, EventClock, ManualClock, WallClock
 from argus_server.store import catalog as catalog_module
 from argus_server.store import compaction, parquet
 from argus_server.store.catalog import Catalog, Part
-from argus_server.store.errors import DirectoryLocked, StoreError, UnknownTable
+from argus_server.store.errors import DamagedPart, DirectoryLocked, StoreError, UnknownTable
 from argus_server.store.lock import DirectoryLock
 from argus_server.store.options import StoreOptions
+from argus_server.store.samples import SampleRows
 from argus_server.store.store import Store
 from argus_server.store.tables import METRICS_SCHEMA, METRICS_TABLE, TABLES, Table
 from argus_server.window.fleet_window import FleetWindow
-from tests.server.store.rows import DAY_MS, FOREVER, QUICK, START_MS, Key, keys, on_disk, put, samples, stored
+from tests.server.store.rows import (
+    DAY_MS,
+    FOREVER,
+    QUICK,
+    START_MS,
+    Key,
+    keys,
+    on_disk,
+    put,
+    samples,
+    spoil,
+    stored,
+)
 
 NAMES = ["b", "a", "c"]
 
@@ -343,6 +357,52 @@ def test_damage_inside_is_named_and_what_follows_is_used(
     assert on_disk(root) == sorted(first + last)
     assert "their rows are lost" in caplog.text
     assert [record.levelno for record in caplog.records] == [logging.ERROR]
+
+
+def spoilt(store: Store) -> tuple[Path, list[Key]]:
+    """Four files of one day, the second of which is damaged; that one, and the rows of the others."""
+    kept = []
+    rng = np.random.default_rng(1)
+    for number in range(4):
+        rows = samples(["a"] * 50, [START_MS + number * 60_000 + second * 1000 for second in range(50)])
+        rows.columns.metrics[:] = rng.uniform(0, 100, rows.columns.metrics.shape)
+        store.append_samples(rows, "test", number + 1).result(10)
+        roll_all(store)
+        if number != 1:
+            kept += keys([SampleRows.combined([rows])])
+    path = metrics(store).parts[1].path
+    spoil(path)
+    assert pq.read_table(path).num_rows == 50, "the damage is one that only a checksum finds"
+    return path, kept
+
+
+def test_a_damaged_file_is_never_read_as_sound(store: Store) -> None:
+    path, _ = spoilt(store)
+    with pytest.raises(DamagedPart, match=f"{path} is damaged .*argus store verify") as caught:
+        stored(store)
+    assert caught.value.path == path
+    with pytest.raises(DamagedPart):
+        list(store.read(METRICS_TABLE, *FOREVER, columns=["cpu_user_pct"]))
+    assert len(list(store.read(METRICS_TABLE, *FOREVER, columns=["mem_used_pct"]))) == 4, "others are sound"
+    path.unlink()
+    with pytest.raises(DamagedPart, match="it is gone"):
+        stored(store)
+
+
+def test_a_damaged_file_is_left_alone_by_merges(store: Store, caplog: pytest.LogCaptureFixture) -> None:
+    path, kept = spoilt(store)
+    before = path.read_bytes()
+    with pytest.raises(DamagedPart):
+        parquet.merge(metrics(store), metrics(store).parts)
+    assert len(metrics(store).parts) == 4
+    put(store, ["a"], [START_MS + 9 * DAY_MS])
+    roll_all(store)
+    for _ in range(3):
+        store._merge(metrics(store))
+    first, damaged, merged, _ = metrics(store).parts
+    assert (damaged.path, damaged.path.read_bytes()) == (path, before)
+    assert keys([*pq.read_table(first.path).to_batches(), *pq.read_table(merged.path).to_batches()]) == kept
+    assert [str(path) in record.getMessage() for record in caplog.records] == [True]
 
 
 def test_a_lost_note_of_what_was_rolled_costs_no_row(root: Path, caplog: pytest.LogCaptureFixture) -> None:
