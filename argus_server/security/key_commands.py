@@ -53,8 +53,19 @@ def create(
     with _reporting():
         limits = KeyLimits.from_dict(dict(_split_limit(text) for text in limit or ()))
         end = _moment(expires, now) if expires else None
-        token = KeyFile(data_dir / KEYS_FILE).create(name, frozenset(scope), now, end, limits)
+        if not data_dir.exists():
+            data_dir.mkdir(parents=True, mode=0o700)
+            typer.echo(f"{data_dir} was not there and has been made", err=True)
+        file = KeyFile(data_dir / KEYS_FILE)
+        is_first = not file.read()
+        token = file.create(name, frozenset(scope), now, end, limits)
         _show(name, token, as_json)
+        if is_first:
+            typer.echo(
+                "It is the first key: from now on a server on this data directory refuses callers without one, "
+                "publishers included.",
+                err=True,
+            )
         _audit(data_dir, "key_created", name, token.key_id)
 
 
@@ -66,7 +77,7 @@ def list_keys(
 ) -> None:
     """List the keys, without their secrets."""
     with _reporting():
-        keys = KeyFile(data_dir / KEYS_FILE).read()
+        keys = _file(data_dir).read()
     now, used = utc_now(), read_used(data_dir / USED_FILE)
     rows = [_row(key, now, used) for key in keys if everything or key.state(now) == "active"]
     if as_json:
@@ -97,7 +108,7 @@ def revoke(
 ) -> None:
     """Stop a key from working: new calls at once, open streams within seconds."""
     with _reporting():
-        revoked = KeyFile(data_dir / KEYS_FILE).revoke(name, utc_now())
+        revoked = _file(data_dir).revoke(name, utc_now())
         for key in revoked:
             _audit(data_dir, "key_revoked", key.name, key.key_id)
     ids = [key.key_id for key in revoked]
@@ -115,9 +126,16 @@ def rotate(
 ) -> None:
     """Make a key in place of another, with its name, scopes and limits; both work for a while."""
     with _reporting():
-        token = KeyFile(data_dir / KEYS_FILE).rotate(name, utc_now(), _duration(grace))
+        token = _file(data_dir).rotate(name, utc_now(), _duration(grace))
         _show(name, token, as_json)
         _audit(data_dir, "key_rotated", name, token.key_id)
+
+
+def _file(data_dir: Path) -> KeyFile:
+    """Keys of a directory that is there: one that is misspelt has none, and must not be made."""
+    if not data_dir.is_dir():
+        raise KeyFileError(f"there is no directory {data_dir}; name the data directory of the server")
+    return KeyFile(data_dir / KEYS_FILE)
 
 
 def _show(name: str, token: Token, as_json: bool) -> None:
@@ -144,7 +162,11 @@ def _reporting() -> Iterator[None]:
     """Says in one line why something cannot be done."""
     try:
         yield
-    except (KeyFileError, ValueError, OSError) as error:
+    except OSError as error:
+        what = error.filename or "the data directory"
+        typer.echo(f"argus keys: cannot use {what}: {error.strerror or error}", err=True)
+        raise typer.Exit(1) from None
+    except ValueError as error:
         typer.echo(f"argus keys: {error}", err=True)
         raise typer.Exit(1) from None
 

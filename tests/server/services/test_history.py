@@ -33,6 +33,7 @@ from tests.waiting import eventually
 NAMES = ["web-1", "=HYPERLINK(1)", "db-1"]
 STEPS = 288
 ACKNOWLEDGED_STEP = 203
+PENDING_STEP = 250  # when the disk that is full all of a sudden has just begun to be
 END_MS = START_MS + STEPS * STEP_MS
 
 Range = history_pb2.TimeRange
@@ -69,10 +70,10 @@ def replayed(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 times = [START_MS + step * STEP_MS] * 3
                 await stream.send(step + 1, rows(NAMES, times, **measured(step)))
                 await argus.prediction.GetSnapshot(prediction_pb2.GetSnapshotRequest())
-                if step == ACKNOWLEDGED_STEP:
-                    listed = await alerts.ListAlerts(
-                        alert_pb2.ListAlertsRequest(states=[snapshot_pb2.ALERT_STATE_FIRING])
-                    )
+                if step in (PENDING_STEP, ACKNOWLEDGED_STEP):
+                    pending = step == PENDING_STEP
+                    state = snapshot_pb2.ALERT_STATE_PENDING if pending else snapshot_pb2.ALERT_STATE_FIRING
+                    listed = await alerts.ListAlerts(alert_pb2.ListAlertsRequest(states=[state]))
                     for alert in listed.alerts:
                         await alerts.AcknowledgeAlert(
                             alert_pb2.AcknowledgeAlertRequest(alert_id=alert.alert_id, author="@ann")
@@ -159,7 +160,8 @@ class Slow:
             times = [event["at"] for event in self.lives[alert_id] if event["event"] == kind]
             again = [event["at"] for event in self.lives[alert_id] if event["event"] == "reopened"]
             if times and not (kind == "resolved" and again and max(again) > max(times)):
-                out.append(((max if kind == "resolved" else min)(times) - fired) / 1000)
+                seconds = ((max if kind == "resolved" else min)(times) - fired) / 1000
+                out.append(0.0 if kind == "acknowledged" and seconds < 0 else seconds)
         return out
 
     def lead(self, name: str, begun: int) -> float | None:
@@ -209,10 +211,13 @@ async def test_a_summary_is_what_a_slow_computation_finds(
         assert np.isnan(made.resolution_ratio)
 
 
-async def test_the_day_has_something_of_everything(history: Any) -> None:
+async def test_the_day_has_something_of_everything(history: Any, argus: Running) -> None:
     """Or the test above would compare nothing with nothing."""
     made = await history.GetHistorySummary(history_pb2.GetHistorySummaryRequest(range=day()))
     assert made.alerts > made.resolved_alerts > 0
+    slow = Slow(argus, START_MS, END_MS)
+    assert 0.0 in slow.acknowledged, "one was acknowledged before it fired"
+    assert max(slow.acknowledged) > 0
     assert made.critical_alerts > 0
     assert made.acknowledged_alerts > 0
     assert (made.incidents, made.predicted_incidents) == (2, 1)
