@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -26,6 +27,9 @@ app = typer.Typer(
     help="Make and revoke the API keys of a server. A running server follows within seconds.",
 )
 
+_PIPED_WIDTH: Final = 10_000
+_WIDE: Final = 100
+_ID_WIDTH: Final = 12
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 DataDir = Annotated[
@@ -83,21 +87,28 @@ def list_keys(
     if as_json:
         typer.echo(json.dumps(rows))
         return
-    table = Table("name")
-    table.add_column("id", no_wrap=True)
-    for title in ("state", "scopes", "expires", "last used", "limits"):
-        table.add_column(title)
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=_PIPED_WIDTH)
+    # What matters least is shown only where there is room; --json has everything.
+    wide = console.width >= _WIDE
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("name", overflow="fold")
+    table.add_column("id", no_wrap=True, min_width=_ID_WIDTH)
+    for title in ("state", "scopes", "expires", "last used", *(("limits",) if wide else ())):
+        table.add_column(title, no_wrap=title != "scopes")
     for row in rows:
+        limits = ", ".join(f"{name} {value}" for name, value in row["limits"].items()) or "default"
         table.add_row(
             row["name"],
             row["id"],
             row["state"],
             ", ".join(row["scopes"]),
-            row["expires_at"] or "never",
-            row["last_used_at"] or "-",
-            ", ".join(f"{name} {value}" for name, value in row["limits"].items()) or "default",
+            _day(row["expires_at"]) or "never",
+            _day(row["last_used_at"]) or "-",
+            *((limits,) if wide else ()),
         )
-    Console().print(table)
+    console.print(table)
 
 
 @app.command()
@@ -144,6 +155,11 @@ def _show(name: str, token: Token, as_json: bool) -> None:
         return
     typer.echo(token.reveal())
     typer.echo("Keep it now: it is not stored and cannot be shown again.", err=True)
+
+
+def _day(moment: str | None) -> str:
+    """A time to the minute; the exact one is in the JSON."""
+    return moment[:16].replace("T", " ") if moment else ""
 
 
 def _row(key: ApiKey, now: datetime, used: dict[str, datetime]) -> dict[str, Any]:

@@ -200,7 +200,7 @@ def has_been_used(path: Path | None) -> bool:
     if path is None:
         return False
     try:
-        return json.loads(path.read_bytes()) != {}
+        return bool(json.loads(path.read_bytes()) != {})
     except FileNotFoundError:
         return False
     except (OSError, ValueError):

@@ -34,6 +34,7 @@ from argus_server.history.span import (
 )
 from argus_server.history.store import RowSource
 from argus_server.history.summary import Judge, summarise
+from argus_server.ingest.validation import utc
 from argus_server.store.errors import DamagedPart
 from argus_server.store.tables import METRICS_TABLE
 
@@ -148,7 +149,7 @@ class HistoryServicer:
         if not found.rows and not self._in_fleet(request.server_name):
             raise NotFound(
                 f"{request.server_name!r} is not in the fleet, and nothing is recorded of it between "
-                f"{span.start_ms} and {span.end_ms}"
+                f"{utc(span.start_ms)} and {utc(span.end_ms)}"
             )
         return history_pb2.GetServerHistoryResponse(
             server_name=request.server_name,

@@ -142,6 +142,27 @@ def test_what_makes_no_sense_is_one_line(
     assert argus("keys", "list", "--data-dir", tmp_path, "--json").json() == []
 
 
+def test_a_directory_that_is_not_there_is_named_and_made_for_a_first_key(
+    argus: Command, tmp_path: Path
+) -> None:
+    missing = tmp_path / "mistyped"
+    for words in (("list",), ("revoke", "x"), ("rotate", "x")):
+        assert f"there is no directory {missing}" in argus("keys", *words, "--data-dir", missing).error()
+    assert not missing.exists()
+    made = argus("keys", "create", "x", "--scope", "read", "--data-dir", missing)
+    assert f"{missing} was not there and has been made" in made.err
+    assert "refuses callers without one" in made.err
+    assert missing.stat().st_mode & 0o777 == 0o700
+    second = argus("keys", "create", "y", "--scope", "read", "--data-dir", missing)
+    assert "refuses callers" not in second.err
+    file = tmp_path / "file"
+    file.touch()
+    assert (
+        "Not a directory" in argus("keys", "create", "x", "--scope", "read", "--data-dir", file / "x").error()
+    )
+    assert "Errno" not in argus("keys", "create", "x", "--scope", "read", "--data-dir", file / "x").error()
+
+
 def test_scopes_are_those_there_are(argus: Command, tmp_path: Path) -> None:
     assert argus("keys", "create", "x", "--scope", "everything", "--data-dir", tmp_path).code == 2
     assert argus("keys", "create", "x", "--data-dir", tmp_path).code == 2
