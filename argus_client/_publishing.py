@@ -211,14 +211,15 @@ class PublishingMachine(StreamMachine):
         self._go_live()
 
     def _ack(self, ack: ingest_pb2.Ack, now: float) -> None:
-        if self._refuses_storage:
-            self._refuses_storage = False
-            _log.warning(
-                "publisher %s: the server keeps rows again; %d wait to be sent", self.source_id, self._buffer.rows
-            )
         for row in ack.rejections:
             self._report(row_rejection(row, self._buffer.find(row.sequence)))
         settled = sum(batch.rows for batch in self._buffer.settle_until(ack.sequence))
+        if self._refuses_storage:
+            self._refuses_storage = False
+            waiting = self._buffer.rows
+            _log.warning(
+                "publisher %s: the server keeps rows again; %d rows wait here", self.source_id, waiting
+            )
         # An ack for what was settled before counts nothing; what it does not account for is unreported.
         rejected = min(ack.rejected_rows, settled)
         accepted = min(ack.accepted_rows, settled - rejected)
@@ -249,7 +250,7 @@ class PublishingMachine(StreamMachine):
             if not self._refuses_storage:
                 self._refuses_storage = True
                 _log.warning(
-                    "publisher %s: the server cannot keep rows now: %s; %d rows wait here and are sent again until it can",
+                    "publisher %s: the server cannot keep rows now: %s; %d rows wait here",
                     *(self.source_id, rejection.message, self._buffer.rows),
                 )
             self._rewind(rejection, rejection.sequence)
