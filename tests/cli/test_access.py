@@ -100,9 +100,31 @@ def test_a_source_with_a_wrong_key_ends_with_one_line(
     assert refused.err.count("needs the scope") == 1
 
 
-def test_without_the_right_certificates_there_is_no_connection(argus: Command, fortress: Fortress) -> None:
-    for flags in ((), ("--cacert", fortress.cacert), ("--tls",)):
-        assert argus("status", "--target", fortress.target, "--timeout", 2, *flags).code == 1
+def test_without_the_right_certificates_there_is_no_connection_and_it_is_said_why(
+    argus: Command, fortress: Fortress, tmp_path: Path
+) -> None:
+    other = tmp_path / "other.pem"
+    other.write_bytes(Authority().pem)
+    own = ("--cert", fortress.cert, "--cert-key", fortress.cert_key)
+    for flags, said in (
+        ((), "it may ask for TLS"),
+        (("--cacert", fortress.cacert), "for a certificate of its authority (--cert, --cert-key)"),
+        (("--tls",), "the server's certificate cannot be verified"),
+        (("--cacert", other, *own), "the server's certificate cannot be verified"),
+        (("--cacert", fortress.cacert, *own, "--server-name", "nobody"), "is for another name"),
+    ):
+        refused = argus("status", "--target", fortress.target, "--timeout", 2, *flags).error()
+        assert said.lower() in refused.lower(), flags
+
+
+def test_a_server_without_tls_is_told_from_one_that_is_away(
+    argus: Command, fortress: Fortress, tmp_path: Path
+) -> None:
+    with serving() as plain:
+        refused = argus("status", "--target", plain, "--timeout", 2, "--cacert", fortress.cacert).error()
+    assert "The server does not speak TLS here" in refused
+    away = argus("status", "--target", "127.0.0.1:1", "--timeout", 2).error()
+    assert "Check the address and that the server runs" in away
 
 
 @pytest.mark.parametrize(

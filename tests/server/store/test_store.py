@@ -359,6 +359,28 @@ def test_damage_inside_is_named_and_what_follows_is_used(
     assert [record.levelno for record in caplog.records] == [logging.ERROR]
 
 
+def test_damage_to_what_is_in_parquet_already_is_no_loss(
+    root: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = Store(root, QUICK)
+    window = FleetWindow(EventClock())
+    store.recover(
+        window, EventClock(), 1 << 50
+    )  # or segments that are in Parquet would not be kept for a replay
+    first = put(store, NAMES, [START_MS] * 3)
+    (path,) = root.rglob("*.seg")
+    place = path.stat().st_size + 100
+    written = first + put(store, NAMES, [START_MS + 1] * 3) + put(store, NAMES, [START_MS + 2] * 3)
+    roll_all(store)
+    store.abandon()
+    data = bytearray(path.read_bytes())
+    data[place] ^= 1
+    path.write_bytes(data)
+    assert on_disk(root) == sorted(written)
+    assert "no row is lost, as Parquet was made of them before" in caplog.text
+    assert "rows are lost" not in caplog.text
+
+
 def spoilt(store: Store) -> tuple[Path, list[Key]]:
     """Four files of one day, the second of which is damaged; that one, and the rows of the others."""
     kept = []
