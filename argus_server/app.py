@@ -172,6 +172,7 @@ class ArgusServer:
             settings.alert_retention_days,
             self._alert_history,
             settled,
+            synced=settings.durability == "fsync",
         )
         undo.push_async_callback(self.alerts.close)
         self.alerts.written = self._notifiers.wake

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import stat
 import time
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from concurrent.futures import Future
@@ -68,7 +69,7 @@ class Store:
     ) -> None:
         self.options = options or StoreOptions()
         self._metrics = metrics or StoreMetrics()
-        root.mkdir(parents=True, exist_ok=True)
+        _make_private(root)
         self._lock = DirectoryLock(root)
         try:
             self._catalogs = {table.name: Catalog(root, table) for table in tables}
@@ -368,3 +369,12 @@ class Store:
         name = catalog.table.name
         self._metrics.log_bytes.labels(name).set(sum(segment.size for segment in catalog.segments))
         self._metrics.parquet_bytes.labels(name).set(sum(part.size for part in catalog.parts))
+
+
+def _make_private(root: Path) -> None:
+    """Makes a data directory that only its owner may look into; one that is there stays as it is."""
+    try:
+        root.mkdir(parents=True, mode=0o700)
+    except FileExistsError:
+        if root.stat().st_mode & (stat.S_IROTH | stat.S_IXOTH):
+            _LOG.warning("%s can be read by every user of this machine; chmod o-rwx %s", root, root)

@@ -342,6 +342,12 @@ def test_an_alert_on_a_signal_that_tables_no_longer_have_is_resolved(tmp_path: P
         assert [one.payload["event"] for one in made.store.queued("pager", 10)] == ["firing", "resolved"]
 
 
+@pytest.mark.parametrize(("synced", "mode"), [(False, 1), (True, 2)])
+def test_every_commit_is_synced_where_that_is_asked_for(tmp_path: Path, synced: bool, mode: int) -> None:
+    with desk(tmp_path, synced=synced) as made:
+        assert made.store._database.execute("PRAGMA synchronous").fetchone() == (mode,)
+
+
 def test_a_file_that_is_no_store_is_refused_by_name(tmp_path: Path) -> None:
     (tmp_path / FILE).write_bytes(b"this is no database at all" * 100)
     with pytest.raises(StoreError, match=FILE):

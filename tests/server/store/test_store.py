@@ -614,3 +614,18 @@ def test_samples_taken_in_part_are_written_in_part(store: Store) -> None:
     some = replace(rows, taken=(rows.columns.metrics[0] > 0) & [True, False, True])
     store.append_samples(some, "s", 1).result(10)
     assert stored(store) == [("b", START_MS), ("c", START_MS)]
+
+
+def test_only_its_owner_may_look_into_a_directory_that_is_made(
+    root: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    Store(root / "deeper", QUICK).close()
+    assert (root / "deeper").stat().st_mode & 0o777 == 0o700
+    assert not caplog.records
+    (root / "deeper").chmod(0o750)  # a group is somebody's choice
+    Store(root / "deeper", QUICK).close()
+    assert not caplog.records
+    (root / "deeper").chmod(0o755)
+    Store(root / "deeper", QUICK).close()
+    assert "can be read by every user of this machine; chmod o-rwx" in caplog.text
+    assert (root / "deeper").stat().st_mode & 0o777 == 0o755
