@@ -234,9 +234,8 @@ async def _other_methods(
         data = hostile.next()[: 1 << 16]
         method = methods[number % len(methods)]
         path = f"/{method.containing_service.full_name}/{method.name}"
-        call: Any = (channel.unary_stream if method.server_streaming else channel.unary_unary)(
-            path, None, None
-        )(data)
+        open_call: Any = channel.unary_stream if method.server_streaming else channel.unary_unary
+        call: Any = open_call(path, None, None)(data)
         code, details = (
             await _end(call) if method.server_streaming else (await call.code(), await call.details())
         )

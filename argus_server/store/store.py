@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import stat
 import time
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from concurrent.futures import Future
@@ -18,6 +17,7 @@ from argus_server.clock import Clock, WallClock
 from argus_server.store import compaction, parquet, recovery
 from argus_server.store.catalog import Catalog, Part
 from argus_server.store.checkpoint import Checkpointed, Checkpoints, Standing
+from argus_server.store.directory import make_private, warn_if_open
 from argus_server.store.errors import DamagedPart, StoreError, UnknownTable
 from argus_server.store.lock import DirectoryLock
 from argus_server.store.options import StoreOptions
@@ -69,7 +69,8 @@ class Store:
     ) -> None:
         self.options = options or StoreOptions()
         self._metrics = metrics or StoreMetrics()
-        _make_private(root)
+        make_private(root)
+        warn_if_open(root)
         self._lock = DirectoryLock(root)
         try:
             self._catalogs = {table.name: Catalog(root, table) for table in tables}
@@ -369,12 +370,3 @@ class Store:
         name = catalog.table.name
         self._metrics.log_bytes.labels(name).set(sum(segment.size for segment in catalog.segments))
         self._metrics.parquet_bytes.labels(name).set(sum(part.size for part in catalog.parts))
-
-
-def _make_private(root: Path) -> None:
-    """Makes a data directory that only its owner may look into; one that is there stays as it is."""
-    try:
-        root.mkdir(parents=True, mode=0o700)
-    except FileExistsError:
-        if root.stat().st_mode & (stat.S_IROTH | stat.S_IXOTH):
-            _LOG.warning("%s can be read by every user of this machine; chmod o-rwx %s", root, root)
