@@ -189,7 +189,11 @@ class PartialFile:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._partial = path.with_name(f".{path.name}.part")
-        self._file = self._partial.open("wb")
+        try:
+            self._file = self._partial.open("wb")
+        except OSError as error:
+            # Nobody knows of the other name.
+            raise OSError(error.errno, error.strerror, str(path)) from error
         self.bytes_written = 0
 
     def write(self, chunk: bytes) -> None:

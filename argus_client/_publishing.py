@@ -9,6 +9,7 @@ Both publishers drive this one machine, so that they cannot differ in what they 
 
 from __future__ import annotations
 
+import logging
 import random
 from collections import deque
 from collections.abc import Callable
@@ -24,6 +25,8 @@ from argus_client._values import ConnectionState, PublisherStats, Rejection, War
 from argus_client._wire import frame_batch
 
 _Reason = ingest_pb2.BatchRejectionReason
+
+_log = logging.getLogger("argus_client")
 
 CLIENT_NAME: Final = "argus-python"
 
@@ -56,6 +59,7 @@ class PublishingMachine(StreamMachine):
         self._buffer = SendBuffer(config.max_buffered_rows, config.batch_rows)
         self._welcomed = False
         self._paused_until = 0.0
+        self._refuses_storage = False
         self._suspect: Batch | None = None
         self._gap_until = 0
         self._gap_seen = 0
@@ -216,6 +220,12 @@ class PublishingMachine(StreamMachine):
         for row in ack.rejections:
             self._report(row_rejection(row, self._buffer.find(row.sequence)))
         settled = sum(batch.rows for batch in self._buffer.settle_until(ack.sequence))
+        if self._refuses_storage:
+            self._refuses_storage = False
+            waiting = self._buffer.rows
+            _log.warning(
+                "publisher %s: the server keeps rows again; %d rows wait here", self.source_id, waiting
+            )
         # An ack for what was settled before counts nothing; what it does not account for is unreported.
         rejected = min(ack.rejected_rows, settled)
         accepted = min(ack.accepted_rows, settled - rejected)
@@ -243,6 +253,12 @@ class PublishingMachine(StreamMachine):
             self._throttles += 1
             self._paused_until = now + rejection.retry_delay.ToTimedelta().total_seconds()
             self.last_error = NotReady(f"The server cannot keep rows now: {rejection.message}.")
+            if not self._refuses_storage:
+                self._refuses_storage = True
+                _log.warning(
+                    "publisher %s: the server cannot keep rows now: %s; %d rows wait here",
+                    *(self.source_id, rejection.message, self._buffer.rows),
+                )
             self._rewind(rejection, rejection.sequence)
         elif reason == _Reason.BATCH_REJECTION_REASON_BATCH_TOO_LARGE:
             self._too_large(rejection, batch)

@@ -46,6 +46,30 @@ _ADVICE: Final[dict[type[ArgusError], str]] = {
     _errors.ServerError: "The server's log has the cause.",
 }
 
+_CONNECTING_PHRASE: Final = "failed to connect"
+_CONNECTING_ADVICE: Final = (
+    (
+        "WRONG_VERSION_NUMBER",
+        "The server does not speak TLS here: connect without TLSConfig (--tls, --cacert), or to another port.",
+    ),
+    (
+        "Hostname Verification Check failed",
+        "The server's certificate is for another name: connect by a name it has, or give that name as server_name "
+        "(--server-name).",
+    ),
+    (
+        "Tls handshake failed",
+        "The server's certificate cannot be verified, or the handshake was refused: check that the authority "
+        "(--cacert) is the one that issued it, and that it has not expired.",
+    ),
+    (
+        "Socket closed",
+        "The server ended the connection at once: it may ask for TLS (--tls, --cacert), or for a certificate of its "
+        "authority (--cert, --cert-key).",
+    ),
+)
+"""What to do about a connection that cannot be made, by what gRPC's own text has in it; the first that fits."""
+
 _SIZE_LIMIT_PHRASE: Final = "message larger than max"
 # What grpc.aio itself says, as INTERNAL, when a stream breaks while it writes: no server has answered.
 _BROKEN_STREAM_DETAILS: Final = "Internal error from Core"
@@ -88,7 +112,10 @@ def error_from_status(
         message += "; " + "; ".join(f"{v.field}: {v.description}" for v in unsaid)
     if retry_delay is not None:
         message += f"; try again in {retry_delay:g} s"
-    if advice := _ADVICE.get(kind):
+    advice = _ADVICE.get(kind)
+    if kind is _errors.ConnectionLost and _CONNECTING_PHRASE in details:
+        advice = next((told for phrase, told in _CONNECTING_ADVICE if phrase in details), advice)
+    if advice:
         message = f"{message.rstrip('.')}. {advice}"
     if kind is _errors.InvalidArgument:
         return _errors.InvalidArgument(message, code=name, retry_delay=retry_delay, violations=violations)

@@ -21,7 +21,7 @@ from argus.v1 import admin_pb2, alert_pb2, history_pb2, ingest_pb2, prediction_p
 from argus_server.alerts.desk import AlertDesk
 from argus_server.alerts.feed import AlertFeed
 from argus_server.alerts.notify.dispatcher import Dispatcher
-from argus_server.clock import Clock, EventClock, WallClock
+from argus_server.clock import Clock, EventClock, JumpGuard, WallClock
 from argus_server.contract import CONTRACT_VERSION
 from argus_server.engine import Engine
 from argus_server.forecast.calibration import BandCalibration
@@ -147,6 +147,8 @@ class ArgusServer:
         if self._store is not None:
             undo.callback(self._store.close)
         self._hub = Hub(self._clock.now_ms, settings.heartbeat_seconds)
+        # Another clock than the wall's jumps by design: the time of samples, or a test's.
+        settled = JumpGuard().settled if isinstance(self._clock, WallClock) else int
         self.shard = Shard(
             self.window,
             self._models,
@@ -155,6 +157,7 @@ class ArgusServer:
             3600 * settings.retention_hours,
             settings.silent_steps or (SILENT_STEPS_IN_EVENT_TIME if self._event_clock else SILENT_STEPS),
             BandCalibration(),
+            settled,
         )
         await self._recover()
         if self._store is not None:
@@ -168,6 +171,8 @@ class ArgusServer:
             self._notifiers.needs(),
             settings.alert_retention_days,
             self._alert_history,
+            settled,
+            synced=settings.durability == "fsync",
         )
         undo.push_async_callback(self.alerts.close)
         self.alerts.written = self._notifiers.wake

@@ -149,9 +149,11 @@ def server(
     logging.basicConfig(
         level=settings.log_level.upper(), format="%(asctime)s %(levelname)-7s %(name)s: %(message)s"
     )
+    from argus_server.store.errors import StoreError
+
     try:
         asyncio.run(_serve(settings, as_json, stop_on_eof))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, StoreError) as error:
         typer.echo(f"argus server: {error}", err=True)
         raise typer.Exit(1) from None
 

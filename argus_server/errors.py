@@ -9,7 +9,8 @@
     ├── Unauthenticated        UNAUTHENTICATED        no          Unauthenticated
     ├── PermissionDenied       PERMISSION_DENIED      no          PermissionDenied
     ├── Throttled              RESOURCE_EXHAUSTED     later       Throttled
-    └── Superseded             ABORTED                no          Superseded
+    ├── Superseded             ABORTED                no          Superseded
+    └── DataLoss               DATA_LOSS              no          ServerError
     anything else              INTERNAL               no          ServerError
 
 One class per reason. Servicers raise them, `argus_server.services.registration` turns them into a status, and anything
@@ -90,3 +91,9 @@ class Superseded(ArgusServerError):
     """A newer stream has taken this one's place."""
 
     code = grpc.StatusCode.ABORTED
+
+
+class DataLoss(ArgusServerError):
+    """What was asked for is in a file that is damaged."""
+
+    code = grpc.StatusCode.DATA_LOSS

@@ -22,6 +22,7 @@ from argus_server.forecast.frame import Forecast
 from argus_server.forecast.models import ModelRegistry
 from argus_server.risk.calibration import Calibrator
 from argus_server.settings import ServerSettings
+from argus_server.store.directory import make_private
 from argus_server.telemetry.metrics import ServerMetrics
 from argus_server.window.frame import WindowFrame
 
@@ -78,7 +79,8 @@ class ModelControl:
         roots = [configured.parent]
         if settings.data_dir is not None:
             models = settings.data_dir.resolve() / "models"
-            models.mkdir(parents=True, exist_ok=True)
+            make_private(models.parent)
+            models.mkdir(exist_ok=True)
             roots.append(models)
         profile = _profile(settings.device)
         registry = ModelRegistry(roots, profile, step_seconds=STEP_SECONDS, max_context_steps=CONTEXT_STEPS)

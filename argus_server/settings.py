@@ -103,7 +103,9 @@ class ServerSettings(BaseSettings):
     )
     segment_minutes: float = Field(10.0, gt=0, description="or minutes of log, if they come first")
     checkpoint_minutes: float = Field(5.0, gt=0, description="how often the state for a restart is written")
-    history_days: float = Field(35.0, gt=0, description="days that stored rows are kept")
+    history_days: float = Field(
+        35.0, gt=0, description="days that stored rows are kept, of those that have rows"
+    )
     history_max_bytes: int | None = Field(
         None,
         gt=0,

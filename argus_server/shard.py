@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -38,6 +38,7 @@ class Shard:
         retention_seconds: Servers silent for longer are forgotten.
         silent_steps: A server that has sent nothing for more steps than this has stopped sending.
         calibration: Fits the bands to each server; a fresh one if not given.
+        settled: The time to forget by, given what the clock says; the same if not given.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class Shard:
         retention_seconds: float,
         silent_steps: int = SILENT_STEPS,
         calibration: BandCalibration | None = None,
+        settled: Callable[[int], int] = int,
     ) -> None:
         self.window = window
         self._models = models
@@ -58,13 +60,15 @@ class Shard:
         self._outlooks = Outlooks(tables)
         self._retention_ms = int(1000 * retention_seconds)
         self._silence_ms = silent_steps * 1000 * window.step_seconds
+        self._settled = settled
 
     def standing(self, now_ms: int) -> tuple[frozenset[str], bool]:
         """Names of the servers that have stopped sending, and whether any is to be forgotten."""
         table = self.window.servers()
         away_ms = now_ms - table.last_sample_ms
         silent = frozenset(table.names[row] for row in np.flatnonzero(away_ms > self._silence_ms).tolist())
-        return silent, bool((away_ms > self._retention_ms).any())
+        forgotten = self._settled(now_ms) - table.last_sample_ms > self._retention_ms
+        return silent, bool(forgotten.any())
 
     def past(self, names: Sequence[str], origin_ms: int, steps: int) -> npt.NDArray[np.float32]:
         """Step means of some servers up to an origin; see `FleetWindow.past`. May be called from any thread."""
@@ -77,7 +81,7 @@ class Shard:
             now_ms: The clock to go by, Unix milliseconds UTC.
         """
         started = time.perf_counter()
-        self.window.evict(now_ms, self._retention_ms)
+        self.window.evict(self._settled(now_ms), self._retention_ms)
         frame = self.window.frame()
         table = self.window.servers()
         rows = slice(0, len(frame.server_names))  # servers that came since stand behind those of the frame

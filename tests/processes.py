@@ -145,7 +145,7 @@ class ServerProcess(Process):
         try:
             self.ready: dict[str, str] = strict_json(self.out.next())
             self.target = self.ready["listen"]
-        except AssertionError:
+        except BaseException:  # whatever it is, a time-out above all: nobody else ends the process
             self.__exit__()
             raise
 

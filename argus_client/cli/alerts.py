@@ -7,16 +7,14 @@ import json
 import math
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final
 
 import typer
-from rich import box
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from argus_client import (
@@ -33,6 +31,7 @@ from argus_client import (
 from argus_client._json import plain
 from argus_client.cli.connecting import Connect, connecting
 from argus_client.cli.feeding import interruptible
+from argus_client.cli.grid import Column, print_grid
 from argus_client.cli.options import DEFAULT_TARGET, AsJson, Target, Timeout
 
 app = typer.Typer(no_args_is_help=True, help="See alerts, say who is on them, keep them quiet.")
@@ -74,7 +73,7 @@ Author = Annotated[
 Servers = Annotated[list[str] | None, typer.Option("--server", help="Only this server; may be repeated.")]
 Globs = Annotated[
     list[str] | None,
-    typer.Option("--server", help="Servers, * and ? allowed; may be repeated; all if not given."),
+    typer.Option("--server", help="Servers, * and ? allowed; may be repeated; all servers if not given."),
 ]
 About = Annotated[
     list[str] | None,
@@ -116,7 +115,7 @@ def list_alerts(
     elif not found:
         typer.echo("No alerts.")
     else:
-        Console().print(_table(found))
+        _print_alerts(found)
 
 
 @app.command()
@@ -148,14 +147,16 @@ def watch(
 def ack(
     *,
     connect: Connect,
-    alert_id: Annotated[str, typer.Argument(help="Id of the alert, as listed.")],
+    alert_id: Annotated[str, typer.Argument(help="Id of the alert, as listed, or its beginning.")],
     author: Author,
     target: Target = DEFAULT_TARGET,
     as_json: AsJson = False,
 ) -> None:
     """Say that you are on an alert, until it resolves."""
     with connect.client(target) as client:
-        _show(client.acknowledge_alert(alert_id, author), as_json)
+        found = client.list_alerts()
+        whole = _whole("alerts", alert_id, (one.alert_id for one in found))
+        _show(client.acknowledge_alert(whole, author), as_json)
 
 
 @app.command()
@@ -163,7 +164,7 @@ def ack(
 def note(
     *,
     connect: Connect,
-    alert_id: Annotated[str, typer.Argument(help="Id of the alert, as listed.")],
+    alert_id: Annotated[str, typer.Argument(help="Id of the alert, as listed, or its beginning.")],
     text: Annotated[str, typer.Argument(help="What to note.")],
     author: Author,
     target: Target = DEFAULT_TARGET,
@@ -171,7 +172,9 @@ def note(
 ) -> None:
     """Add a note to an alert, resolved or not."""
     with connect.client(target) as client:
-        _show(client.add_alert_note(alert_id, author, text), as_json)
+        found = client.list_alerts(states=(AlertState.PENDING, AlertState.FIRING, AlertState.RESOLVED))
+        whole = _whole("alerts", alert_id, (one.alert_id for one in found))
+        _show(client.add_alert_note(whole, author, text), as_json)
 
 
 @app.command()
@@ -184,10 +187,17 @@ def silence(
     target: Target = DEFAULT_TARGET,
     server: Globs = None,
     about: About = None,
+    everything: Annotated[bool, typer.Option("--all", help="All alerts of all servers.")] = False,
     comment: Comment = "",
     as_json: AsJson = False,
 ) -> None:
     """Keep alerts quiet for a while: they live on and are shown, but nobody is notified."""
+    if bool(server or about) == everything:
+        raise typer.BadParameter(
+            "--all and --server or --about exclude each other; give one."
+            if everything
+            else "Without --server or --about all alerts would be kept quiet; give one of them, or --all."
+        )
     metrics, subjects = _metrics_and_subjects(about or ())
     with connect.client(target) as client:
         made = client.create_silence(
@@ -215,14 +225,15 @@ def silences(
 def expire(
     *,
     connect: Connect,
-    silence_id: Annotated[str, typer.Argument(help="Id of the silence, as listed.")],
+    silence_id: Annotated[str, typer.Argument(help="Id of the silence, as listed, or its beginning.")],
     author: Author,
     target: Target = DEFAULT_TARGET,
     as_json: AsJson = False,
 ) -> None:
     """End a silence early."""
     with connect.client(target) as client:
-        _print_silences([client.expire_silence(silence_id, author=author)], as_json)
+        whole = _whole("silences", silence_id, (one.silence_id for one in client.list_silences()))
+        _print_silences([client.expire_silence(whole, author=author)], as_json)
 
 
 @maintenance.command("list")
@@ -305,27 +316,34 @@ def _show(alert: AlertRecord, as_json: bool) -> None:
     if as_json:
         _print_json(asdict(alert))
     else:
-        Console().print(_table([alert]))
+        _print_alerts([alert])
 
 
-def _table(alerts: Sequence[AlertRecord]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    for column in ("id", "state", "level", "server", "about", "cause", "since", "who"):
-        table.add_column(
-            column, overflow="fold" if column == "cause" else "ellipsis", no_wrap=column != "cause"
-        )
-    for alert in alerts:
-        table.add_row(
+def _print_alerts(alerts: Sequence[AlertRecord]) -> None:
+    columns = (
+        Column("id"),
+        Column("state", goes=2),
+        Column("level", goes=1),
+        Column("server", folds_at=40),
+        Column("about", goes=5),
+        Column("cause", goes=1, folds_at=24),
+        Column("since", goes=3),
+        Column("who", goes=4),
+    )
+    rows = [
+        (
             alert.alert_id,
-            Text(str(alert.state) + (" (muted)" if alert.muted else "")),
+            str(alert.state) + (" (muted)" if alert.muted else ""),
             Text(str(alert.level), style=_STYLES.get(str(alert.level), "")),
-            Text(alert.server_name),
+            alert.server_name,
             alert.metric or str(alert.subject),
-            Text(alert.cause),
+            alert.cause,
             _time(alert.fired_at_ms or alert.started_at_ms),
-            Text(alert.acknowledged_by or "-"),
+            alert.acknowledged_by or "-",
         )
-    return table
+        for alert in alerts
+    ]
+    print_grid(columns, rows)
 
 
 def _line(alert: AlertRecord) -> Text:
@@ -345,38 +363,68 @@ def _time(milliseconds: int) -> str:
     return datetime.fromtimestamp(milliseconds / 1000, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
-def _matcher(matcher: AlertMatcher) -> Text:
+def _matcher(matcher: AlertMatcher) -> str:
     about = [*matcher.metrics, *map(str, matcher.subjects)]
-    return Text(f"{', '.join(matcher.servers) or 'all servers'}: {', '.join(about) or 'everything'}")
+    return f"{', '.join(matcher.servers) or 'all servers'}: {', '.join(about) or 'everything'}"
+
+
+def _whole(kind: str, given: str, known: Iterable[str]) -> str:
+    """The id that somebody means who gives all of it, or so much of its beginning that no other begins so."""
+    ids = sorted(known)
+    found = [given] if given in ids else [one for one in ids if given and one.startswith(given)]
+    if len(found) > 1:
+        raise typer.BadParameter(
+            f"{given!r} is the beginning of {len(found)} ids of {kind}: {', '.join(found[:5])}; give more of it."
+        )
+    return found[0] if found else given
 
 
 def _print_silences(found: Sequence[Silence], as_json: bool) -> None:
     if as_json:
         _print_json([asdict(one) for one in found])
         return
-    table = Table("id", "which", "from", "until", "active", "who", "why", box=box.SIMPLE_HEAD)
-    for one in found:
-        table.add_row(
+    columns = (
+        Column("id"),
+        Column("which", folds_at=30),
+        Column("from", goes=4),
+        Column("until"),
+        Column("active", goes=1),
+        Column("who", goes=2),
+        Column("why", goes=3, folds_at=20),
+    )
+    rows = [
+        (
             one.silence_id,
             _matcher(one.matcher),
             _time(one.starts_at_ms),
             _time(one.ends_at_ms),
             "yes" if one.active else "",
-            Text(one.author),
-            Text(one.comment),
+            one.author,
+            one.comment,
         )
-    Console().print(table)
+        for one in found
+    ]
+    print_grid(columns, rows)
 
 
 def _print_windows(found: Sequence[MaintenanceWindow], as_json: bool) -> None:
     if as_json:
         _print_json([asdict(one) for one in found])
         return
-    table = Table(
-        "id", "which", "days", "at", "for", "next", "expires", "active", "who", "why", box=box.SIMPLE_HEAD
+    columns = (
+        Column("id"),
+        Column("which", folds_at=30),
+        Column("days", goes=1, folds_at=13),
+        Column("at", goes=1),
+        Column("for", goes=4),
+        Column("next", goes=3),
+        Column("expires", goes=5),
+        Column("active", goes=2),
+        Column("who", goes=6),
+        Column("why", goes=7, folds_at=20),
     )
-    for one in found:
-        table.add_row(
+    rows = [
+        (
             one.window_id,
             _matcher(one.matcher),
             ", ".join(day[:3] for day in one.days),
@@ -385,10 +433,12 @@ def _print_windows(found: Sequence[MaintenanceWindow], as_json: bool) -> None:
             _time(one.next_start_ms),
             _time(one.expires_at_ms) if one.expires_at_ms else "never",
             "yes" if one.active else "",
-            Text(one.author),
-            Text(one.comment),
+            one.author,
+            one.comment,
         )
-    Console().print(table)
+        for one in found
+    ]
+    print_grid(columns, rows)
 
 
 def _print_json(value: Any) -> None:

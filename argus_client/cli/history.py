@@ -11,15 +11,13 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
-from rich import box
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from argus_client import ExportFormat, HistoryTable, InvalidArgument, ServerHistory
 from argus_client._history_calls import length_of
 from argus_client._json import plain
 from argus_client.cli.connecting import Connect, connecting
+from argus_client.cli.grid import Column, print_grid
 from argus_client.cli.options import DEFAULT_TARGET, AsJson, Target
 from argus_client.samples import METRICS
 
@@ -63,6 +61,14 @@ _Range = Annotated[
         "--range",
         callback=_length,
         help="Length of the span: 30m, 8h, 1d, 1w, 1M (30 days), ...; 1d if not given.",
+    ),
+]
+_ExportRange = Annotated[
+    str | None,
+    typer.Option(
+        "--range",
+        callback=_length,
+        help="Length of the span: 30m, 8h, 1d, 1w, 1M (30 days), ...; everything if no span is given.",
     ),
 ]
 _Since = Annotated[
@@ -127,22 +133,32 @@ def events(
         listed = [plain(asdict(event)) for event in found]
         typer.echo(json.dumps({"total": found.total, "events": listed}, allow_nan=False))
         return
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for title in ("time (UTC)", "event", "level", "server", "about", "by", "detail"):
-        table.add_column(title, no_wrap=title != "detail")
-    for event in found:
-        table.add_row(
+    if not found.events:
+        typer.echo("No alert events in this span.")
+        return
+    columns = (
+        Column("time (UTC)"),
+        Column("event"),
+        Column("level", goes=3),
+        Column("server", folds_at=40),
+        Column("about", goes=2),
+        Column("by", goes=4),
+        Column("detail", goes=1, folds_at=24),
+    )
+    rows = [
+        (
             _time(event.at_ms),
-            Text(event.event),
-            Text(str(event.level)),
-            Text(event.server_name),
-            Text(event.metric or str(event.subject)),
-            Text(event.author or "-"),
-            Text(event.detail),
+            event.event,
+            str(event.level),
+            event.server_name,
+            event.metric or str(event.subject),
+            event.author or "-",
+            event.detail,
         )
-    if found.total > len(found):
-        table.caption = f"the newest {len(found)} of {found.total}"
-    Console().print(table if found.events else "No alert events in this span.")
+        for event in found
+    ]
+    rest = f"the newest {len(found)} of {found.total}" if found.total > len(found) else ""
+    print_grid(columns, rows, caption=rest)
 
 
 @app.command()
@@ -186,9 +202,8 @@ def server(
     if as_json:
         typer.echo(json.dumps(made.to_json_dict(), allow_nan=False))
     else:
-        console = Console()
-        console.print(_server_table(made))
-        console.print(
+        _print_server(made)
+        typer.echo(
             f"{_widths(made.bucket_seconds)}; in brackets p10, p50 and p90 of the forecast made "
             f"{made.horizon_minutes} minutes before"
         )
@@ -217,25 +232,22 @@ def fleet(
         typer.echo(json.dumps(made.to_json_dict(), allow_nan=False))
         return
     columns = {
-        "servers": (made.total_servers, "{:.0f}"),
-        "critical": (made.critical_count, "{:.1f}"),
-        "warning": (made.warning_count, "{:.1f}"),
-        "degrading": (made.degrading_count, "{:.1f}"),
-        "healthy": (made.healthy_count, "{:.1f}"),
-        "silent": (made.silent_count, "{:.1f}"),
-        "mean risk": (made.average_risk, "{:.1f}"),
-        "highest": (made.maximum_risk, "{:.0f}"),
-        "incident 30 min": (made.incident_probability_30m, "{:.0%}"),
-        "incident 8 h": (made.incident_probability_8h, "{:.0%}"),
+        Column("servers", goes=3, justify="right"): (made.total_servers, "{:.0f}"),
+        Column("critical", justify="right"): (made.critical_count, "{:.1f}"),
+        Column("warning", goes=5, justify="right"): (made.warning_count, "{:.1f}"),
+        Column("degrading", goes=8, justify="right"): (made.degrading_count, "{:.1f}"),
+        Column("healthy", goes=7, justify="right"): (made.healthy_count, "{:.1f}"),
+        Column("silent", goes=4, justify="right"): (made.silent_count, "{:.1f}"),
+        Column("mean risk", goes=6, justify="right"): (made.average_risk, "{:.1f}"),
+        Column("highest", justify="right"): (made.maximum_risk, "{:.0f}"),
+        Column("incident 30 min", goes=2, justify="right"): (made.incident_probability_30m, "{:.0%}"),
+        Column("incident 8 h", goes=1, justify="right"): (made.incident_probability_8h, "{:.0%}"),
     }
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, caption=_widths(made.bucket_seconds))
-    table.add_column("time (UTC)", no_wrap=True)
-    for title in columns:
-        table.add_column(title, justify="right", no_wrap=True)
-    for place, time_ms in enumerate(made.times_ms.tolist()):
-        cells = (_number(values[place], form) for values, form in columns.values())
-        table.add_row(_time(time_ms), *cells)
-    Console().print(table)
+    rows = [
+        (_time(time_ms), *(_number(values[place], form) for values, form in columns.values()))
+        for place, time_ms in enumerate(made.times_ms.tolist())
+    ]
+    print_grid((Column("time (UTC)"), *columns), rows, caption=_widths(made.bucket_seconds))
 
 
 @app.command()
@@ -246,7 +258,7 @@ def export(
     table: Annotated[str, typer.Option(help="metrics, server_risk, fleet_risk, forecasts or alert_events.")],
     out: Annotated[str, typer.Option(help="File to write, or - for standard output.")],
     format: Annotated[str, typer.Option(help="arrow (an IPC stream) or csv.")] = "arrow",
-    range: _Range = None,
+    range: _ExportRange = None,
     since: _Since = None,
     until: _Until = None,
     server: _Servers = None,
@@ -278,19 +290,17 @@ def _span(length: str | None, since: str | None, until: str | None) -> dict[str,
     return {"last": length, "since": _instant(since), "until": _instant(until)}
 
 
-def _server_table(made: ServerHistory) -> Table:
-    table = Table(title=Text(made.server_name), box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("time (UTC)", no_wrap=True)
-    table.add_column("risk", justify="right", no_wrap=True)
-    for name in made.metrics:
-        table.add_column(name, justify="right", no_wrap=True)
+def _print_server(made: ServerHistory) -> None:
+    columns = [Column("time (UTC)"), Column("risk", justify="right")]
+    columns += [Column(name, goes=place, justify="right") for place, name in enumerate(made.metrics)]
+    rows = []
     for place, time_ms in enumerate(made.times_ms.tolist()):
         cells = []
         for one in made.metrics.values():
             bands = " ".join(_number(band[place]) for band in (one.p10, one.p50, one.p90))
             cells.append(f"{_number(one.actual[place])} ({bands})")
-        table.add_row(_time(time_ms), _number(made.risk_score[place], "{:.0f}"), *map(Text, cells))
-    return table
+        rows.append((_time(time_ms), _number(made.risk_score[place], "{:.0f}"), *cells))
+    print_grid(columns, rows, title=made.server_name)
 
 
 def _number(value: float, form: str = "{:.1f}") -> str:

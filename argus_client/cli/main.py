@@ -68,12 +68,19 @@ def _root(
     pass
 
 
+def _said(error: Exception) -> str:
+    """An error in words: the system's own have a number and a name in brackets."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"cannot use {error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error)
+
+
 def main(command: typer.Typer = app) -> None:
     """Runs the command line, or one command of it. Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
     try:
         command()
     except (ArgusError, MissingExtraError, SourceError, OSError) as error:
-        sys.exit(f"argus: {' '.join(str(error).split())}")
+        sys.exit(f"argus: {' '.join(_said(error).split())}")
     except ModuleNotFoundError as error:
         words = [argument for argument in sys.argv[1:] if not argument.startswith("-")]
         name = next((n for n in (" ".join(words[:2]), *words[:1]) if n in _EXTRAS), "")

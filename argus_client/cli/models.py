@@ -7,10 +7,9 @@ from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from argus_client.cli.connecting import Connect, connecting
+from argus_client.cli.grid import Column, print_grid
 from argus_client.cli.options import DEFAULT_TARGET, AsJson, Target
 from argus_client.cli.plugins import group_of
 
@@ -30,9 +29,16 @@ def list_models(*, connect: Connect, target: Target = DEFAULT_TARGET, as_json: A
     if as_json:
         typer.echo(json.dumps([asdict(model) for model in found], allow_nan=False))
         return
-    table = Table("name", "revision", "running", "parameters", "wQL", "defect")
-    for model in found:
-        table.add_row(
+    columns = (
+        Column("name", folds_at=24),
+        Column("revision"),
+        Column("running", goes=1),
+        Column("parameters", goes=3, justify="right"),
+        Column("wQL", goes=2, justify="right"),
+        Column("defect", goes=1, folds_at=24),
+    )
+    rows = [
+        (
             model.name,
             model.revision,
             "yes" if model.running else "",
@@ -40,7 +46,9 @@ def list_models(*, connect: Connect, target: Target = DEFAULT_TARGET, as_json: A
             f"{model.wql:.3f}" if model.wql else "",
             model.defect,
         )
-    Console().print(table)
+        for model in found
+    ]
+    print_grid(columns, rows)
 
 
 @app.command()

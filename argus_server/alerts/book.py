@@ -45,6 +45,7 @@ class AlertBook:
         store: Where alerts, silences and windows of former runs are; read once.
         targets: Who is to be told; the caller delivers.
         retention_ms: How long what is over is kept.
+        settled: The time to forget by, given what the clock says; the same if not given.
 
     Attributes:
         view: What snapshots show.
@@ -56,12 +57,18 @@ class AlertBook:
     """
 
     def __init__(
-        self, tables: RiskTables, store: AlertStore, targets: Iterable[TargetNeeds], retention_ms: int
+        self,
+        tables: RiskTables,
+        store: AlertStore,
+        targets: Iterable[TargetNeeds],
+        retention_ms: int,
+        settled: Callable[[int], int] = int,
     ) -> None:
         self._tables = tables
         self._store = store
         self._notices = Notices(targets)
         self._retention_ms = retention_ms
+        self._settled = settled
         self._subjects = subjects_of(tables)
         self._lifecycle = Lifecycle(tables.alerts)
         self.mutes = Mutes()
@@ -91,8 +98,10 @@ class AlertBook:
             for transition in self._lifecycle.step(readings):
                 self._apply(transition, frame)
             self.remute()
-            if self.now_ms - self._pruned_ms >= _PRUNE_EVERY_MS:
-                self._prune()
+            settled_ms = self._settled(self.now_ms)
+            # Either way round: a clock that was set back must not put it off until it has caught up.
+            if abs(settled_ms - self._pruned_ms) >= _PRUNE_EVERY_MS:
+                self._prune(settled_ms)
             self.settle()
             return self.view
 
@@ -370,16 +379,16 @@ class AlertBook:
             if not self._entries.get(server, True):
                 del self._entries[server]
 
-    def _prune(self) -> None:
+    def _prune(self, now_ms: int) -> None:
         """Forgets what is over for too long: in memory the flap window, in the store the retention."""
-        self._pruned_ms = self.now_ms
+        self._pruned_ms = now_ms
         reopen_ms = round(self._tables.alerts.reopen_minutes * _MINUTE_MS)
         for entry in list(self._by_id.values()):
-            if entry.record.state == RESOLVED and self.now_ms - entry.record.resolved_at_ms > reopen_ms:
+            if entry.record.state == RESOLVED and now_ms - entry.record.resolved_at_ms > reopen_ms:
                 self._touched.add(entry.record.server_name)
                 self._shelve(entry)
-        self.mutes.forget_before(self.now_ms - self._retention_ms)
-        self.dirty.commit.prune_before_ms = max(self.now_ms - self._retention_ms, 0)
+        self.mutes.forget_before(now_ms - self._retention_ms)
+        self.dirty.commit.prune_before_ms = max(now_ms - self._retention_ms, 0)
 
     def _restore(self) -> None:
         for silence in self._store.silences():

@@ -46,6 +46,8 @@ class AlertDesk:
         targets: Who is to be told.
         retention_days: How long what is over is kept.
         sink: Keeps the history of alerts; None for nobody.
+        settled: The time to forget by, given what the clock says; the same if not given.
+        synced: Whether what is kept survives a power cut as well.
 
     Attributes:
         failure: Why alerts cannot be written; empty when they can.
@@ -64,11 +66,14 @@ class AlertDesk:
         targets: Iterable[TargetNeeds] = (),
         retention_days: float = 90.0,
         sink: EventSink | None = None,
+        settled: Callable[[int], int] = int,
+        *,
+        synced: bool = False,
     ) -> None:
         if data_dir is not None:
             data_dir.mkdir(parents=True, exist_ok=True)
-        self.store = AlertStore(data_dir / FILE if data_dir is not None else None)
-        self.book = AlertBook(tables, self.store, targets, round(retention_days * _DAY_MS))
+        self.store = AlertStore(data_dir / FILE if data_dir is not None else None, synced=synced)
+        self.book = AlertBook(tables, self.store, targets, round(retention_days * _DAY_MS), settled)
         self.failure = ""
         self.acted: Callable[[], None] = lambda: None
         self.written: Callable[[], None] = lambda: None

@@ -114,27 +114,28 @@ class AlertStore:
 
     Args:
         path: File; None holds everything in memory.
+        synced: Whether a commit survives a power cut as well.
 
     Raises:
         StoreError: The file is no such store, is of a newer version, or cannot be written.
     """
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, *, synced: bool = False) -> None:
         self._name = str(path) if path else "memory"
         self._lock = threading.Lock()
         try:
             self._database = sqlite3.connect(
                 path or ":memory:", check_same_thread=False, isolation_level=None, timeout=5.0
             )
-            self._prepare()
+            self._prepare(synced)
             self._queue_lengths = self._count_queued()
         except sqlite3.Error as error:
             raise StoreError(f"cannot use {self._name}: {error}") from error
 
-    def _prepare(self) -> None:
+    def _prepare(self, synced: bool) -> None:
         run = self._database.execute
         run("PRAGMA journal_mode=WAL")
-        run("PRAGMA synchronous=NORMAL")
+        run(f"PRAGMA synchronous={'FULL' if synced else 'NORMAL'}")
         (version,) = run("PRAGMA user_version").fetchone()
         if version > _SCHEMA_VERSION:
             raise StoreError(

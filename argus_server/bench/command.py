@@ -228,7 +228,8 @@ def fuzz(
     seed: Annotated[int, typer.Option(help="The same seed sends the same messages.")] = 0,
     as_json: _AsJson = False,
 ) -> None:
-    """Hostile messages: no crash, no traceback to the client, no other server's state changed."""
+    """Hostile messages: no crash, no traceback to the client, no other server's state changed, no memory lost. Exit
+    status 1 when something gives way."""
     from argus_server.bench import fuzz as bench
     from argus_server.bench import guided
 
@@ -376,7 +377,10 @@ def adapter(
 
 @app.command("all")
 def everything(as_json: _AsJson = False) -> None:
-    """All but those that take minutes: `adapter`, `events`, `fuzz`, `durability`, `load` and `restarts`."""
+    """All but those that take minutes.
+
+    These are `adapter`, `durability`, `events`, `fuzz`, `history`, `load` and `restarts`.
+    """
     for kept in _Durability:
         ingest(1_000, 1_000, 10.0, as_json, kept)
     restart(1_000, 24.0, 5.0, as_json)

@@ -134,7 +134,7 @@ def compare(directory: Path, servers: int, ticks: int) -> dict[str, Any]:
     return {
         "lost": int((seen == 0).sum()),
         "duplicated": int((seen > 1).sum()),
-        "window_difference": _difference(expected, window),
+        "window_difference": difference(expected, window),
     }
 
 
@@ -172,7 +172,7 @@ def _load(publisher: Publisher, servers: int) -> Iterator[list[int]]:
         raise errors[0]
 
 
-def _difference(expected: FleetWindow, window: FleetWindow) -> float:
+def difference(expected: FleetWindow, window: FleetWindow) -> float:
     """Greatest relative difference of a mean; infinite when servers or measured steps differ."""
     wanted, got = expected.frame(), window.frame()
     if sorted(wanted.server_names) != sorted(got.server_names) or wanted.origin_ms != got.origin_ms:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import grpc
@@ -17,15 +19,22 @@ from argus_server.app import ArgusServer
 from argus_server.bench import fleet
 from argus_server.bench.hostile import HostileMessages
 from argus_server.bench.process import resident_mb
-from argus_server.clock import ManualClock
+from argus_server.clock import Clock, ManualClock
 from argus_server.errors import Superseded
 from argus_server.ingest.session import IngestSession
 from argus_server.metrics import METRICS
 from argus_server.settings import ServerSettings
 
+MAX_GROWTH_MB: Final = 64.0
+"""Memory that may come to be used over the second half of the messages, when caches are full."""
+
+# A server's window and what is beside it; the arrays grow ahead of need, by half again.
+_SERVER_MB: Final = 0.5
+_MAX_SERVERS: Final = 2_000
 _GOOD_SERVERS: Final = 50
 _STEPS: Final = 100
 _MESSAGES_PER_STREAM: Final = 500
+_ANSWER_SECONDS: Final = 60.0
 _CHECK_EVERY: Final = 10_000
 _LAST_SEQUENCE: Final = (1 << 64) - 1
 _STREAM_METRICS: Final = "/argus.v1.IngestService/StreamMetrics"
@@ -61,7 +70,8 @@ def run(
         Figures; `memory_growth_mb` is that of the second half, when caches and the fleet are full.
 
     Raises:
-        FuzzError: An exception came out, the state of another server changed, or the client saw a traceback.
+        FuzzError: An exception came out, the state of another server changed, the client saw a traceback, or memory
+            has grown by more than `MAX_GROWTH_MB` beside what new servers take.
     """
     return asyncio.run(_run(messages, wire_messages, seed, on_progress))
 
@@ -70,32 +80,22 @@ async def _run(
     messages: int, wire_messages: int, seed: int, on_progress: Callable[[int], None]
 ) -> dict[str, Any]:
     clock = ManualClock(fleet.START_MS + _STEPS * fleet.STEP_MS)
-    server = ArgusServer(
-        ServerSettings.load(
-            {
-                "listen": "127.0.0.1:0",
-                "metrics_listen": "",
-                "tick_seconds": 3600.0,
-                "max_servers": 2_000,
-                "model": Path("none"),  # so that a request to load it again is answered at once
-            }
-        ),
-        clock,
-    )
-    addresses = await server.start()
-    try:
-        _feed(server)
+    hostile = HostileMessages(seed, clock.now_ms())
+    async with _serving(clock, None) as (server, _):
         before = _state(server)
-        hostile = HostileMessages(seed, clock.now_ms())
         started = time.perf_counter()
         figures = _in_process(server, hostile, messages, before, on_progress)
         seconds = time.perf_counter() - started
-        async with grpc.aio.insecure_channel(addresses.grpc) as channel:
+    # With a data directory, so that there is a history to ask about, and rows are written while noise comes in.
+    with TemporaryDirectory() as directory:
+        async with (
+            _serving(clock, Path(directory) / "data") as (server, address),
+            grpc.aio.insecure_channel(address) as channel,
+        ):
+            before = _state(server)
             answered = await _over_the_wire(channel, hostile, wire_messages)
             codes = await _other_methods(channel, server.capabilities, hostile, wire_messages)
-        _check_state(server, before, b"")
-    finally:
-        await server.drain()
+            _check_state(server, before, b"")
     return {
         "messages": messages,
         "seed": seed,
@@ -104,8 +104,32 @@ async def _run(
         **figures,
         "wire_messages": wire_messages,
         "wire_answers": answered,
-        "other_methods_statuses": {code.name: count for code, count in codes.items()},
+        "other_methods": len(codes),
+        "other_methods_statuses": {
+            code.name: count for code, count in sum(codes.values(), Counter()).items()
+        },
     }
+
+
+@asynccontextmanager
+async def _serving(clock: Clock, data_dir: Path | None) -> AsyncIterator[tuple[ArgusServer, str]]:
+    """A server with a fleet of good servers, and its address."""
+    settings = {
+        "listen": "127.0.0.1:0",
+        "metrics_listen": "",
+        "tick_seconds": 3600.0,
+        "heartbeat_seconds": 0.05,  # so that every stream says something soon
+        "max_servers": _MAX_SERVERS,
+        "model": Path("none"),  # so that a request to load it again is answered at once
+        "data_dir": data_dir,
+    }
+    server = ArgusServer(ServerSettings.load(settings), clock)
+    addresses = await server.start()
+    try:
+        await _feed(server)
+        yield server, addresses.grpc
+    finally:
+        await server.drain()
 
 
 def _in_process(
@@ -118,7 +142,7 @@ def _in_process(
     """Feeds sessions; every stream starts anew, half of them with a Hello."""
     kinds: Counter[str] = Counter()
     largest = 0
-    settled_mb = resident_mb()
+    settled_mb, settled_servers = resident_mb(), len(server.window)
     session = server.open_session(_nobody_waits)
     for number in range(messages):
         if number % _MESSAGES_PER_STREAM == 0:
@@ -136,15 +160,23 @@ def _in_process(
             _check_state(server, before, data)
             on_progress(number)
         if number == messages // 2:
-            settled_mb = resident_mb()
+            settled_mb, settled_servers = resident_mb(), len(server.window)
     session.close()
     _check_state(server, before, b"")
+    memory_mb, new_servers = resident_mb(), len(server.window) - settled_servers
+    growth_mb = memory_mb - settled_mb
+    if growth_mb > (allowed := MAX_GROWTH_MB + new_servers * _SERVER_MB):
+        raise FuzzError(
+            f"memory has grown by {growth_mb:.0f} MB over the last {messages - messages // 2} messages, in which "
+            f"{new_servers} servers came; at most {allowed:.0f} MB are allowed"
+        )
     return {
         "answers": dict(kinds),
         "largest_answer_bytes": largest,
-        "memory_mb": resident_mb(),
-        "memory_growth_mb": resident_mb() - settled_mb,
+        "memory_mb": memory_mb,
+        "memory_growth_mb": growth_mb,
         "servers": len(server.window),
+        "new_servers": new_servers,
     }
 
 
@@ -188,30 +220,54 @@ async def _over_the_wire(channel: grpc.aio.Channel, hostile: HostileMessages, me
 
 async def _other_methods(
     channel: grpc.aio.Channel, services: tuple[str, ...], hostile: HostileMessages, requests: int
-) -> Counter[grpc.StatusCode]:
-    """Sends noise to every method that takes one request; returns how the calls ended."""
-    methods: list[Any] = [
-        channel.unary_unary(f"/{method.containing_service.full_name}/{method.name}", None, None)
+) -> dict[str, Counter[grpc.StatusCode]]:
+    """Sends noise to every method that takes one request; returns how the calls ended, by method."""
+    methods = [
+        method
         for service in services
         if service.startswith("argus.")
         for method in descriptor_pool.Default().FindServiceByName(service).methods
-        if not (method.client_streaming or method.server_streaming) and method.name != "StartTraining"
+        if not method.client_streaming
     ]
-    codes: Counter[grpc.StatusCode] = Counter()
+    codes: dict[str, Counter[grpc.StatusCode]] = {method.full_name: Counter() for method in methods}
     for number in range(requests):
         data = hostile.next()[: 1 << 16]
-        call: Any = methods[number % len(methods)](data)
-        code, details = await call.code(), await call.details() or ""
-        if code not in _PLAIN or "Traceback" in details:
-            raise FuzzError(f"{data[:2000]!r} ended a call with {code}: {details}")
-        codes[code] += 1
+        method = methods[number % len(methods)]
+        path = f"/{method.containing_service.full_name}/{method.name}"
+        open_call: Any = channel.unary_stream if method.server_streaming else channel.unary_unary
+        call: Any = open_call(path, None, None)(data)
+        code, details = (
+            await _end(call) if method.server_streaming else (await call.code(), await call.details())
+        )
+        if code not in _PLAIN or "Traceback" in (details or ""):
+            raise FuzzError(f"{data[:2000]!r} ended {method.full_name} with {code}: {details}")
+        codes[method.full_name][code] += 1
     return codes
 
 
-def _feed(server: ArgusServer) -> None:
+async def _end(stream: Any) -> tuple[grpc.StatusCode, str]:
+    """How a stream ended; one that answers is left, and counts as well ended."""
+    async with asyncio.timeout(_ANSWER_SECONDS):
+        with suppress(grpc.aio.AioRpcError):
+            if await stream.read() is not grpc.aio.EOF:
+                stream.cancel()
+                return grpc.StatusCode.OK, ""
+        return await stream.code(), await stream.details()
+
+
+async def _feed(server: ArgusServer) -> None:
     """Gives a fleet of good servers a past."""
-    session = server.open_session(_nobody_waits)
-    session.receive(_hello("good"))
+    changed = asyncio.Event()
+    session = server.open_session(changed.set)
+
+    async def answer(data: bytes) -> ingest_pb2.StreamMetricsResponse:
+        made = session.receive(data)
+        while not made.ready:
+            changed.clear()
+            await changed.wait()
+        return made.make()
+
+    await answer(_hello("good"))
     for sequence, columns in enumerate(fleet.history(_GOOD_SERVERS, _STEPS), 1):
         batch = metrics_pb2.MetricBatch(timestamp=columns.timestamp_ms, server_name=columns.server_names)
         for name, values in zip(METRICS, columns.metrics, strict=True):
@@ -219,9 +275,9 @@ def _feed(server: ArgusServer) -> None:
         request = ingest_pb2.StreamMetricsRequest(
             batch=ingest_pb2.SequencedBatch(sequence=sequence, metrics=batch)
         )
-        answer = session.receive(request.SerializeToString()).make()
-        if answer.ack.accepted_rows != _GOOD_SERVERS:
-            raise FuzzError(f"good rows were refused: {answer}")
+        said = await answer(request.SerializeToString())
+        if said.ack.accepted_rows != len(columns):
+            raise FuzzError(f"good rows were refused: {said}")
     session.close()
 
 

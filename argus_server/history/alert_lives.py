@@ -52,6 +52,13 @@ class AlertLife:
         """When it resolved for good; None while it fires."""
         return self.firing[-1][1] if self.firing else None
 
+    @property
+    def taken_ms(self) -> int | None:
+        """When it fired and somebody was on it: one acknowledged while it was pending was so at once."""
+        if self.fired_ms is None or self.acknowledged_ms is None:
+            return None
+        return max(self.fired_ms, self.acknowledged_ms)
+
     def firing_since(self, at_ms: int) -> int | None:
         """When it had begun to fire, if it had before a time and was firing still at it."""
         for fired, resolved in self.firing:

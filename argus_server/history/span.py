@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from argus.v1 import history_pb2
 from argus_server.errors import InvalidArgument
+from argus_server.ingest.validation import utc
 
 HOUR_MS: Final = 3_600_000
 DAY_MS: Final = 24 * HOUR_MS
@@ -76,7 +77,7 @@ def export_span(message: history_pb2.TimeRange, now_ms: int) -> Span:
 def _resolved(message: history_pb2.TimeRange, now_ms: int) -> Span:
     if message.start_ms and message.length_ms:
         raise InvalidArgument(
-            f"the range has both a start ({message.start_ms}) and a length ({message.length_ms} ms); give one",
+            f"the range has both a start ({utc(message.start_ms)}) and a length ({message.length_ms} ms); give one",
             field="range",
         )
     # The sample that set an event clock is part of what is there now.
@@ -84,10 +85,12 @@ def _resolved(message: history_pb2.TimeRange, now_ms: int) -> Span:
     start_ms = max(end_ms - message.length_ms, 0) if message.length_ms else message.start_ms
     if start_ms >= end_ms and (message.end_ms or message.start_ms):
         until = (
-            f"ends at {message.end_ms}" if message.end_ms else f"ends now, at {now_ms} by the server's clock"
+            f"ends at {utc(message.end_ms)}"
+            if message.end_ms
+            else f"ends now, at {utc(now_ms)} by the server's clock"
         )
         raise InvalidArgument(
-            f"the range starts at {start_ms} and {until}; it must start before it ends", field="range"
+            f"the range starts at {utc(start_ms)} and {until}; it must start before it ends", field="range"
         )
     return Span(start_ms, end_ms)
 

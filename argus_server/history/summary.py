@@ -127,7 +127,7 @@ def summarise(store: RowSource, span: Span, judge: Judge, step_seconds: int, can
     lives = alert_lives(store, span, cancelled)
     fired = [life for life in lives if life.fired_ms is not None and life.fired_ms >= span.start_ms]
     resolving = [_seconds(life.fired_ms, life.resolved_ms) for life in fired]
-    acknowledging = [_seconds(life.fired_ms, life.acknowledged_ms) for life in fired]
+    acknowledging = [_seconds(life.fired_ms, life.taken_ms) for life in fired]
     resolved = [seconds for seconds in resolving if seconds is not None]
     acknowledged = [seconds for seconds in acknowledging if seconds is not None]
     incidents, servers = judge.incidents(span, step_seconds, cancelled)

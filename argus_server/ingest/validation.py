@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from itertools import filterfalse
 from typing import Final
@@ -31,6 +31,8 @@ MAX_EVENT_LEAD_MS: Final = 31 * 86_400_000
 
 FIELDS: Final = ("timestamp", "server_name", "state", *METRICS)
 """The columns of a batch in contract order: the first axis of `Validation.broken`."""
+
+_LAST_MS: Final = 253_402_300_799_999
 
 _TIMESTAMP: Final = FIELDS.index("timestamp")
 _SERVER_NAME: Final = FIELDS.index("server_name")
@@ -230,5 +232,10 @@ def _others(broken: npt.NDArray[np.bool_], field: int) -> str:
 
 
 def utc(timestamp_ms: int) -> str:
-    """A valid timestamp for people: `2024-01-31T23:55:00Z`."""
-    return datetime.fromtimestamp(timestamp_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    """A timestamp for people: `2024-01-31T23:55:00Z`, with milliseconds if it has any; from the year 10,000 on the
+    number it is."""
+    if timestamp_ms > _LAST_MS:
+        return f"{timestamp_ms} ms"
+    exactness = "milliseconds" if timestamp_ms % 1000 else "seconds"
+    moment = datetime.fromtimestamp(timestamp_ms // 1000, UTC) + timedelta(milliseconds=timestamp_ms % 1000)
+    return moment.replace(tzinfo=None).isoformat(timespec=exactness) + "Z"

@@ -147,7 +147,8 @@ def _load(files: TlsFiles, now: datetime) -> _Loaded:
     except (OSError, ValueError) as error:
         reason = getattr(error, "reason", None) or "it cannot be read"
         raise CertificateError(
-            f"{files.private_key} is no unencrypted PEM key of {files.certificate} ({reason})"
+            f"{files.private_key} is no unencrypted PEM key of {files.certificate} ({reason}); it begins with "
+            "-----BEGIN PRIVATE KEY-----"
         ) from error
     if authority is not None and files.client_authority is not None:
         _certificates(authority, files.client_authority)
@@ -172,7 +173,10 @@ def _certificates(data: bytes, path: Path) -> list[x509.Certificate]:
     try:
         return x509.load_pem_x509_certificates(data)
     except ValueError as error:
-        raise CertificateError(f"{path} has no PEM certificate: {error}") from error
+        raise CertificateError(
+            f"{path} has no PEM certificate; one begins with -----BEGIN CERTIFICATE-----. openssl x509 -in FILE "
+            "-inform DER -out FILE.pem makes one of a DER file"
+        ) from error
 
 
 def _stat(path: Path) -> tuple[int, ...] | None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -26,6 +27,9 @@ app = typer.Typer(
     help="Make and revoke the API keys of a server. A running server follows within seconds.",
 )
 
+_PIPED_WIDTH: Final = 10_000
+_WIDE: Final = 100
+_ID_WIDTH: Final = 12
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 DataDir = Annotated[
@@ -53,8 +57,19 @@ def create(
     with _reporting():
         limits = KeyLimits.from_dict(dict(_split_limit(text) for text in limit or ()))
         end = _moment(expires, now) if expires else None
-        token = KeyFile(data_dir / KEYS_FILE).create(name, frozenset(scope), now, end, limits)
+        if not data_dir.exists():
+            data_dir.mkdir(parents=True, mode=0o700)
+            typer.echo(f"{data_dir} was not there and has been made", err=True)
+        file = KeyFile(data_dir / KEYS_FILE)
+        is_first = not file.read()
+        token = file.create(name, frozenset(scope), now, end, limits)
         _show(name, token, as_json)
+        if is_first:
+            typer.echo(
+                "It is the first key: from now on a server on this data directory refuses callers without one, "
+                "publishers included.",
+                err=True,
+            )
         _audit(data_dir, "key_created", name, token.key_id)
 
 
@@ -66,27 +81,34 @@ def list_keys(
 ) -> None:
     """List the keys, without their secrets."""
     with _reporting():
-        keys = KeyFile(data_dir / KEYS_FILE).read()
+        keys = _file(data_dir).read()
     now, used = utc_now(), read_used(data_dir / USED_FILE)
     rows = [_row(key, now, used) for key in keys if everything or key.state(now) == "active"]
     if as_json:
         typer.echo(json.dumps(rows))
         return
-    table = Table("name")
-    table.add_column("id", no_wrap=True)
-    for title in ("state", "scopes", "expires", "last used", "limits"):
-        table.add_column(title)
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=_PIPED_WIDTH)
+    # What matters least is shown only where there is room; --json has everything.
+    wide = console.width >= _WIDE
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("name", overflow="fold")
+    table.add_column("id", no_wrap=True, min_width=_ID_WIDTH)
+    for title in ("state", "scopes", "expires", "last used", *(("limits",) if wide else ())):
+        table.add_column(title, no_wrap=title != "scopes")
     for row in rows:
+        limits = ", ".join(f"{name} {value}" for name, value in row["limits"].items()) or "default"
         table.add_row(
             row["name"],
             row["id"],
             row["state"],
             ", ".join(row["scopes"]),
-            row["expires_at"] or "never",
-            row["last_used_at"] or "-",
-            ", ".join(f"{name} {value}" for name, value in row["limits"].items()) or "default",
+            _day(row["expires_at"]) or "never",
+            _day(row["last_used_at"]) or "-",
+            *((limits,) if wide else ()),
         )
-    Console().print(table)
+    console.print(table)
 
 
 @app.command()
@@ -97,7 +119,7 @@ def revoke(
 ) -> None:
     """Stop a key from working: new calls at once, open streams within seconds."""
     with _reporting():
-        revoked = KeyFile(data_dir / KEYS_FILE).revoke(name, utc_now())
+        revoked = _file(data_dir).revoke(name, utc_now())
         for key in revoked:
             _audit(data_dir, "key_revoked", key.name, key.key_id)
     ids = [key.key_id for key in revoked]
@@ -115,9 +137,16 @@ def rotate(
 ) -> None:
     """Make a key in place of another, with its name, scopes and limits; both work for a while."""
     with _reporting():
-        token = KeyFile(data_dir / KEYS_FILE).rotate(name, utc_now(), _duration(grace))
+        token = _file(data_dir).rotate(name, utc_now(), _duration(grace))
         _show(name, token, as_json)
         _audit(data_dir, "key_rotated", name, token.key_id)
+
+
+def _file(data_dir: Path) -> KeyFile:
+    """Keys of a directory that is there: one that is misspelt has none, and must not be made."""
+    if not data_dir.is_dir():
+        raise KeyFileError(f"there is no directory {data_dir}; name the data directory of the server")
+    return KeyFile(data_dir / KEYS_FILE)
 
 
 def _show(name: str, token: Token, as_json: bool) -> None:
@@ -126,6 +155,11 @@ def _show(name: str, token: Token, as_json: bool) -> None:
         return
     typer.echo(token.reveal())
     typer.echo("Keep it now: it is not stored and cannot be shown again.", err=True)
+
+
+def _day(moment: str | None) -> str:
+    """A time to the minute; the exact one is in the JSON."""
+    return moment[:16].replace("T", " ") if moment else ""
 
 
 def _row(key: ApiKey, now: datetime, used: dict[str, datetime]) -> dict[str, Any]:
@@ -144,7 +178,11 @@ def _reporting() -> Iterator[None]:
     """Says in one line why something cannot be done."""
     try:
         yield
-    except (KeyFileError, ValueError, OSError) as error:
+    except OSError as error:
+        what = error.filename or "the data directory"
+        typer.echo(f"argus keys: cannot use {what}: {error.strerror or error}", err=True)
+        raise typer.Exit(1) from None
+    except ValueError as error:
         typer.echo(f"argus keys: {error}", err=True)
         raise typer.Exit(1) from None
 

@@ -38,6 +38,10 @@ class Keyring:
         now: The time of day.
         monotonic: Clock of the limits, seconds.
 
+    Raises:
+        KeyFileError: The file cannot be used, or is gone although there were keys.
+        OSError: It cannot be read.
+
     Attributes:
         problem: Why the newest version of the file is not in force; empty when it is.
     """
@@ -63,6 +67,13 @@ class Keyring:
         self._saved_at = now()
         self._dirty = False
         self._seen = self._signature()
+        self._due_at_once = False
+        if file is not None and self._seen is None and has_been_used(used_file):
+            raise KeyFileError(
+                f"{file.path} is gone, and this server has asked for API keys before: without it, it would let "
+                "everybody in. Restore it from a backup or make a key with argus keys create; or, if nobody is to be "
+                f"asked for a key any more, remove {used_file} as well"
+            )
         self._replace(file.read() if file is not None else ())
 
     def __len__(self) -> int:
@@ -108,14 +119,17 @@ class Keyring:
 
     def due(self) -> bytes | None:
         """What `save` should be called with now, if anything."""
-        if not self._dirty or self._used_file is None or self._now() - self._saved_at < _SAVE_INTERVAL:
+        if self._used_file is None or not (self._dirty or self._due_at_once):
+            return None
+        if not self._due_at_once and self._now() - self._saved_at < _SAVE_INTERVAL:
             return None
         return self.used()
 
     def used(self) -> bytes:
-        """When each key was last used, as it is stored."""
-        self._dirty, self._saved_at = False, self._now()
-        return json.dumps({key_id: at.isoformat() for key_id, at in self._used.items()}).encode()
+        """When each key was last used, null for never, as it is stored."""
+        self._dirty, self._due_at_once, self._saved_at = False, False, self._now()
+        used = {key_id: self._used.get(key_id) for key_id in self._keys}
+        return json.dumps({key_id: at.isoformat() if at else None for key_id, at in used.items()}).encode()
 
     def save(self, used: bytes) -> None:
         """Writes what `used` or `due` gave. May run on any thread; a disk that cannot take it is no misfortune."""
@@ -156,6 +170,8 @@ class Keyring:
             for name, limit in limits.items()
         }
         self._used = {key_id: at for key_id, at in self._used.items() if key_id in self._keys}
+        # That there are keys is noted before anything else can happen to them.
+        self._due_at_once = bool(self._keys)
 
     def _signature(self) -> tuple[int, ...] | None:
         """Changes whenever the file does; None when there is none."""
@@ -174,6 +190,18 @@ def read_used(path: Path | None) -> dict[str, datetime]:
         return {}
     try:
         stored = json.loads(path.read_bytes())
-        return {str(key_id): datetime.fromisoformat(at) for key_id, at in stored.items()}
+        return {str(key_id): datetime.fromisoformat(at) for key_id, at in stored.items() if at is not None}
     except (OSError, ValueError, AttributeError, TypeError):
         return {}
+
+
+def has_been_used(path: Path | None) -> bool:
+    """Whether a server has had keys: it notes each of them, used or not. One that cannot be read counts as well."""
+    if path is None:
+        return False
+    try:
+        return bool(json.loads(path.read_bytes()) != {})
+    except FileNotFoundError:
+        return False
+    except (OSError, ValueError):
+        return True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import sys
 import threading
@@ -15,7 +16,7 @@ from typing import Any, Final, TypeVar
 import pyarrow as pa
 
 from argus.v1 import history_pb2, metrics_pb2
-from argus_server.errors import InvalidArgument, NotFound, Unavailable
+from argus_server.errors import DataLoss, InvalidArgument, NotFound, Unavailable
 from argus_server.history import alert_history, export
 from argus_server.history.alert_lives import alert_events
 from argus_server.history.batches import Cancelled, guarded
@@ -33,7 +34,11 @@ from argus_server.history.span import (
 )
 from argus_server.history.store import RowSource
 from argus_server.history.summary import Judge, summarise
+from argus_server.ingest.validation import utc
+from argus_server.store.errors import DamagedPart
 from argus_server.store.tables import METRICS_TABLE
+
+_LOG: Final = logging.getLogger(__name__)
 
 _TABLES: Final = {
     history_pb2.HISTORY_TABLE_METRICS: METRICS_TABLE,
@@ -144,7 +149,7 @@ class HistoryServicer:
         if not found.rows and not self._in_fleet(request.server_name):
             raise NotFound(
                 f"{request.server_name!r} is not in the fleet, and nothing is recorded of it between "
-                f"{span.start_ms} and {span.end_ms}"
+                f"{utc(span.start_ms)} and {utc(span.end_ms)}"
             )
         return history_pb2.GetServerHistoryResponse(
             server_name=request.server_name,
@@ -229,6 +234,7 @@ class HistoryServicer:
 
         Raises:
             Unavailable: Too many questions are open.
+            DataLoss: A file that is needed is damaged.
         """
         if self._open >= _MOST_OPEN:
             raise Unavailable(
@@ -241,6 +247,14 @@ class HistoryServicer:
         try:
             with self._counters.query_duration.labels(query).time():
                 return await asyncio.get_running_loop().run_in_executor(self._pool, work, gone.is_set)
+        except DamagedPart as error:
+            _LOG.error("a question about history cannot be answered: %s", error)
+            # No more of the path than names the file: where a server keeps things is its operator's business.
+            raise DataLoss(
+                f"{'/'.join(error.path.parts[-3:])} of the server's data directory is damaged or cannot be read. Ask "
+                "for a span without that day; the operator finds what is damaged with argus store verify, and can "
+                "restore it from a backup"
+            ) from error
         finally:
             gone.set()
             self._open -= 1

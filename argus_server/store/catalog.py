@@ -110,8 +110,8 @@ class Catalog:
         if writable:
             self.log_directory.mkdir(parents=True, exist_ok=True)
             self.directory.mkdir(parents=True, exist_ok=True)
-        self._segments = self._find_segments(writable)
         self._rolled = self._read_rolled()
+        self._segments = self._find_segments(writable)
         self._parts = self._find_parts(writable)
         self._next = max([self._rolled, *(segment.next for segment in self._segments)])
 
@@ -268,7 +268,8 @@ class Catalog:
         except ValueError:
             _LOG.error("%s is damaged; the files beside it are trusted", self.directory / ROLLED_FILE)
         parts = self._listed_parts()
-        oldest = min((segment.first for segment in self._segments), default=1 << 62)
+        # Segments are named by their first frame.
+        oldest = min((int(path.stem) for path in segment_paths(self.log_directory)), default=1 << 62)
         # What is still in segments can be made anew; what is not must have been rolled to its end.
         return max((part.last + 1 for part in parts if part.first < oldest), default=0)
 
@@ -292,13 +293,15 @@ class Catalog:
             for damage in found.damaged:
                 self.findings.damaged_places += 1
                 _LOG.error(
-                    "%s is damaged: %d bytes from %d on hold no sound frame and their rows are lost; what follows is "
-                    "used",
-                    *(path, damage.size, damage.offset),
+                    "%s is damaged: %d bytes from %d on hold no sound frame; %s; what follows is used",
+                    *(path, damage.size, damage.offset, self._cost(found.segment)),
                 )
             if found.torn_bytes and path != paths[-1]:
                 self.findings.damaged_places += 1
-                _LOG.error("%s is damaged: its last %d bytes hold no sound frame", path, found.torn_bytes)
+                _LOG.error(
+                    "%s is damaged: its last %d bytes hold no sound frame; %s",
+                    *(path, found.torn_bytes, self._cost(found.segment)),
+                )
             elif found.torn_bytes:
                 self.findings.torn_bytes += found.torn_bytes
                 _LOG.warning("%s ended in %d bytes of an unfinished frame", path, found.torn_bytes)
@@ -312,6 +315,12 @@ class Catalog:
             # A frame whose sync failed was written again to the next segment, and the disk may hold both.
             earlier.next = min(earlier.next, later.first)
         return segments
+
+    def _cost(self, segment: Segment) -> str:
+        """What damage to a segment means."""
+        if segment.next > self._rolled:
+            return "their rows are lost"
+        return "no row is lost, as Parquet was made of them before; only a replay into the windows lacks them"
 
 
 def _by_day(part: Part) -> tuple[date, int]:

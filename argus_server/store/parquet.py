@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from argus_server.store.catalog import UNFINISHED, Catalog, Part
+from argus_server.store.errors import DamagedPart
 from argus_server.store.segment import Segment, frames_of, sync_directory
 from argus_server.store.tables import SERVER_NAME, TIMESTAMP, Table, days_of
 
@@ -87,42 +88,57 @@ def merge(catalog: Catalog, parts: Iterable[Part]) -> int:
         Rows written.
 
     Raises:
-        OSError: They cannot be read, or it cannot be written; readers go on with the several.
-        pyarrow.ArrowException: One of them is damaged.
+        OSError: It cannot be written; readers go on with the several.
+        DamagedPart: One of them is damaged, by its checksums too, or cannot be read; likewise.
     """
     table, old = catalog.table, sorted(parts, key=lambda part: part.first)
     target = old[0].path.with_name(f"{old[0].first:016d}-{old[-1].last:016d}.parquet")
-    files = [pq.ParquetFile(part.path) for part in old]
     written = 0
-    try:
+    with ExitStack() as opened:
+        files = []
+        for part in old:
+            with reading(part.path):
+                files.append(opened.enter_context(pq.ParquetFile(part.path, page_checksum_verification=True)))
         with parquet_writer(target, table) as writer:
-            for names in _server_ranges(files, table):
-                tables = [_rows_of(file, table, names) for file in files]
+            for names in _server_ranges(files, old, table):
+                tables = []
+                for file, part in zip(files, old, strict=True):
+                    with reading(part.path):
+                        tables.append(_rows_of(file, table, names))
                 rows = _sorted(pa.concat_tables(tables), table)
                 writer.write_table(rows, row_group_size=ROW_GROUP_ROWS)
                 written += rows.num_rows
-    finally:
-        for file in files:
-            file.close()
     catalog.replace_parts(old, target)
     return written
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Makes of what reading a Parquet file raises an error that names it."""
+    try:
+        yield
+    except (OSError, pa.ArrowException) as error:  # a checksum that is wrong is an OSError
+        raise DamagedPart(path, error) from error
 
 
 def _sorted(rows: pa.Table, table: Table) -> pa.Table:
     return rows.take(pc.sort_indices(rows, [(name, "ascending") for name in table.order]))
 
 
-def _server_ranges(files: list[pq.ParquetFile], table: Table) -> list[tuple[str, str] | None]:
+def _server_ranges(
+    files: list[pq.ParquetFile], parts: list[Part], table: Table
+) -> list[tuple[str, str] | None]:
     """First and last name of runs of servers that have few enough rows to be sorted together; None is all rows."""
     total = sum(file.metadata.num_rows for file in files)
     if table.order[0] != SERVER_NAME or total <= MERGED_ROWS:
         return [None]
     counts: dict[str, int] = {}
-    for file in files:
-        for batch in file.iter_batches(batch_size=MERGED_ROWS, columns=[SERVER_NAME], use_threads=False):
-            for entry in pc.value_counts(batch.column(0)):
-                name = entry["values"].as_py()
-                counts[name] = counts.get(name, 0) + entry["counts"].as_py()
+    for file, part in zip(files, parts, strict=True):
+        with reading(part.path):
+            for batch in file.iter_batches(batch_size=MERGED_ROWS, columns=[SERVER_NAME], use_threads=False):
+                for entry in pc.value_counts(batch.column(0)):
+                    name = entry["values"].as_py()
+                    counts[name] = counts.get(name, 0) + entry["counts"].as_py()
     ranges: list[tuple[str, str] | None] = []
     first, rows = "", 0
     names = sorted(counts)  # by code point, as Arrow sorts UTF-8

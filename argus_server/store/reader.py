@@ -10,10 +10,15 @@ import pyarrow.dataset as ds
 
 from argus_server.store.catalog import Catalog
 from argus_server.store.errors import StoreError
+from argus_server.store.parquet import reading
 from argus_server.store.segment import frames_of
 from argus_server.store.tables import SERVER_NAME, within
 
 BATCH_ROWS: Final = 65_536
+
+_FORMAT: Final = ds.ParquetFileFormat(
+    default_fragment_scan_options=ds.ParquetFragmentScanOptions(page_checksum_verification=True)
+)
 
 
 def read(
@@ -36,8 +41,9 @@ def read(
         columns: Names, in the order wanted; None means all.
 
     Raises:
-        StoreError: The table has no such column, or a file is damaged.
-        OSError: A file cannot be read.
+        StoreError: The table has no such column.
+        DamagedPart: A Parquet file is damaged, by its checksums too, or cannot be read.
+        OSError: A segment cannot be read.
     """
     table = catalog.table
     wanted = list(columns) if columns is not None else table.schema.names
@@ -58,10 +64,10 @@ def _rows(
     table = catalog.table
     condition = within(start_ms, end_ms, servers)
     with catalog.view(start_ms, end_ms) as view:
-        try:
-            for part in view.parts:
+        for part in view.parts:
+            with reading(part.path):
                 # One file after the other: a scan over all of them would read ahead in many.
-                scanner = ds.dataset(part.path, schema=table.schema, format="parquet").scanner(
+                scanner = ds.dataset(part.path, schema=table.schema, format=_FORMAT).scanner(
                     columns=columns,
                     filter=condition,
                     batch_size=BATCH_ROWS,
@@ -70,10 +76,6 @@ def _rows(
                     use_threads=False,
                 )
                 yield from (batch for batch in scanner.to_batches() if batch.num_rows)
-        except pa.ArrowInvalid as error:
-            raise StoreError(
-                f"{part.path} is damaged ({error}); restore it, or remove it to go on"
-            ) from error
         for segment in view.segments:
             for frame, schema in frames_of(segment, table.schema):
                 if frame.rows and frame.min_ms < end_ms and frame.max_ms >= start_ms:

@@ -13,11 +13,12 @@ from typing import Final
 
 import pyarrow as pa
 
-from argus_server.clock import Clock
+from argus_server.clock import Clock, WallClock
 from argus_server.store import compaction, parquet, recovery
-from argus_server.store.catalog import Catalog
+from argus_server.store.catalog import Catalog, Part
 from argus_server.store.checkpoint import Checkpointed, Checkpoints, Standing
-from argus_server.store.errors import StoreError, UnknownTable
+from argus_server.store.directory import make_private, warn_if_open
+from argus_server.store.errors import DamagedPart, StoreError, UnknownTable
 from argus_server.store.lock import DirectoryLock
 from argus_server.store.options import StoreOptions
 from argus_server.store.reader import read
@@ -68,7 +69,8 @@ class Store:
     ) -> None:
         self.options = options or StoreOptions()
         self._metrics = metrics or StoreMetrics()
-        root.mkdir(parents=True, exist_ok=True)
+        make_private(root)
+        warn_if_open(root)
         self._lock = DirectoryLock(root)
         try:
             self._catalogs = {table.name: Catalog(root, table) for table in tables}
@@ -87,6 +89,7 @@ class Store:
         self._checkpoint_position = -1
         self._checkpoint_urgent = False
         self._logged_bytes = 0
+        self._damaged: set[Path] = set()
 
     # Rows in and out.
 
@@ -150,8 +153,9 @@ class Store:
 
         Raises:
             UnknownTable: There is no such table.
-            StoreError: It has no such column, or a file is damaged.
-            OSError: A file cannot be read.
+            StoreError: It has no such column.
+            DamagedPart: A Parquet file is damaged or cannot be read.
+            OSError: A segment cannot be read.
         """
         return read(self._catalog(table), start_ms, end_ms, servers, columns)
 
@@ -324,27 +328,43 @@ class Store:
 
     def _merge(self, catalog: Catalog) -> bool:
         settled = max((part.day for part in catalog.parts), default=None)
-        parts = compaction.mergeable(catalog.parts, settled and settled - timedelta(days=2))
+        settled_day = settled and settled - timedelta(days=2)
+        parts = compaction.mergeable(catalog.parts, settled_day, damaged=self._damaged)
         if not parts:
             return False
-        with self._metrics.upkeep_duration.labels("compaction").time():
-            parquet.merge(catalog, parts)
+        try:
+            with self._metrics.upkeep_duration.labels("compaction").time():
+                parquet.merge(catalog, parts)
+        except DamagedPart as error:
+            # Left alone from here on, so that the others are merged all the same.
+            self._damaged.add(error.path)
+            self._metrics.damaged_places.inc()
+            _LOG.error("%s", error)
+            return True
         self._metrics.compactions.labels(catalog.table.name).inc()
         return True
 
     def _expire(self, catalog: Catalog) -> bool:
         if self._subject is None:
             return False
-        now_ms = self._subject.clock.now_ms()
-        gone = compaction.expired(catalog.parts, now_ms, self.options.keep_days, self.options.keep_bytes)
-        if gone:
-            catalog.drop_parts(gone)
-            self._metrics.expired_files.labels(catalog.table.name).inc(len(gone))
-            first, last = gone[0].day, gone[-1].day
-            _LOG.info(
-                "retention removed %d files of %s, %s to %s", len(gone), catalog.table.name, first, last
-            )
+        # Samples with dates ahead move an event clock, and must not remove anything by that.
+        now_ms = min(self._subject.clock.now_ms(), WallClock().now_ms())
+        stored_days = {part.day for other in self._catalogs.values() for part in other.parts}
+        options = self.options
+        old, surplus = compaction.expired(
+            catalog.parts, now_ms, stored_days, options.keep_days, options.keep_bytes
+        )
+        self._drop(catalog, old, f"they are older than {options.keep_days} days")
+        self._drop(catalog, surplus, f"the table took more than {options.keep_bytes} bytes")
         return False
+
+    def _drop(self, catalog: Catalog, parts: Sequence[Part], why: str) -> None:
+        if parts:
+            name = catalog.table.name
+            catalog.drop_parts(parts)
+            self._metrics.expired_files.labels(name).inc(len(parts))
+            first, last = parts[0].day, parts[-1].day
+            _LOG.warning("retention removed %d files of %s, %s to %s: %s", len(parts), name, first, last, why)
 
     def _measure(self, catalog: Catalog) -> None:
         name = catalog.table.name

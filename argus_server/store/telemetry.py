@@ -69,7 +69,9 @@ class StoreMetrics:
             "argus_store_torn_bytes", "Bytes of unfinished frames cut off at the start.", registry=registry
         )
         self.damaged_places = Gauge(
-            "argus_store_damaged_places", "Places in segments found damaged at the start.", registry=registry
+            "argus_store_damaged_places",
+            "Places in segments found damaged at the start, and Parquet files when they were to be merged.",
+            registry=registry,
         )
         self.checkpoint_timestamp = Gauge(
             "argus_store_checkpoint_timestamp_seconds",

@@ -139,7 +139,7 @@ class Partitions:
                 for group in range(parquet.num_row_groups):
                     inside: set[int] = set()
                     first = row
-                    for batch in _batches(parquet, [group]):
+                    for batch in _batches(file, parquet, [group]):
                         table = tables.narrow(batch, file.name, row)
                         seen.watch(*_coded(table))
                         for name, extent in _extents(table):
@@ -172,7 +172,7 @@ class Partitions:
         for number, group in enumerate(needed):
             row = group.first_row
             with _opened(group.file) as parquet:
-                for batch in _batches(parquet, [group.number], tables.REQUIRED):
+                for batch in _batches(group.file, parquet, [group.number], tables.REQUIRED):
                     codes = pc.index_in(batch["server_name"].cast(pa.string()), value_set=names)
                     inside = np.flatnonzero(codes.is_valid().to_numpy())
                     stamps = tables.times_ms(batch["timestamp"], group.file.name, row).to_numpy()
@@ -229,7 +229,7 @@ class Partitions:
         parts: list[pa.Table] = []
         for file, groups in needed.items():
             with _opened(file) as parquet:
-                for batch in _batches(parquet, groups):
+                for batch in _batches(file, parquet, groups):
                     chosen = batch.filter(pc.is_in(batch["server_name"].cast(pa.string()), value_set=names))
                     if chosen.num_rows:
                         parts.append(tables.narrow(chosen, file.name))
@@ -310,18 +310,29 @@ def order(chunks: int, epoch: int, seed: int) -> npt.NDArray[np.int64]:
 def _opened(file: Path) -> Any:
     """A Parquet file that is read page by page: by default it is whole row groups, and dozens of batches ahead."""
     try:
-        return pq.ParquetFile(file, buffer_size=_BUFFER_BYTES, pre_buffer=False)
+        return pq.ParquetFile(
+            file, buffer_size=_BUFFER_BYTES, pre_buffer=False, page_checksum_verification=True
+        )
     except pa.ArrowInvalid as error:
         raise CorpusError(f"{file.name} cannot be read: {str(error).splitlines()[0]}") from error
 
 
-def _batches(parquet: Any, groups: list[int], wanted: Sequence[str] = tables.KNOWN) -> Iterator[pa.Table]:
-    """Rows of some row groups, in columns that are of use."""
+def _batches(
+    file: Path, parquet: Any, groups: list[int], wanted: Sequence[str] = tables.KNOWN
+) -> Iterator[pa.Table]:
+    """Rows of some row groups, in columns that are of use.
+
+    Raises:
+        CorpusError: A page is damaged: its checksum, if it has one, is wrong.
+    """
     columns = [name for name in wanted if name in parquet.schema_arrow.names]
-    for batch in parquet.iter_batches(
-        batch_size=_BATCH_ROWS, row_groups=groups, columns=columns, use_threads=False
-    ):
-        yield pa.Table.from_batches([batch])
+    try:
+        for batch in parquet.iter_batches(
+            batch_size=_BATCH_ROWS, row_groups=groups, columns=columns, use_threads=False
+        ):
+            yield pa.Table.from_batches([batch])
+    except (OSError, pa.ArrowInvalid) as error:
+        raise CorpusError(f"{file.name} is damaged: {str(error).splitlines()[0]}") from error
 
 
 def _coded(table: pa.Table) -> tuple[list[str], Int64Array, Int64Array]:

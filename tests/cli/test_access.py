@@ -100,9 +100,31 @@ def test_a_source_with_a_wrong_key_ends_with_one_line(
     assert refused.err.count("needs the scope") == 1
 
 
-def test_without_the_right_certificates_there_is_no_connection(argus: Command, fortress: Fortress) -> None:
-    for flags in ((), ("--cacert", fortress.cacert), ("--tls",)):
-        assert argus("status", "--target", fortress.target, "--timeout", 2, *flags).code == 1
+def test_without_the_right_certificates_there_is_no_connection_and_it_is_said_why(
+    argus: Command, fortress: Fortress, tmp_path: Path
+) -> None:
+    other = tmp_path / "other.pem"
+    other.write_bytes(Authority().pem)
+    own = ("--cert", fortress.cert, "--cert-key", fortress.cert_key)
+    for flags, said in (
+        ((), "it may ask for TLS"),
+        (("--cacert", fortress.cacert), "for a certificate of its authority (--cert, --cert-key)"),
+        (("--tls",), "the server's certificate cannot be verified"),
+        (("--cacert", other, *own), "the server's certificate cannot be verified"),
+        (("--cacert", fortress.cacert, *own, "--server-name", "nobody"), "is for another name"),
+    ):
+        refused = argus("status", "--target", fortress.target, "--timeout", 2, *flags).error()
+        assert said.lower() in refused.lower(), flags
+
+
+def test_a_server_without_tls_is_told_from_one_that_is_away(
+    argus: Command, fortress: Fortress, tmp_path: Path
+) -> None:
+    with serving() as plain:
+        refused = argus("status", "--target", plain, "--timeout", 2, "--cacert", fortress.cacert).error()
+    assert "The server does not speak TLS here" in refused
+    away = argus("status", "--target", "127.0.0.1:1", "--timeout", 2).error()
+    assert "Check the address and that the server runs" in away
 
 
 @pytest.mark.parametrize(
@@ -140,6 +162,27 @@ def test_what_makes_no_sense_is_one_line(
 ) -> None:
     assert fault in argus("keys", *arguments, "--data-dir", tmp_path).error()
     assert argus("keys", "list", "--data-dir", tmp_path, "--json").json() == []
+
+
+def test_a_directory_that_is_not_there_is_named_and_made_for_a_first_key(
+    argus: Command, tmp_path: Path
+) -> None:
+    missing = tmp_path / "mistyped"
+    for words in (("list",), ("revoke", "x"), ("rotate", "x")):
+        assert f"there is no directory {missing}" in argus("keys", *words, "--data-dir", missing).error()
+    assert not missing.exists()
+    made = argus("keys", "create", "x", "--scope", "read", "--data-dir", missing)
+    assert f"{missing} was not there and has been made" in made.err
+    assert "refuses callers without one" in made.err
+    assert missing.stat().st_mode & 0o777 == 0o700
+    second = argus("keys", "create", "y", "--scope", "read", "--data-dir", missing)
+    assert "refuses callers" not in second.err
+    file = tmp_path / "file"
+    file.touch()
+    assert (
+        "Not a directory" in argus("keys", "create", "x", "--scope", "read", "--data-dir", file / "x").error()
+    )
+    assert "Errno" not in argus("keys", "create", "x", "--scope", "read", "--data-dir", file / "x").error()
 
 
 def test_scopes_are_those_there_are(argus: Command, tmp_path: Path) -> None:

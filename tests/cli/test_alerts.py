@@ -101,7 +101,9 @@ def test_what_cannot_be_done_is_one_line(
 @pytest.mark.parametrize(
     "words",
     [
-        ("silence", "soon"),
+        ("silence", "soon", "--all"),
+        ("silence", "1h"),
+        ("silence", "1h", "--all", "--server", "web-1"),
         ("maintenance", "put", "--days", "someday", "--start", "02:00", "--duration", "1h"),
         ("list", "--state", "smoking"),
     ],
@@ -117,3 +119,38 @@ def test_a_watch_prints_changes_until_it_is_interrupted(server: FakeServer) -> N
         seen.add(strict_json(process.out.until("web-9"))["server_name"])
         assert process.end(signal.SIGINT).code == 0
     assert seen == {"web-1", "[red]web-2", "web-9"}
+
+
+def test_all_is_kept_quiet_when_all_is_meant(argus: Command, server: FakeServer) -> None:
+    (made,) = argus("alerts", "silence", "1h", "--all", "--target", server.target, "--json").json()
+    assert made["matcher"] == {"servers": [], "metrics": [], "subjects": []}
+
+
+def test_the_beginning_of_an_id_is_enough_if_no_other_begins_so(argus: Command, server: FakeServer) -> None:
+    server.put_alerts(make_alert("web-10"))
+    target = ("--target", server.target, "--author", "ada")
+    ambiguous = argus("alerts", "ack", "web-1", *target)
+    assert ambiguous.code == 2
+    assert "beginning of 2 ids of alerts: web-1-mem_used_pct, web-10-mem_used_pct" in " ".join(
+        ambiguous.err.replace("\u2502", " ").split()
+    )
+    assert argus("alerts", "ack", "web-10", *target, "--json").json()["alert_id"] == "web-10-mem_used_pct"
+    noted = argus("alerts", "note", "web-3", "seen", *target, "--json").json()
+    assert (noted["alert_id"], noted["state"]) == ("web-3-mem_used_pct", "resolved")
+    (made,) = argus("alerts", "silence", "1h", "--all", *target, "--json").json()
+    (ended,) = argus("alerts", "expire", made["silence_id"][:-1], *target, "--json").json()
+    assert ended["silence_id"] == made["silence_id"]
+
+
+def test_a_program_that_reads_a_table_gets_it_whole(argus: Command, server: FakeServer) -> None:
+    long = "a-rack-in-the-cellar-of-the-old-building/" + "x" * 200
+    server.put_alerts(make_alert(long))
+    line = next(
+        one for one in argus("alerts", "list", "--target", server.target).out.splitlines() if long in one
+    )
+    assert line.split()[0] == f"{long}-mem_used_pct"
+    assert "memory 90 % -> 98 %" in line
+    argus("alerts", "silence", "1h", "--server", long, "--comment", "w" * 150, "--target", server.target)
+    out = argus("alerts", "silences", "--target", server.target).out
+    assert long in out
+    assert "w" * 150 in out

@@ -75,6 +75,18 @@ class OneBatch:
         stop.wait()
 
 
+def test_a_source_says_once_that_it_is_refused_and_once_that_it_is_not(argus: Command) -> None:
+    with FakeServer() as server:
+        for _ in range(3):
+            server.reject_next_batch("STORAGE_UNAVAILABLE")
+        with Process("host", "--target", server.target, "--interval", 1, "--json") as host:
+            until(lambda: any(source.last_sequence for source in server.sources.values()))
+            done = host.end(signal.SIGINT)
+    assert done.code == 0
+    assert done.err.count("the server cannot keep rows now: as the test wants it; 1 rows wait here") == 1
+    assert done.err.count("the server keeps rows again") == 1
+
+
 def test_a_source_that_is_told_to_stop_does_not_wait_for_a_lost_server(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

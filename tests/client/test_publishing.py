@@ -180,7 +180,9 @@ def test_every_row_is_committed_exactly_once_whatever_breaks(steps: list[tuple[s
     assert stats.rows_rejected == stats.rows_dropped == stats.rows_buffered == 0
 
 
-def test_what_the_server_cannot_keep_now_is_sent_again_after_the_pause_on_the_same_stream() -> None:
+def test_what_the_server_cannot_keep_now_is_sent_again_after_the_pause_on_the_same_stream(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     line = Line()
     line.connect()
     line.deliver()
@@ -197,8 +199,14 @@ def test_what_the_server_cannot_keep_now_is_sent_again_after_the_pause_on_the_sa
     assert not line.machine.check_stalled(line.now + 1000.0)  # and the server owes nothing
     assert line.machine.seconds_until_due(line.now) == pytest.approx(0.05)
     assert "cannot keep rows now" in str(line.machine.stats.last_error)
+    (begins,) = (record.getMessage() for record in caplog.records)
+    assert begins == (
+        "publisher source: the server cannot keep rows now: as the test wants it; 35 rows wait here"
+    )
     line.now += 0.05
     line.settle()
+    assert "source: the server keeps rows again; 25 rows wait here" in caplog.records[1].getMessage()
+    assert len(caplog.records) == 2
 
     assert sorted(line.committed) == list(range(35))
     assert line.ingest.sources["source"].sequences == [1, 2, 3, 4, 1, 2, 3, 4]

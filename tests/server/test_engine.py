@@ -10,7 +10,7 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from argus.v1 import admin_pb2, prediction_pb2, snapshot_pb2
-from argus_server.clock import ManualClock
+from argus_server.clock import ManualClock, WallClock
 from argus_server.forecast.forecaster import Forecaster
 from argus_server.services.health import MODEL
 from argus_server.shard import Shard
@@ -98,6 +98,26 @@ async def test_a_fleet_that_is_silent_for_long_is_forgotten() -> None:
 
         await removed_or_held(call, "a", held=False)
         assert (await newest(argus)).summary.total_servers == 0
+
+
+async def test_a_wall_clock_40_days_ahead_for_a_moment_forgets_no_server(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    time = ManualClock(START_MS + 10_000)
+    monkeypatch.setattr(WallClock, "now_ms", lambda _: time.now_ms())
+    async with running(clock="wall", retention_hours=1.0) as argus:
+        stream = IngestStream(argus.ingest)
+        await stream.hello()
+        await stream.send(1, rows(["a"], [START_MS]))
+        assert (await newest(argus)).summary.total_servers == 1
+        time.advance(40 * 86_400_000)
+        argus.server.engine.touch()
+        away = await argus.server.engine.fresh()
+        assert away.header.published_at_ms == time.now_ms()
+        assert away.index.names == ("a",)
+        time.advance(-40 * 86_400_000)
+        argus.server.engine.touch()
+        assert (await argus.server.engine.fresh()).index.names == ("a",)
 
 
 async def test_ages_are_stated_anew_when_nothing_comes_in() -> None:

@@ -9,11 +9,16 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from argus_client import ArgusClient
 from argus_server.bench import durability, fleet
+from argus_server.clock import EventClock
+from argus_server.ingest.columns import Columns
+from argus_server.model_control import CONTEXT_STEPS, STEP_SECONDS
 from argus_server.store.store import Store
+from argus_server.window.fleet_window import FleetWindow
 from tests.processes import SECONDS, ServerProcess, until
 from tests.server.store import rows
 from tests.server.store.rows import on_disk
@@ -78,6 +83,34 @@ def fill_up_twice(
         (name, int(step([name], number).timestamp_ms[0])) for name in NAMES for number in range(ticks)
     ]
     assert on_disk(data) == sorted(expected)
+    assert durability.difference(uninterrupted(ticks), recovered(data)) < 1e-5
+
+
+def uninterrupted(ticks: int) -> FleetWindow:
+    """A window that saw every step, on no disk at all."""
+    window = FleetWindow(EventClock(), steps=CONTEXT_STEPS, step_seconds=STEP_SECONDS)
+    for number in range(ticks):
+        samples = step(NAMES, number)
+        columns = Columns(
+            samples.timestamp_ms,
+            samples.server_name.tolist(),
+            samples.state.astype(np.int32),
+            np.ascontiguousarray(samples.metrics.T),
+        )
+        window.write(columns, np.ones(len(NAMES), np.bool_))
+    return window
+
+
+def recovered(data: Path) -> FleetWindow:
+    """The window that the next server would begin with."""
+    clock = EventClock()
+    window = FleetWindow(clock, steps=CONTEXT_STEPS, step_seconds=STEP_SECONDS)
+    store = Store(data, rows.QUICK)
+    try:
+        store.recover(window, clock, 1 << 50)
+    finally:
+        store.abandon()
+    return window
 
 
 def test_a_disk_that_fills_up_twice(small_disk: Path) -> None:

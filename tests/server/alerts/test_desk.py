@@ -24,7 +24,7 @@ from argus_server.alerts.entries import TargetNeeds
 from argus_server.alerts.events import AlertEvent, EventKind
 from argus_server.alerts.records import FIRING, RESOLVED
 from argus_server.alerts.store import FILE, AlertStore, StoreError
-from argus_server.clock import ManualClock
+from argus_server.clock import JumpGuard, ManualClock
 from argus_server.errors import Unavailable
 from argus_server.risk.alert_rules import AlertRule
 from argus_server.risk.tables import RiskTables
@@ -304,6 +304,31 @@ def test_what_is_over_is_forgotten_after_its_retention(tmp_path: Path) -> None:
         assert made.store.events(0, 10) == []
 
 
+def test_what_is_over_survives_a_clock_that_is_ahead_for_a_moment(tmp_path: Path) -> None:
+    now_ms, passed = START_MS, 0.0
+
+    def wait(minutes: int, off_ms: int = 0, value: float = 0.0) -> None:
+        nonlocal now_ms, passed
+        now_ms, passed = now_ms + minutes * MINUTE_MS, passed + 60 * minutes
+        made.observe(frame(now_ms + off_ms, {"web-1": value}))
+
+    guard = JumpGuard(lambda: passed)
+    with desk(tmp_path, retention_days=30.0, settled=guard.settled) as made:
+        for minutes, value in ((0, 1.0), (5, 1.0), (5, 0.0), (30, 0.0)):
+            wait(minutes, value=value)
+        actions = AlertActions(made.book, made.store)
+        short = alert_pb2.CreateSilenceRequest(
+            matcher=alert_pb2.AlertMatcher(servers=["web-1"]), duration=Duration(seconds=600), author="ada"
+        )
+        actions.create_silence(short, now_ms)
+        events = [event.kind for event in written(made)]
+        wait(1, off_ms=40 * 24 * 60 * MINUTE_MS)
+        wait(1)
+        kept = [event.kind for event in written(made)][: len(events)]
+        assert len(made.store.resolved((), 10)) == len(made.store.silences()) == 1
+        assert kept == events
+
+
 def test_an_alert_on_a_signal_that_tables_no_longer_have_is_resolved(tmp_path: Path) -> None:
     with desk(tmp_path) as made:
         for minute in (0, 5):
@@ -315,6 +340,12 @@ def test_an_alert_on_a_signal_that_tables_no_longer_have_is_resolved(tmp_path: P
         assert made.book.active() == []
         assert "no longer in the risk tables" in made.store.resolved((), 1)[0].resolution
         assert [one.payload["event"] for one in made.store.queued("pager", 10)] == ["firing", "resolved"]
+
+
+@pytest.mark.parametrize(("synced", "mode"), [(False, 1), (True, 2)])
+def test_every_commit_is_synced_where_that_is_asked_for(tmp_path: Path, synced: bool, mode: int) -> None:
+    with desk(tmp_path, synced=synced) as made:
+        assert made.store._database.execute("PRAGMA synchronous").fetchone() == (mode,)
 
 
 def test_a_file_that_is_no_store_is_refused_by_name(tmp_path: Path) -> None:

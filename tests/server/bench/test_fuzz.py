@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from argus.v1 import ingest_pb2
+from argus_server.app import ArgusServer
 from argus_server.bench import fuzz, guided
 from argus_server.bench.hostile import HostileMessages
 from argus_server.ingest.session import IngestSession
@@ -37,6 +38,27 @@ def test_nothing_gives_way() -> None:
     assert figures["wire_answers"] == 300
     assert {"ack", "malformed_message", "column_length_mismatch", "sequence_gap"} <= set(figures["answers"])
     assert figures["largest_answer_bytes"] < 1 << 16
+    assert figures["other_methods"] >= 24
+    assert figures["memory_growth_mb"] < fuzz.MAX_GROWTH_MB + 0.5 * figures["new_servers"]
+
+
+def test_memory_that_grows_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    held: list[bytes] = []
+    receive = IngestSession.receive
+
+    def leak(self: IngestSession, data: bytes) -> Any:
+        held.append(b"x" * (1 << 20))
+        return receive(self, data)
+
+    monkeypatch.setattr(IngestSession, "receive", leak)
+    with pytest.raises(fuzz.FuzzError, match=r"memory has grown by .* MB over the last 150 messages"):
+        fuzz.run(messages=300, wire_messages=1)
+
+
+def test_every_method_that_takes_one_request_gets_some() -> None:
+    figures = fuzz.run(messages=10, wire_messages=60)
+    assert figures["other_methods"] >= 24
+    assert sum(figures["other_methods_statuses"].values()) == 60
 
 
 def test_an_exception_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -47,7 +69,11 @@ def test_an_exception_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ZeroDivisionError):
         fuzz.run(messages=10, wire_messages=1)
     monkeypatch.undo()
-    monkeypatch.setattr(fuzz, "_feed", lambda server: None)
+
+    async def feed_nothing(server: ArgusServer) -> None:
+        pass
+
+    monkeypatch.setattr(fuzz, "_feed", feed_nothing)
     monkeypatch.setattr(IngestSession, "_batch", fail)
     with pytest.raises(fuzz.FuzzError, match="ZeroDivisionError came out of a session"):
         fuzz.run(messages=1_000, wire_messages=1)

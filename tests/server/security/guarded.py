@@ -62,6 +62,7 @@ class Guarded:
 
     access: Access
     channel: grpc.aio.Channel
+    address: str
 
     async def call(self, path: str, metadata: tuple[tuple[str, str], ...] = ()) -> grpc.StatusCode:
         """Calls a method with an empty request; returns the status. An open stream is left after its answer."""
@@ -121,21 +122,29 @@ async def guarded(
     methods: Mapping[str, Any] | None = None,
     fleet: frozenset[str] = frozenset(),
     handlers: Mapping[str, Any] | None = None,
+    credentials: grpc.ChannelCredentials | None = None,
     **settings: Any,
 ) -> AsyncIterator[Guarded]:
-    """Starts it on a free port, in the clear. `handlers` replace those that do nothing."""
+    """Starts it on a free port, in the clear unless the settings name a certificate. `handlers` replace those that do
+    nothing."""
     access = Access(ServerSettings.load({"data_dir": data_dir, **settings}), lambda: fleet)
     server = grpc.aio.server(interceptors=(access.guard,))
     for path in methods or every_rpc():
         service, _, name = path[1:].partition("/")
         handler = (handlers or {}).get(path) or _handler(path)
         server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, {name: handler}),))
-    port = server.add_insecure_port("127.0.0.1:0")
+    secure = access.credentials
+    port = (
+        server.add_insecure_port("127.0.0.1:0")
+        if secure is None
+        else server.add_secure_port("127.0.0.1:0", secure)
+    )
     await server.start()
     following = asyncio.create_task(access.run())
     try:
-        async with open_channel(f"127.0.0.1:{port}") as channel:
-            yield Guarded(access, channel)
+        address = f"127.0.0.1:{port}"
+        async with open_channel(address, credentials) as channel:
+            yield Guarded(access, channel, address)
     finally:
         following.cancel()
         await server.stop(0)

@@ -211,8 +211,34 @@ async def test_when_a_key_was_last_used_is_kept(tmp_path: Path) -> None:
     async with running(data_dir=tmp_path) as argus:
         assert await code(argus, used) is OK
     stored = json.loads((tmp_path / USED_FILE).read_text())
-    assert set(stored) == {used.split("_")[1]}
-    assert unused.split("_")[1] not in stored
+    assert set(stored) == {used.split("_")[1], unused.split("_")[1]}
+    assert stored[unused.split("_")[1]] is None
+
+
+async def test_a_server_that_asked_for_keys_does_not_start_without_them(tmp_path: Path) -> None:
+    async with running(data_dir=tmp_path) as argus:
+        assert await code(argus, None) is OK
+    async with running(data_dir=tmp_path) as argus:
+        assert await code(argus, None) is OK, "there never was a key"
+        Keys(tmp_path).make("operator", Scope.READ)
+
+        async def noted() -> bool:
+            return "null" in (tmp_path / USED_FILE).read_text()
+
+        await eventually(noted)  # at once: the process may be killed any time
+    before = (tmp_path / KEYS_FILE).read_bytes()
+    (tmp_path / KEYS_FILE).unlink()
+    with pytest.raises(ValueError, match=r"keys\.json is gone.*argus keys create.*remove .*keys-used\.json"):
+        async with running(data_dir=tmp_path):
+            pass
+    (tmp_path / KEYS_FILE).write_bytes(before)
+    (tmp_path / KEYS_FILE).chmod(0o600)
+    async with running(data_dir=tmp_path) as argus:
+        assert await code(argus, None) is UNAUTHENTICATED
+    (tmp_path / KEYS_FILE).unlink()
+    (tmp_path / USED_FILE).unlink()
+    async with running(data_dir=tmp_path) as argus:
+        assert await code(argus, None) is OK
 
 
 async def test_drain_still_ends_streams_well(tmp_path: Path, keys: Keys) -> None:

@@ -14,10 +14,12 @@ import pytest
 from argus_server.security.caller import ANONYMOUS
 from argus_server.security.scopes import METHODS, Scope
 from argus_server.security.token import Token
-from tests.server.running import running
+from tests.certificates import HOUR, Authority
+from tests.server.running import open_channel, running
 from tests.server.security.guarded import Guarded, Keys, bearer, call, guarded
 from tests.server.security.rpcs import every_path
 
+UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
 OK, UNAUTHENTICATED, DENIED = (
     grpc.StatusCode.OK,
     grpc.StatusCode.UNAUTHENTICATED,
@@ -82,6 +84,46 @@ async def test_every_rpc_with(kind: str, expected: grpc.StatusCode, bare: tuple[
             assert f"needs the scope {scope}; key 'all-but-{scope}' has " in made.details
         if kind == "right":
             assert json.loads(made.answer) == ["key", f"only-{scope}"]
+
+
+@pytest.fixture(scope="module")
+def authorities() -> tuple[Authority, Authority]:
+    """The server's, which is that of its clients too, and another one."""
+    return Authority(), Authority("somebody else")
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [("right", OK), ("none", UNAVAILABLE), ("expired", UNAVAILABLE), ("wrong CA", UNAVAILABLE)],
+)
+async def test_every_rpc_with_the_right_key_and_a_certificate_that_is(
+    kind: str,
+    expected: grpc.StatusCode,
+    tmp_path: Path,
+    keys: Keys,
+    authorities: tuple[Authority, Authority],
+) -> None:
+    ours, other = authorities
+    certificate, private_key = ours.issue("argus").write(tmp_path, "server")
+    (tmp_path / "ca.pem").write_bytes(ours.pem)
+    shown = {
+        "right": ours.issue("laptop"),
+        "none": None,
+        "expired": ours.issue("laptop", -HOUR),
+        "wrong CA": other.issue("laptop"),
+    }[kind]
+    own = () if shown is None else (shown.private_key, shown.certificate)
+    credentials = grpc.ssl_channel_credentials(ours.pem, *own)
+    ring = Ring(keys)
+    files = {"tls_cert": certificate, "tls_key": private_key, "tls_client_ca": tmp_path / "ca.pem"}
+    async with guarded(tmp_path, **files) as server:
+        for path in METHODS:
+            scope = METHODS[path]
+            metadata = bearer(ring.key("right", scope) if scope is not None else None)
+            # A channel each: one whose handshake has failed refuses further calls by itself for a while.
+            async with open_channel(server.address, credentials) as channel:
+                made = await call(channel, path, metadata)
+            assert made.code is expected, (path, made)
 
 
 async def test_health_asks_for_nothing(bare: tuple[Guarded, Ring]) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from argus.v1 import admin_pb2, ingest_pb2, prediction_pb2
+from argus.v1 import admin_pb2, alert_pb2, ingest_pb2, prediction_pb2, snapshot_pb2
 from argus_server.app import ArgusServer
 from argus_server.services.health import STORE
 from argus_server.settings import ServerSettings
@@ -151,6 +151,60 @@ async def test_a_full_disk_pauses_sources_and_nothing_is_lost(tmp_path: Path, di
     assert on_disk(tmp_path) == [("web-1", START_MS + step * STEP_MS) for step in (1, 2, 3)]
 
 
+async def lived(data_dir: Path, disk: Disk, full_at: frozenset[int]) -> tuple[list[Any], ...]:
+    """Windows, alerts and their events of a server whose disk is full at some steps, before and after a restart."""
+
+    async def seen(argus: Running) -> list[Any]:
+        await argus.prediction.GetSnapshot(prediction_pb2.GetSnapshotRequest())
+        argus.server.alerts.settle()
+        frame, table = argus.server.window.frame(), argus.server.window.servers()
+        every = alert_pb2.ListAlertsRequest(
+            states=[
+                snapshot_pb2.ALERT_STATE_PENDING,
+                snapshot_pb2.ALERT_STATE_FIRING,
+                snapshot_pb2.ALERT_STATE_RESOLVED,
+            ]
+        )
+        return [
+            frame.server_names,
+            frame.values.tobytes(),
+            table.last_sample_ms.tolist(),
+            [str(alert) for alert in await argus.server.alerts.list_alerts(every)],
+            [event.to_dict() for event in argus.server.alerts.store.events(0, 10_000)],
+        ]
+
+    async with running(data_dir=data_dir, tick_seconds=3600.0) as argus:
+        stream = IngestStream(argus.ingest)
+        await stream.hello("agent")
+        for step in range(1, 81):
+            hot = 99.0 if 30 <= step < 40 or step >= 75 else 40.0
+            batch = rows(["web-1", "web-2"], [START_MS + step * STEP_MS] * 2, mem_used_pct=[hot, 40.0])
+            disk.full = step in full_at
+            for _ in range(2 if disk.full else 0):
+                assert (await stream.send(step, batch)).rejection.reason == UNAVAILABLE
+            disk.full = False
+            while (await stream.send(step, batch)).HasField("rejection"):
+                continue
+            await argus.prediction.GetSnapshot(prediction_pb2.GetSnapshotRequest())
+        before = await seen(argus)
+    async with running(data_dir=data_dir, tick_seconds=3600.0) as argus:
+        return before, await seen(argus)
+
+
+async def test_a_disk_that_was_full_twice_leaves_the_windows_and_alerts_of_one_that_never_was(
+    tmp_path: Path, disk: Disk
+) -> None:
+    steady = await lived(tmp_path / "steady", disk, frozenset())
+    (_, _, _, alerts, events) = steady[0]
+    assert {event["kind"] for event in events} >= {"pending", "fired", "resolved"}, (
+        "there is something to compare"
+    )
+    assert alerts
+    for one, other in zip(steady, await lived(tmp_path / "full", disk, frozenset({31, 76})), strict=True):
+        assert other == one
+    assert on_disk(tmp_path / "full") == on_disk(tmp_path / "steady")
+
+
 async def test_the_first_batches_of_a_source_keep_their_order_over_a_full_disk(
     tmp_path: Path, disk: Disk
 ) -> None:
@@ -222,3 +276,8 @@ async def test_rows_that_were_refused_or_repeated_are_not_stored(tmp_path: Path)
         assert (ack.accepted_rows, ack.duplicate_rows, ack.rejected_rows) == (2, 1, 1)
         assert (await stream.send(2, batch)).ack.duplicate_rows == 3
     assert on_disk(tmp_path) == [("a", START_MS), ("a", START_MS + 2000)]
+
+
+async def test_a_directory_that_a_server_makes_is_its_owner_s_alone(tmp_path: Path) -> None:
+    async with running(data_dir=tmp_path / "data"):
+        assert (tmp_path / "data").stat().st_mode & 0o777 == 0o700

@@ -27,10 +27,13 @@ from argus_server.history.span import DAY_MS
 from argus_server.metrics import METRICS
 from argus_server.store.tables import METRICS_SCHEMA, METRICS_TABLE
 from tests.server.running import START_MS, STEP_MS, IngestStream, Running, rows, running
+from tests.server.store.rows import spoil
+from tests.waiting import eventually
 
 NAMES = ["web-1", "=HYPERLINK(1)", "db-1"]
 STEPS = 288
 ACKNOWLEDGED_STEP = 203
+PENDING_STEP = 256  # when the risk that the full disk makes has not lasted long enough to fire
 END_MS = START_MS + STEPS * STEP_MS
 
 Range = history_pb2.TimeRange
@@ -67,10 +70,10 @@ def replayed(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 times = [START_MS + step * STEP_MS] * 3
                 await stream.send(step + 1, rows(NAMES, times, **measured(step)))
                 await argus.prediction.GetSnapshot(prediction_pb2.GetSnapshotRequest())
-                if step == ACKNOWLEDGED_STEP:
-                    listed = await alerts.ListAlerts(
-                        alert_pb2.ListAlertsRequest(states=[snapshot_pb2.ALERT_STATE_FIRING])
-                    )
+                if step in (PENDING_STEP, ACKNOWLEDGED_STEP):
+                    pending = step == PENDING_STEP
+                    state = snapshot_pb2.ALERT_STATE_PENDING if pending else snapshot_pb2.ALERT_STATE_FIRING
+                    listed = await alerts.ListAlerts(alert_pb2.ListAlertsRequest(states=[state]))
                     for alert in listed.alerts:
                         await alerts.AcknowledgeAlert(
                             alert_pb2.AcknowledgeAlertRequest(alert_id=alert.alert_id, author="@ann")
@@ -157,7 +160,8 @@ class Slow:
             times = [event["at"] for event in self.lives[alert_id] if event["event"] == kind]
             again = [event["at"] for event in self.lives[alert_id] if event["event"] == "reopened"]
             if times and not (kind == "resolved" and again and max(again) > max(times)):
-                out.append(((max if kind == "resolved" else min)(times) - fired) / 1000)
+                seconds = ((max if kind == "resolved" else min)(times) - fired) / 1000
+                out.append(0.0 if kind == "acknowledged" and seconds < 0 else seconds)
         return out
 
     def lead(self, name: str, begun: int) -> float | None:
@@ -207,10 +211,17 @@ async def test_a_summary_is_what_a_slow_computation_finds(
         assert np.isnan(made.resolution_ratio)
 
 
-async def test_the_day_has_something_of_everything(history: Any) -> None:
+async def test_the_day_has_something_of_everything(history: Any, argus: Running) -> None:
     """Or the test above would compare nothing with nothing."""
     made = await history.GetHistorySummary(history_pb2.GetHistorySummaryRequest(range=day()))
     assert made.alerts > made.resolved_alerts > 0
+    slow = Slow(argus, START_MS, END_MS)
+    early = [
+        alert_id
+        for alert_id, fired in slow.fired.items()
+        if any(e["event"] == "acknowledged" and e["at"] < fired for e in slow.lives[alert_id])
+    ]
+    assert early, "one was acknowledged before it fired"
     assert made.critical_alerts > 0
     assert made.acknowledged_alerts > 0
     assert (made.incidents, made.predicted_incidents) == (2, 1)
@@ -317,7 +328,7 @@ async def test_the_fleet_as_it_was(history: Any, argus: Running) -> None:
     [
         ("GetHistorySummary", history_pb2.GetHistorySummaryRequest(), "has no start"),
         ("GetHistorySummary", history_pb2.GetHistorySummaryRequest(range=Range(length_ms=32 * DAY_MS)), "31 days"),
-        ("GetFleetHistory", history_pb2.GetFleetHistoryRequest(range=Range(start_ms=9, end_ms=8)), "starts at 9"),
+        ("GetFleetHistory", history_pb2.GetFleetHistoryRequest(range=Range(start_ms=9, end_ms=8)), "starts at 1970"),
         ("GetFleetHistory", history_pb2.GetFleetHistoryRequest(range=Range(length_ms=2**62)), "366 days"),
         ("GetFleetHistory", history_pb2.GetFleetHistoryRequest(range=day(), max_points=5001), "max_points"),
         ("ListAlertEvents", history_pb2.ListAlertEventsRequest(range=day(), limit=10_001), "limit"),
@@ -387,7 +398,10 @@ async def test_an_export_that_cannot_be_is_refused(history: Any) -> None:
     for request, says in (
         ({"format": arrow, "range": day()}, "no table"),
         ({"table": metrics, "range": day()}, "no format"),
-        ({"table": metrics, "format": arrow, "range": Range(start_ms=5, end_ms=4)}, "starts at 5"),
+        (
+            {"table": metrics, "format": arrow, "range": Range(start_ms=5, end_ms=4)},
+            "starts at 1970-01-01T00:00:00.005Z",
+        ),
         ({"table": history_pb2.HISTORY_TABLE_FLEET_RISK, "format": arrow, "servers": ["a"]}, "no servers"),
     ):
         assert says in await refusal(exported(history, **request), grpc.StatusCode.INVALID_ARGUMENT)
@@ -484,3 +498,35 @@ async def test_a_server_without_a_store_has_no_history() -> None:
 async def test_a_server_with_a_store_says_so(argus: Running) -> None:
     info = await argus.admin.GetServerInfo(admin_pb2.GetServerInfoRequest())
     assert "argus.v1.HistoryService" in info.capabilities
+
+
+async def test_a_damaged_file_is_named_and_none_of_its_rows_is_told(tmp_path: Path) -> None:
+    async with running(data_dir=tmp_path) as argus:
+        stream = IngestStream(argus.ingest)
+        await stream.hello()
+        await stream.send(1, rows(NAMES, [START_MS] * 3, **measured(0)))
+        store = argus.server._store
+        assert store is not None
+        catalog = store.catalog(METRICS_TABLE)
+        await asyncio.wrap_future(store._writer.rotate())
+
+        async def rolled() -> object:
+            return catalog.parts
+
+        await eventually(rolled)
+        (part,) = catalog.parts
+        spoil(part.path)
+        history = history_pb2_grpc.HistoryServiceStub(argus.channel)
+        metrics, arrow = history_pb2.HISTORY_TABLE_METRICS, history_pb2.EXPORT_FORMAT_ARROW
+        name = "/".join(part.path.parts[-3:])
+        assert name.startswith("metrics/date=2023-11-14/")
+        for call in (
+            exported(history, table=metrics, format=arrow),
+            history.GetServerHistory(history_pb2.GetServerHistoryRequest(server_name=NAMES[0], range=day())),
+        ):
+            said = await refusal(call, grpc.StatusCode.DATA_LOSS)
+            assert said.startswith(f"{name} of the server's data directory is damaged")
+            assert "argus store verify" in said
+            assert str(tmp_path) not in said
+        fleet = await history.GetFleetHistory(history_pb2.GetFleetHistoryRequest(range=day()))
+        assert fleet.timestamp, "what needs no damaged file is answered"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from argus_server.ingest.columns import Columns
 from argus_server.metrics import METRICS
@@ -23,6 +24,18 @@ FOREVER = (0, 1 << 45)
 QUICK = StoreOptions(linger_seconds=0.0, retry_seconds=0.01)
 
 Key = tuple[str, int]
+
+
+def spoil(path: Path, column: str = "cpu_user_pct") -> None:
+    """Flips a bit of a column's values in a Parquet file, which without its checksums reads as other values."""
+    metadata = pq.read_metadata(path)
+    group = metadata.row_group(0)
+    place = metadata.schema.to_arrow_schema().names.index(column)
+    chunk = group.column(place)
+    data = bytearray(path.read_bytes())
+    data[chunk.data_page_offset + chunk.total_compressed_size - 1] ^= 1
+    path.write_bytes(data)
+
 
 _SEQUENCES = count(1)
 

@@ -11,11 +11,12 @@ from pyarrow.dataset import dataset
 from typer.testing import CliRunner
 
 from argus_server.clock import EventClock
+from argus_server.store import parquet
 from argus_server.store.command import app
 from argus_server.store.store import Store
 from argus_server.store.tables import METRICS_TABLE
 from argus_server.window.fleet_window import FleetWindow
-from tests.server.store.rows import QUICK, START_MS, Key, on_disk, put, samples
+from tests.server.store.rows import QUICK, START_MS, Key, on_disk, put, samples, spoil
 
 ROWS = 300
 NAMES = [f"s{number}" for number in range(ROWS)]
@@ -84,3 +85,17 @@ def test_verify_finds_a_changed_byte(data: tuple[Path, list[Key]], kind: str) ->
     assert found["sound"] is False
     assert len(found["defects"]) == 1  # type: ignore[arg-type]
     store.abandon()
+
+
+def test_compact_ends_at_a_damaged_file_and_keeps_it(data: tuple[Path, list[Key]]) -> None:
+    store = Store(data[0], QUICK)
+    while (segment := store.catalog(METRICS_TABLE).unrolled()) is not None:
+        parquet.roll(store.catalog(METRICS_TABLE), segment)
+    paths = [part.path for part in store.catalog(METRICS_TABLE).parts]
+    store.abandon()
+    spoil(paths[1])
+    result = CliRunner().invoke(app, ["compact", str(data[0])])
+    assert result.exit_code == 1
+    assert f"argus store: {paths[1]} is damaged" in result.output
+    assert all(path.exists() for path in paths)
+    assert run("verify", data[0], code=1)["sound"] is False

@@ -9,19 +9,35 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from argus_server.clock import Clock, EventClock, ManualClock, WallClock
 from argus_server.store import catalog as catalog_module
 from argus_server.store import compaction, parquet
 from argus_server.store.catalog import Catalog, Part
-from argus_server.store.errors import DirectoryLocked, StoreError, UnknownTable
+from argus_server.store.errors import DamagedPart, DirectoryLocked, StoreError, UnknownTable
 from argus_server.store.lock import DirectoryLock
 from argus_server.store.options import StoreOptions
+from argus_server.store.samples import SampleRows
 from argus_server.store.store import Store
 from argus_server.store.tables import METRICS_SCHEMA, METRICS_TABLE, TABLES, Table
-from tests.server.store.rows import DAY_MS, FOREVER, QUICK, START_MS, Key, keys, on_disk, put, samples, stored
+from argus_server.window.fleet_window import FleetWindow
+from tests.server.store.rows import (
+    DAY_MS,
+    FOREVER,
+    QUICK,
+    START_MS,
+    Key,
+    keys,
+    on_disk,
+    put,
+    samples,
+    spoil,
+    stored,
+)
 
 NAMES = ["b", "a", "c"]
 
@@ -343,6 +359,74 @@ def test_damage_inside_is_named_and_what_follows_is_used(
     assert [record.levelno for record in caplog.records] == [logging.ERROR]
 
 
+def test_damage_to_what_is_in_parquet_already_is_no_loss(
+    root: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = Store(root, QUICK)
+    window = FleetWindow(EventClock())
+    store.recover(
+        window, EventClock(), 1 << 50
+    )  # or segments that are in Parquet would not be kept for a replay
+    first = put(store, NAMES, [START_MS] * 3)
+    (path,) = root.rglob("*.seg")
+    place = path.stat().st_size + 100
+    written = first + put(store, NAMES, [START_MS + 1] * 3) + put(store, NAMES, [START_MS + 2] * 3)
+    roll_all(store)
+    store.abandon()
+    data = bytearray(path.read_bytes())
+    data[place] ^= 1
+    path.write_bytes(data)
+    assert on_disk(root) == sorted(written)
+    assert "no row is lost, as Parquet was made of them before" in caplog.text
+    assert "rows are lost" not in caplog.text
+
+
+def spoilt(store: Store) -> tuple[Path, list[Key]]:
+    """Four files of one day, the second of which is damaged; that one, and the rows of the others."""
+    kept = []
+    rng = np.random.default_rng(1)
+    for number in range(4):
+        rows = samples(["a"] * 50, [START_MS + number * 60_000 + second * 1000 for second in range(50)])
+        rows.columns.metrics[:] = rng.uniform(0, 100, rows.columns.metrics.shape)
+        store.append_samples(rows, "test", number + 1).result(10)
+        roll_all(store)
+        if number != 1:
+            kept += keys([SampleRows.combined([rows])])
+    path = metrics(store).parts[1].path
+    spoil(path)
+    assert pq.read_table(path).num_rows == 50, "the damage is one that only a checksum finds"
+    return path, kept
+
+
+def test_a_damaged_file_is_never_read_as_sound(store: Store) -> None:
+    path, _ = spoilt(store)
+    with pytest.raises(DamagedPart, match=f"{path} is damaged .*argus store verify") as caught:
+        stored(store)
+    assert caught.value.path == path
+    with pytest.raises(DamagedPart):
+        list(store.read(METRICS_TABLE, *FOREVER, columns=["cpu_user_pct"]))
+    assert len(list(store.read(METRICS_TABLE, *FOREVER, columns=["mem_used_pct"]))) == 4, "others are sound"
+    path.unlink()
+    with pytest.raises(DamagedPart, match="it is gone"):
+        stored(store)
+
+
+def test_a_damaged_file_is_left_alone_by_merges(store: Store, caplog: pytest.LogCaptureFixture) -> None:
+    path, kept = spoilt(store)
+    before = path.read_bytes()
+    with pytest.raises(DamagedPart):
+        parquet.merge(metrics(store), metrics(store).parts)
+    assert len(metrics(store).parts) == 4
+    put(store, ["a"], [START_MS + 9 * DAY_MS])
+    roll_all(store)
+    for _ in range(3):
+        store._merge(metrics(store))
+    first, damaged, merged, _ = metrics(store).parts
+    assert (damaged.path, damaged.path.read_bytes()) == (path, before)
+    assert keys([*pq.read_table(first.path).to_batches(), *pq.read_table(merged.path).to_batches()]) == kept
+    assert [str(path) in record.getMessage() for record in caplog.records] == [True]
+
+
 def test_a_lost_note_of_what_was_rolled_costs_no_row(root: Path, caplog: pytest.LogCaptureFixture) -> None:
     for damage in (lambda path: path.unlink(), lambda path: path.write_text("x")):
         directory = root / damage.__code__.co_names[0]
@@ -375,14 +459,105 @@ def part(day: int, first: int, size: int = 10) -> Part:
 
 def test_retention_removes_the_oldest_first() -> None:
     parts = [part(day, first) for day in range(4) for first in (0, 1)]
+    days = {one.day for one in parts} | {catalog_module._date(19_004)}
     now_ms = (19_000 + 4) * DAY_MS
-    assert compaction.expired(parts, now_ms, None, None) == []
-    assert compaction.expired(parts, now_ms, 3.0, None) == []  # the day has only just become old enough
-    assert compaction.expired(parts, now_ms + 1, 3.0, None) == parts[:2]
-    assert compaction.expired(parts, now_ms, None, 55) == parts[:3]
-    assert compaction.expired(parts, now_ms + 1, 3.0, 55) == parts[:3]
-    assert compaction.expired(parts, now_ms + 1, 3.0, 60) == parts[:2]
-    assert compaction.expired(parts, now_ms, None, 80) == []
+
+    def gone(now_ms: int, keep_days: float | None, keep_bytes: int | None) -> tuple[list[Part], list[Part]]:
+        return compaction.expired(parts, now_ms, days, keep_days, keep_bytes)
+
+    assert gone(now_ms, None, None) == ([], [])
+    assert gone(now_ms, 3.0, None) == ([], [])  # the day has only just become old enough
+    assert gone(now_ms + 1, 3.0, None) == (parts[:2], [])
+    assert gone(now_ms, None, 55) == ([], parts[:3])
+    assert gone(now_ms + 1, 3.0, 55) == (parts[:2], parts[2:3])
+    assert gone(now_ms + 1, 3.0, 60) == (parts[:2], [])
+    assert gone(now_ms, None, 80) == ([], [])
+
+
+def test_a_clock_that_is_wrong_does_not_make_stored_days_old() -> None:
+    parts = [part(day, day) for day in range(36)]
+    now_ms, ahead_ms = (19_000 + 36) * DAY_MS - 1, (19_000 + 76) * DAY_MS
+
+    def gone(now_ms: int, *others: int) -> list[Part]:
+        days = {one.day for one in parts} | {catalog_module._date(19_000 + day) for day in others}
+        return compaction.expired(parts, now_ms, days, 35.0, None)[0]
+
+    assert gone(now_ms) == []
+    assert gone(ahead_ms) == parts[:1], "the newest 35 days are kept, whatever the clock says"
+    assert gone(ahead_ms, 75) == parts[:2], "a day that has rows takes the place of another"
+    assert gone(now_ms, 66, 67, 68) == [], "days that are to come do not"
+    assert gone(now_ms + 2 * DAY_MS, 36, 37) == parts[:2], "and with time they go, day by day"
+
+
+Clocked = Callable[[Clock, float], Store]
+
+
+@pytest.fixture
+def clocked(root: Path) -> Iterator[Clocked]:
+    """Makes stores that go by a clock, and that roll and forget when told to."""
+    made: list[Store] = []
+
+    def make(clock: Clock, keep_days: float) -> Store:
+        store = Store(root, replace(QUICK, keep_days=keep_days))
+        made.append(store)
+        store.recover(FleetWindow(clock), clock, 1 << 50)
+        return store
+
+    yield make
+    for store in made:
+        store.close()
+
+
+def put_days(store: Store, first: int, days: int) -> list[Key]:
+    """Appends a row per day, and turns them into Parquet."""
+    put_ = [put(store, ["a"], [START_MS + day * DAY_MS]) for day in range(first, first + days)]
+    roll_all(store)
+    return [key for keys_ in put_ for key in keys_]
+
+
+def test_a_wall_clock_40_days_ahead_for_a_moment_removes_a_day_at_most(clocked: Clocked) -> None:
+    clock = ManualClock(START_MS + 10 * DAY_MS)
+    store = clocked(clock, 7.0)
+    written = put_days(store, 3, 8)
+    clock.advance(40 * DAY_MS)
+    store._any(store._expire)
+    assert stored(store) == written[1:]
+    put(store, ["a"], [clock.now_ms()])
+    roll_all(store)
+    store._any(store._expire)
+    assert stored(store)[:-1] == written[2:]
+    clock.advance(-40 * DAY_MS)
+    store._any(store._expire)
+    assert stored(store)[:-1] == written[2:]
+
+
+def test_a_far_row_in_event_time_removes_nothing(clocked: Clocked, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = EventClock()
+    today_ms = START_MS + 7 * DAY_MS
+    monkeypatch.setattr(WallClock, "now_ms", lambda _: today_ms)
+    store = clocked(clock, 7.0)
+    written = put_days(store, 0, 8)
+    clock.observe(today_ms)
+    far = put_days(store, 38, 1)
+    clock.observe(far[0][1])
+    store._any(store._expire)
+    assert stored(store) == [*written, *far]
+
+
+def test_a_replay_of_the_past_is_retained_by_its_own_days(
+    clocked: Clocked, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock = EventClock()
+    store = clocked(clock, 7.0)
+    written = put_days(store, 0, 30)
+    clock.observe(written[-1][1] + 1000)
+    store._any(store._expire)
+    assert stored(store) == written[-8:], "seven days, and the one that is not over yet"
+    (record,) = [record for record in caplog.records if "retention" in record.getMessage()]
+    assert record.levelno == logging.WARNING
+    assert (
+        "22 files of metrics, 2023-11-15 to 2023-12-06: they are older than 7.0 days" in record.getMessage()
+    )
 
 
 def test_small_neighbours_are_merged_when_they_are_many_or_their_day_is_over() -> None:
@@ -403,8 +578,6 @@ def test_a_merge_stays_below_its_size() -> None:
 
 
 def test_upkeep_rolls_merges_and_forgets_by_itself(root: Path) -> None:
-    from argus_server.clock import ManualClock
-    from argus_server.window.fleet_window import FleetWindow
     from tests.processes import until
 
     options = StoreOptions(linger_seconds=0.0, segment_seconds=0.0, keep_days=1.0)
@@ -420,9 +593,6 @@ def test_upkeep_rolls_merges_and_forgets_by_itself(root: Path) -> None:
 
 
 def test_a_segment_stays_until_two_checkpoints_cover_it(root: Path) -> None:
-    from argus_server.clock import EventClock
-    from argus_server.window.fleet_window import FleetWindow
-
     store = Store(root, QUICK)
     clock = EventClock()
     store.recover(FleetWindow(clock), clock, 1 << 50)
@@ -444,3 +614,18 @@ def test_samples_taken_in_part_are_written_in_part(store: Store) -> None:
     some = replace(rows, taken=(rows.columns.metrics[0] > 0) & [True, False, True])
     store.append_samples(some, "s", 1).result(10)
     assert stored(store) == [("b", START_MS), ("c", START_MS)]
+
+
+def test_only_its_owner_may_look_into_a_directory_that_is_made(
+    root: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    Store(root / "deeper", QUICK).close()
+    assert (root / "deeper").stat().st_mode & 0o777 == 0o700
+    assert not caplog.records
+    (root / "deeper").chmod(0o750)  # a group is somebody's choice
+    Store(root / "deeper", QUICK).close()
+    assert not caplog.records
+    (root / "deeper").chmod(0o755)
+    Store(root / "deeper", QUICK).close()
+    assert "can be read by every user of this machine; chmod o-rwx" in caplog.text
+    assert (root / "deeper").stat().st_mode & 0o777 == 0o755

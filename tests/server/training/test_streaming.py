@@ -31,6 +31,7 @@ from argus_server.training.sampling import SamplingConfig
 from argus_server.training.tables import CorpusError
 from argus_server.training.times import TimeOrder
 from tests import processes
+from tests.server.store.rows import spoil
 from tests.server.training.conftest import START_MS, STEP_MS, fleet_table
 
 SERVERS, STEPS = 40, 400
@@ -97,6 +98,14 @@ def test_a_bad_row_is_found_before_training(by_day: Path) -> None:
     pq.write_table(table.set_column(index, "cpu_user_pct", pa.array(values, pa.float32())), file)
     with pytest.raises(CorpusError, match=r"part-0\.parquet: column 'cpu_user_pct', row 78: 101 is outside"):
         Partitions.scan(by_day, 64)
+
+
+def test_a_page_whose_checksum_is_wrong_is_not_trained_on(tmp_path: Path) -> None:
+    file = tmp_path / "fleet.parquet"
+    pq.write_table(fleet_table(servers=2, steps=50), file, compression="none", write_page_checksum=True)
+    spoil(file)
+    with pytest.raises(CorpusError, match=r"fleet\.parquet is damaged: .*checksum"):
+        Partitions.scan(file, 64)
 
 
 def spoiled(by_day: Path, column: str, row: int, value: object) -> None:
