@@ -80,12 +80,12 @@ export default {
           </button>
         </header>
         <Banners />
-        <main id="argus-main" class="a-main" tabindex="-1">
+        <div id="argus-main" class="a-main" tabindex="-1">
           <div v-if="!here" class="a-empty" data-test="no-view"><Icon name="help" :size="34" /><h2>There is no such page</h2>
             <p>Nothing is at <code>{{ route.path }}</code>. It may have moved, or the address was cut short on its way here.</p>
             <p class="a-ways"><a v-for="view in menu" :key="view.name" class="a-button" :href="href(view.path)"><Icon :name="view.icon" :size="15" />{{ view.title }}</a></p></div>
           <slot></slot>
-        </main>
+        </div>
       </div>
       <nav class="a-tabs" aria-label="Views">
         <a v-for="view in tabs" :key="view.name" :class="{ active: view.path === route.path }" :href="href(view.path)">
