@@ -5,17 +5,16 @@ from __future__ import annotations
 import math
 from dataclasses import asdict
 from datetime import timedelta
-from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from argus_client import METRICS, InvalidArgument
+from argus_ui.answers import Answers
 from argus_ui.components.accuracy import Accuracy
 from argus_ui.feed import Document
-from argus_ui.recent import Recent
 from argus_ui.view import View, ViewContext
 
 RANGES: Final = {
@@ -41,14 +40,16 @@ def routes(context: ViewContext) -> list[Route]:
     """What was foretold of a span, and one metric as it came against as it was forecast."""
     history = context.client.history
 
-    async def ask(length: timedelta) -> Document:
-        return Document.of(asdict(await history.summary(last=length)))
-
-    # A summary of a long span is work for the server.
-    recent = {name: Recent(partial(ask, length), _SUMMARY_SECONDS) for name, length in RANGES.items()}
+    answers = Answers()
 
     async def summary(request: Request) -> Response:
-        return (await recent[_range(request)].get()).response(request)
+        name = _range(request)
+
+        async def ask() -> dict[str, Any]:
+            return asdict(await history.summary(last=RANGES[name]))
+
+        # A summary of a long span is work for the server.
+        return (await answers.get(name, _SUMMARY_SECONDS, ask)).response(request)
 
     async def server(request: Request) -> Response:
         length = RANGES[_range(request)]
