@@ -6,7 +6,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from argus_client.testing import FakeServer
-from tests.ui.conftest import Open
+from tests.ui.conftest import PHONE, Open
 from tests.ui.dashboards import DashboardProcess
 from tests.ui.fleets import fleet
 
@@ -105,6 +105,19 @@ async def test_keys_work_in_every_view(open_page: Open, dashboard: DashboardProc
     await page.keyboard.type("Help")
     await page.keyboard.press("Enter")
     await expect(page.get_by_test_id("help-text")).to_be_visible()
+
+
+async def test_more_views_of_a_phone_go_away_with_escape(
+    open_page: Open, dashboard: DashboardProcess
+) -> None:
+    page = await open_page(dashboard.url, size=PHONE)
+    more = page.get_by_role("button", name="More")
+    await more.click()
+    sheet = page.get_by_role("dialog", name="More views")
+    await expect(sheet).to_be_focused()
+    await page.keyboard.press("Escape")
+    await expect(sheet).to_have_count(0)
+    await expect(more).to_be_focused()
 
 
 @pytest.mark.parametrize("view", ["overview", "top_risks", "alerts", "heatmap"])
