@@ -35,12 +35,14 @@ class HistorySummary:
         resolution_ratio: Share of them that resolved, 0 to 1.
         mean_time_to_resolve_seconds: From firing to resolved.
         mean_time_to_acknowledge_seconds: From firing to the first acknowledgement.
-        incidents: Critical thresholds that were really crossed, for 10 minutes or more.
+        incidents: Critical thresholds that were really crossed, for 10 minutes or more, since `watched_since_ms`.
         predicted_incidents: Of these, those for which an alert was firing when they began.
         predicted_ratio: Share of them, 0 to 1.
         mean_lead_seconds: From such an alert to its incident.
         servers_with_incidents: Servers that had one.
         servers: Servers that measured anything.
+        watched_since_ms: From when on incidents count, Unix milliseconds UTC: the start, or when the server began to
+            watch if that was later; 0 when it has not watched at all.
     """
 
     start_ms: int
@@ -58,6 +60,7 @@ class HistorySummary:
     mean_lead_seconds: float
     servers_with_incidents: int
     servers: int
+    watched_since_ms: int
 
     @staticmethod
     def from_proto(message: history_pb2.GetHistorySummaryResponse) -> HistorySummary:

@@ -10,8 +10,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from argus_client import AlertMatcher, AlertSubject, DayOfWeek, InvalidArgument, MaintenanceWindow
-from argus_ui.actions import author_of, read_json
+from argus_ui.actions import author_of
 from argus_ui.answers import Answers
+from argus_ui.bodies import number_of, read_json, text_of, texts_of
 from argus_ui.view import ViewContext
 
 # Long enough for many browsers that ask at once, short enough for what is done elsewhere.
@@ -118,27 +119,3 @@ def days_of(asked: dict[str, Any]) -> tuple[DayOfWeek, ...]:
     if unknown := [one for one in days if one not in known]:
         raise InvalidArgument(f"there is no day {unknown[0]!r}; there are {', '.join(known)}")
     return tuple(map(DayOfWeek, days))
-
-
-def text_of(asked: dict[str, Any], name: str) -> str:
-    """A text in the body of a request; empty when it is left out."""
-    value = asked.get(name, "")
-    if not isinstance(value, str):
-        raise InvalidArgument(f"{name} is {value!r}; it must be a text")
-    return value.strip()
-
-
-def texts_of(asked: dict[str, Any], name: str) -> tuple[str, ...]:
-    """A list of texts in the body of a request; empty when it is left out."""
-    value = asked.get(name, [])
-    if not (isinstance(value, list) and all(isinstance(one, str) for one in value)):
-        raise InvalidArgument(f"{name} is {value!r}; it must be a list of texts")
-    return tuple(one.strip() for one in value if one.strip())
-
-
-def number_of(asked: dict[str, Any], name: str) -> float:
-    """A number in the body of a request."""
-    value = asked.get(name)
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        raise InvalidArgument(f"{name} is {value!r}; it must be a number")
-    return value

@@ -105,6 +105,7 @@ def summary(
         "acknowledged": str(made.acknowledged_alerts),
         "time to acknowledge": _duration(made.mean_time_to_acknowledge_seconds),
         "incidents": f"{made.incidents} on {made.servers_with_incidents} servers",
+        "counted since": _time(made.watched_since_ms) if made.watched_since_ms else "-, nothing was watched",
         "predicted": f"{made.predicted_incidents}{_share(made.predicted_ratio)}",
         "lead time": _duration(made.mean_lead_seconds),
     }

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from argus_server.history.alert_lives import AlertLife, alert_lives
-from argus_server.history.batches import Cancelled
+from argus_server.history.batches import Cancelled, guarded, times_ms
 from argus_server.history.incidents import (
     LOOK_AHEAD_MS,
     LOOK_BACK_MS,
@@ -19,6 +19,7 @@ from argus_server.history.incidents import (
     Troubles,
     troubles_of,
 )
+from argus_server.history.schemas import FLEET_RISK
 from argus_server.history.span import DAY_MS, Span
 from argus_server.history.steps import chunks_of, step_means
 from argus_server.history.store import RowSource
@@ -48,6 +49,7 @@ class Summary:
     mean_lead_seconds: float
     servers_with_incidents: int
     servers: int
+    watched_since_ms: int
 
 
 class Judge:
@@ -130,7 +132,9 @@ def summarise(store: RowSource, span: Span, judge: Judge, step_seconds: int, can
     acknowledging = [_seconds(life.fired_ms, life.taken_ms) for life in fired]
     resolved = [seconds for seconds in resolving if seconds is not None]
     acknowledged = [seconds for seconds in acknowledging if seconds is not None]
-    incidents, servers = judge.incidents(span, step_seconds, cancelled)
+    found, servers = judge.incidents(span, step_seconds, cancelled)
+    watched_since_ms = watched_since(store, span, cancelled)
+    incidents = [one for one in found if watched_since_ms is not None and one.start_ms >= watched_since_ms]
     leads = [lead for one in incidents if (lead := _lead_seconds(one, lives, judge.tables)) is not None]
     return Summary(
         alerts=len(fired),
@@ -146,7 +150,24 @@ def summarise(store: RowSource, span: Span, judge: Judge, step_seconds: int, can
         mean_lead_seconds=_mean(leads),
         servers_with_incidents=len({one.server_name for one in incidents}),
         servers=servers,
+        watched_since_ms=watched_since_ms or 0,
     )
+
+
+def watched_since(store: RowSource, span: Span, cancelled: Cancelled) -> int | None:
+    """From when on within a span the server watched; None when it had not begun by its end.
+
+    How the fleet stands is recorded while the server watches, never for a time gone by: samples from before the first
+    such record were sent afterwards, and no alert could have told of them.
+
+    Raises:
+        QueryCancelled: It was called off.
+    """
+    columns = ["timestamp"]
+    if any(True for _ in guarded(store.read(FLEET_RISK, 0, span.start_ms + 1, columns=columns), cancelled)):
+        return span.start_ms
+    within = guarded(store.read(FLEET_RISK, span.start_ms, span.end_ms, columns=columns), cancelled)
+    return min((int(times_ms(batch).min()) for batch in within), default=None)
 
 
 def _lead_seconds(incident: Incident, lives: Sequence[AlertLife], tables: RiskTables) -> float | None:

@@ -65,11 +65,12 @@ class Login:
             return Response(status_code=405)
         headers = Headers(scope=request.scope)
         peer = peer_of(request.scope, headers)
+        form = await _form(request)
+        # Nothing may be awaited between here and the count: guesses sent at the same time would all pass.
         if (wait := self._attempts.seconds_to_wait(peer)) > 0:
             response = self._page(request, "/", f"Too many attempts. Try again in {wait:.0f} s.", 429)
             response.headers["Retry-After"] = f"{wait:.0f}"
             return response
-        form = await _form(request)
         target = form.get("next", "/")
         if not self._sessions.is_password(form.get("password", "")):
             self._attempts.failed(peer)

@@ -1,60 +1,50 @@
-// Acknowledge and silence, where the server offers it.
-import { computed, ref } from "vue";
-import { postJson } from "argus/api.js";
-import { author, isKnown, rememberAuthor } from "argus/author.js";
+// Acknowledge and silence, beside a server that has an alert, where the Argus server offers it.
+import { computed, nextTick, ref } from "vue";
+import { Acknowledge } from "argus/acknowledge.js";
+import { act } from "argus/alerts.js";
+import { author, isKnown } from "argus/author.js";
 import { link } from "argus/feed.js";
 import { Icon } from "argus/icons.js";
 
 const SPANS = [[3600, "1 h"], [4 * 3600, "4 h"], [24 * 3600, "1 day"]];
 
 export const AlertActions = {
-  components: { Icon },
-  props: { alert: Array, server: String, metric: String },
+  components: { Acknowledge, Icon },
+  props: { alert: Array, server: String },
   setup(props) {
-    const asking = ref("");
-    const problem = ref("");
+    const silencing = ref(false);
+    const form = ref(null);
     const busy = ref(false);
     const state = computed(() => {
-      const [id, firing, acknowledgedBy, muted, count] = props.alert;
-      return { id, firing, acknowledgedBy, muted, count };
+      const [id, firing, acknowledged_by, muted] = props.alert;
+      return { id, firing, acknowledged_by, muted, server: props.server };
     });
     const offered = computed(() => link.services.includes("Alert"));
-    const send = async (path, body) => {
-      if (!author.value.trim()) return void (problem.value = "Who are you? Others will see it.");
+    const toggle = async () => {
+      silencing.value = !silencing.value;
+      await nextTick();
+      form.value?.querySelector("input, button").focus();
+    };
+    const silence = async (seconds) => {
       busy.value = true;
-      problem.value = "";
-      try {
-        await postJson(path, { author: author.value.trim(), ...body });
-        rememberAuthor();
-        asking.value = "";
-      } catch (error) {
-        problem.value = error.message;
-      } finally {
-        busy.value = false;
-      }
+      const { server } = props;
+      if (await act("/api/alerts/silence", { server, seconds }, `Silenced: ${server}`)) silencing.value = false;
+      busy.value = false;
     };
-    const acknowledge = () => send("/api/alerts/acknowledge", { alert_id: state.value.id });
-    const silence = (seconds) => send("/api/alerts/silence", { server: props.server, seconds });
-    const ask = (what) => {
-      asking.value = asking.value === what ? "" : what;
-      problem.value = "";
-    };
-    return { SPANS, acknowledge, ask, asking, author, busy, known: isKnown, offered, problem, silence, state };
+    return { SPANS, author, busy, form, isKnown, offered, silence, silencing, state, toggle };
   },
   template: `
     <div class="a-actions">
-      <span class="a-muted" v-if="state.acknowledgedBy" data-test="acknowledged"><Icon name="user_check" :size="14" /> {{ state.acknowledgedBy }} is on it</span>
+      <span class="a-muted" v-if="state.acknowledged_by" data-test="acknowledged"><Icon name="user_check" :size="14" /> {{ state.acknowledged_by }} is on it</span>
       <span class="a-muted" v-else-if="state.muted"><Icon name="bell_off" :size="14" /> silenced</span>
       <span class="a-muted" v-else>{{ state.firing ? "Alert firing" : "Alert pending" }}</span>
       <template v-if="offered">
-        <button v-if="!state.acknowledgedBy" class="a-button" :aria-expanded="asking === 'acknowledge'" title="Acknowledge: tell everybody that you are on it" data-test="acknowledge" @click="ask('acknowledge')"><Icon name="user_check" :size="14" />Ack</button>
-        <button v-if="!state.muted" class="a-button" :aria-expanded="asking === 'silence'" title="Keep the alerts of this server quiet for a while" data-test="silence" @click="ask('silence')"><Icon name="bell_off" :size="14" />Silence</button>
+        <Acknowledge v-if="!state.acknowledged_by" :key="state.id" :alert="state" />
+        <button v-if="!state.muted" class="a-button" :aria-expanded="silencing" title="Keep the alerts of this server quiet for a while" data-test="silence" @click="toggle()"><Icon name="bell_off" :size="14" />Silence</button>
       </template>
-      <form v-if="asking" class="a-ask" @submit.prevent="asking === 'acknowledge' ? acknowledge() : silence(3600)" @keydown.esc="asking = ''">
-        <input v-if="!known" v-model="author" placeholder="Your name" aria-label="Your name" data-test="author">
-        <button v-if="asking === 'acknowledge'" class="a-button primary" :disabled="busy" data-test="confirm">I am on it</button>
-        <template v-else><button v-for="[seconds, label] in SPANS" :key="seconds" type="button" class="a-button" :disabled="busy" @click="silence(seconds)">{{ label }}</button></template>
-        <p v-if="problem" class="a-level-critical" role="alert">{{ problem }}</p>
+      <form v-if="silencing" ref="form" class="a-ask" @submit.prevent="silence(3600)" @keydown.esc.stop="silencing = false">
+        <input v-if="!isKnown" v-model="author" maxlength="128" required placeholder="Your name" aria-label="Your name" data-test="author">
+        <button v-for="[seconds, label] in SPANS" :key="seconds" type="button" class="a-button" :disabled="busy" @click="silence(seconds)">{{ label }}</button>
       </form>
     </div>`,
 };

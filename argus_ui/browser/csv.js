@@ -10,6 +10,9 @@ export function downloadCsv(filename, columns, rows) {
   setTimeout(() => URL.revokeObjectURL(anchor.href), 10_000);
 }
 
+/** A time as it stands in a file; nothing for none. */
+export const isoTime = (ms) => (ms ? new Date(ms).toISOString() : null);
+
 export function cell(value) {
   if (value === null || value === undefined) return "";
   if (typeof value === "number") return String(value);

@@ -17,6 +17,9 @@ export function describe({ servers, metrics, subjects }) {
   return { servers: servers.length ? servers.join(", ") : "all servers", what: what.length ? what.join(", ") : "everything" };
 }
 
+/** A matcher as three cells of a file: servers, metrics, subjects. */
+export const matcherCells = ({ servers, metrics, subjects }) => [servers.join(", "), metrics.join(" "), subjects.join(" ")];
+
 /** A matcher as fields; `model` is `{servers, metrics, subjects}`, servers as text. */
 export const MatcherFields = {
   props: { model: Object },

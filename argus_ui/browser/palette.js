@@ -1,5 +1,6 @@
 // Ctrl/Cmd+K: any view, any server, without the mouse.
 import { computed, onMounted, ref, watch } from "vue";
+import { vDialog } from "argus/dialog.js";
 import { fleet } from "argus/feed.js";
 import { Icon } from "argus/icons.js";
 import { LEVELS } from "argus/levels.js";
@@ -9,6 +10,7 @@ const MOST = 12;
 
 export const Palette = {
   components: { Icon },
+  directives: { dialog: vDialog },
   props: { views: Array },
   emits: ["close"],
   setup(props, { emit }) {
@@ -45,12 +47,11 @@ export const Palette = {
   },
   template: `
     <div class="a-overlay" @click.self="$emit('close')">
-      <div class="a-palette" role="dialog" aria-label="Go to">
+      <div v-dialog="{ close: () => $emit('close') }" class="a-palette" role="dialog" aria-modal="true" aria-label="Go to">
         <div class="a-palette-input">
           <Icon name="search" />
           <input ref="input" v-model="text" placeholder="Server or view" aria-label="Server or view" spellcheck="false"
-            @keydown.down.prevent="step(1)" @keydown.up.prevent="step(-1)" @keydown.enter.prevent="go(found[chosen])"
-            @keydown.esc="$emit('close')">
+            @keydown.down.prevent="step(1)" @keydown.up.prevent="step(-1)" @keydown.enter.prevent="go(found[chosen])">
         </div>
         <ul role="listbox">
           <li v-for="(item, i) in found" :key="item.key" role="option" :aria-selected="i === chosen"

@@ -42,7 +42,7 @@ export const ServerHeader = {
         <div><dt>Risk</dt><dd class="a-fact-big" :class="'a-level-' + level.key" data-test="server-risk">{{ Math.round(server.risk) }}<small>of 100</small></dd></div>
         <div><dt>Critical threshold</dt>
           <dd v-if="server.breach" class="a-fact-big" data-test="server-breach" :title="moment(server.breach.at_ms) + ' (' + utc(server.breach.at_ms) + ')'">
-            {{ server.breach.minutes < 1 ? "crossed" : "in " + minutes(server.breach.minutes) }}<small>{{ crossing(server.breach.metric, server.breach.threshold) }} · {{ chance(server.breach.probability) }} likely</small></dd>
+            {{ server.breach.minutes < 1 ? "now" : "in " + minutes(server.breach.minutes) }}<small>{{ crossing(server.breach.metric, server.breach.threshold) }} · {{ chance(server.breach.probability) }} likely</small></dd>
           <dd v-else class="a-fact-big a-fact-calm" data-test="server-breach">none expected<small>within 8 h</small></dd></div>
         <div><dt>Chance of a breach</dt><dd>{{ chance(server.chance_30m) }} in 30 min, {{ chance(server.chance_8h) }} in 8 h</dd></div>
         <div><dt>State</dt><dd :title="server.state_derived ? 'Derived from the metrics' : 'As reported'">{{ server.state.replaceAll("_", " ") }}</dd></div>
@@ -56,7 +56,7 @@ export const ServerHeader = {
         <div v-if="alerts.length"><h3>Active alerts</h3>
           <ul class="a-server-alerts"><li v-for="alert in alerts" :key="alert.id" data-test="server-alert">
             <span class="a-chip" :class="'a-level-' + alert.shown.key"><Icon :name="alert.shown.icon" :size="13" />{{ alert.shown.label }}</span><strong>{{ alert.title }}</strong>
-            <AlertActions :alert="alert.row" :server="server.name" :metric="alert.metric" /></li></ul></div>
+            <AlertActions :alert="alert.row" :server="server.name" /></li></ul></div>
       </div>
     </section>`,
 };

@@ -1,4 +1,5 @@
 // What "?" shows.
+import { vDialog } from "argus/dialog.js";
 
 export const SHORTCUTS = [
   ["Ctrl K", "Go to a server or a view"],
@@ -12,11 +13,12 @@ export const SHORTCUTS = [
 ];
 
 export const Shortcuts = {
+  directives: { dialog: vDialog },
   emits: ["close"],
   setup: () => ({ SHORTCUTS }),
   template: `
     <div class="a-overlay" @click.self="$emit('close')">
-      <div class="a-palette a-shortcuts" role="dialog" aria-label="Keys">
+      <div v-dialog="{ close: () => $emit('close'), keys: ['?'] }" class="a-palette a-shortcuts" role="dialog" aria-modal="true" aria-label="Keys">
         <h2>Keys</h2>
         <dl><template v-for="[key, what] in SHORTCUTS" :key="key"><dt><kbd>{{ key }}</kbd></dt><dd>{{ what }}</dd></template></dl>
       </div>

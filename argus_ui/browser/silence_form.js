@@ -1,5 +1,5 @@
 // A new silence: which alerts, how long, why.
-import { reactive, ref } from "vue";
+import { onMounted, reactive, ref } from "vue";
 import { act } from "argus/alerts.js";
 import { author, isKnown } from "argus/author.js";
 import { MatcherFields, describe, literal, patterns } from "argus/matcher.js";
@@ -23,6 +23,8 @@ export const SilenceForm = {
     const custom = reactive({ on: false, count: 2, unit: 3600 });
     const comment = ref("");
     const busy = ref(false);
+    const form = ref(null);
+    onMounted(() => form.value.querySelector("button").focus());
     const send = async () => {
       busy.value = true;
       const asked = {
@@ -36,10 +38,10 @@ export const SilenceForm = {
       seconds.value = span;
       custom.on = false;
     };
-    return { SPANS, UNITS, author, busy, choose, comment, custom, isKnown, model, seconds, send };
+    return { SPANS, UNITS, author, busy, choose, comment, custom, form, isKnown, model, seconds, send };
   },
   template: `
-    <form class="a-form" data-test="silence-form" @submit.prevent="send()">
+    <form ref="form" class="a-form" data-test="silence-form" @submit.prevent="send()">
       <div class="a-field" role="group" aria-label="For"><span>For</span>
         <div class="a-choices">
           <button v-for="[span, label] in SPANS" :key="span" type="button" class="a-choice" :class="{ active: !custom.on && seconds === span }"

@@ -171,14 +171,14 @@ export default {
             <span v-if="told?.watched_since_ms" class="a-muted" :title="utc(told.watched_since_ms)">since {{ moment(told.watched_since_ms) }}</span></header>
           <p v-if="toldProblem" class="a-result bad" role="alert"><Icon name="octagon" :size="16" /><span>{{ toldProblem }}</span></p>
           <p v-else-if="!told" class="a-muted">Asking the server.</p>
-          <p v-else-if="!told.summary" class="a-muted" data-test="nothing-yet">Argus has not watched for long enough yet. It records while servers send metrics; come back in a few minutes.</p>
+          <p v-else-if="!told.watched_since_ms" class="a-muted" data-test="nothing-yet">Argus has not watched for long enough yet. It records while servers send metrics; come back in a few minutes.</p>
           <template v-else>
             <dl class="a-numbers">
-              <div><dt>Incidents</dt><dd>{{ told.summary.incidents }}</dd><small>on {{ told.summary.servers_with_incidents }} of {{ told.summary.servers }} servers</small></div>
-              <div><dt>Foretold</dt><dd>{{ told.summary.incidents ? told.summary.predicted_incidents + " of " + told.summary.incidents : "–" }}</dd>
-                <small>{{ told.summary.incidents ? chance(told.summary.predicted_ratio) + " had an alert before" : "there was none to foretell" }}</small></div>
-              <div><dt>Lead time</dt><dd>{{ lead(told.summary.mean_lead_seconds) }}</dd><small>from alert to incident, mean</small></div>
-              <div><dt>Alerts</dt><dd>{{ told.summary.alerts }}</dd><small>fired in the same time</small></div>
+              <div><dt>Incidents</dt><dd>{{ told.incidents }}</dd><small>on {{ told.servers_with_incidents }} of {{ told.servers }} servers</small></div>
+              <div><dt>Foretold</dt><dd>{{ told.incidents ? told.predicted_incidents + " of " + told.incidents : "–" }}</dd>
+                <small>{{ told.incidents ? chance(told.predicted_ratio) + " had an alert before" : "there was none to foretell" }}</small></div>
+              <div><dt>Lead time</dt><dd>{{ lead(told.mean_lead_seconds) }}</dd><small>from alert to incident, mean</small></div>
+              <div><dt>Alerts</dt><dd>{{ told.alerts }}</dd><small>fired in the same time</small></div>
             </dl>
             <p class="a-muted a-note">An incident is a critical threshold that was really crossed, for 10 minutes or more, worked out by the Argus server from what was measured. It was foretold if an alert on the same trouble was firing when it began. What happened before Argus watched does not count.</p>
           </template>

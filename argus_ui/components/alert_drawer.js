@@ -1,9 +1,10 @@
-import { computed, nextTick, ref, shallowRef, watch } from "vue";
+import { computed, ref, shallowRef, watch } from "vue";
 import { Acknowledge } from "argus/acknowledge.js";
 import { about, act, active, acts, minutesLeft, refreshResolved, resolved, serverNow, whenFull } from "argus/alerts.js";
 import { getJson, withQuery } from "argus/api.js";
 import { author, isKnown } from "argus/author.js";
 import { now } from "argus/clock.js";
+import { vDialog } from "argus/dialog.js";
 import { link } from "argus/feed.js";
 import { chance, minutes, moment, number, utc } from "argus/format.js";
 import { Icon } from "argus/icons.js";
@@ -16,11 +17,11 @@ const WEEK_MS = 7 * 86_400_000;
 
 export default {
   components: { Acknowledge, Icon, SilenceForm },
+  directives: { dialog: vDialog },
   setup() {
     const id = computed(() => route.query.alert ?? "");
     const alert = computed(() => [...(active.value ?? []), ...(resolved.value ?? [])].find((one) => one.id === id.value));
     const known = computed(() => active.value !== null && resolved.value !== null);
-    const panel = ref(null);
     const silencing = ref(false);
     const note = ref("");
     const busy = ref(false);
@@ -56,13 +57,10 @@ export default {
       }
     };
     watch([() => alert.value && JSON.stringify([alert.value, acts.value]), () => link.services.length], read, { immediate: true });
-    watch(id, async (held) => {
+    watch(id, () => {
       silencing.value = false;
       note.value = "";
       recorded.value = null;
-      if (!held) return;
-      await nextTick();
-      panel.value?.focus();
     }, { immediate: true });
     const addNote = async () => {
       busy.value = true;
@@ -73,13 +71,13 @@ export default {
       busy.value = false;
     };
     return {
-      LEVELS, about, addNote, alert, author, busy, chance, close, href, id, isKnown, known, left, minutes, moment, note, number, panel,
+      LEVELS, about, addNote, alert, author, busy, chance, close, href, id, isKnown, known, left, minutes, moment, note, number,
       serverPath, silencing, timeline, utc, whenFull,
     };
   },
   template: `
     <div v-if="id" class="a-overlay a-drawer-back" @click.self="close()">
-      <aside ref="panel" class="a-drawer" role="dialog" aria-label="Alert" tabindex="-1" data-test="drawer" @keydown.esc.stop="close()">
+      <aside v-dialog="{ close }" class="a-drawer" role="dialog" aria-modal="true" aria-label="Alert" data-test="drawer">
         <button class="a-button-icon a-drawer-close" aria-label="Close" data-test="close" @click="close()"><Icon name="close" /></button>
         <template v-if="alert">
           <header>

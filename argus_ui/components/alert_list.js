@@ -2,8 +2,8 @@ import { computed, onBeforeUnmount, onMounted, ref } from "vue";
 import { Acknowledge } from "argus/acknowledge.js";
 import { SHOWS, about, active, followAlerts, minutesLeft, problem, resolved, serverNow, since, when, whenFull } from "argus/alerts.js";
 import { now } from "argus/clock.js";
-import { downloadCsv } from "argus/csv.js";
-import { link } from "argus/feed.js";
+import { downloadCsv, isoTime } from "argus/csv.js";
+import { isStale, link } from "argus/feed.js";
 import { chance, minutes } from "argus/format.js";
 import { Icon } from "argus/icons.js";
 import { onKey } from "argus/keys.js";
@@ -45,30 +45,32 @@ export default {
     const counts = computed(() => Object.fromEntries(SHOWS.map(({ key, has }) => [key, active.value?.filter(has).length ?? 0])));
     const most = ref(STEP);
     const rows = computed(() => listed.value?.slice(0, most.value) ?? []);
+    const stale = computed(isStale);
     const at = computed(() => serverNow(now.value));
     const left = (alert) => minutesLeft(alert, at.value);
     const whenCrossed = (alert) => (alert.minutes === null ? null : whenFull(alert.updated_at + alert.minutes * 60_000));
 
     const go = (key) => {
       most.value = STEP;
-      setQuery({ show: key === "firing" ? null : key, alert: null });
+      setQuery({ show: key === "firing" ? null : key, alert: null, at: null });
     };
     const open = (alert) => setQuery({ alert: alert.id });
     const save = () =>
       downloadCsv(`argus-alerts-${show.value}.csv`, CSV, listed.value.map((alert) =>
-        CSV.map((key) => (key === "level" ? LEVELS[alert.level].key : key.endsWith("_at") ? (alert[key] ? new Date(alert[key]).toISOString() : null) : alert[key]))));
+        CSV.map((key) => (key === "level" ? LEVELS[alert.level].key : key.endsWith("_at") ? isoTime(alert[key]) : alert[key]))));
 
     shownWhen("alerts", () => active.value || problem.value);
 
     const box = ref(null);
-    const chosen = ref("");
+    const chosen = computed(() => route.query.at ?? "");
     const acks = {};
     const hold = (id) => (element) => (element ? (acks[id] = element) : delete acks[id]);
     const step = (by) => {
       if (!rows.value.length) return;
       const place = rows.value.findIndex(({ id }) => id === chosen.value);
-      chosen.value = rows.value[place < 0 ? 0 : Math.max(0, Math.min(rows.value.length - 1, place + by))].id;
-      document.getElementById(`alert-${chosen.value}`)?.scrollIntoView({ block: "nearest" });
+      const { id } = rows.value[place < 0 ? 0 : Math.max(0, Math.min(rows.value.length - 1, place + by))];
+      setQuery({ at: id });
+      document.getElementById(`alert-${id}`)?.scrollIntoView({ block: "nearest" });
     };
     const unbind = [];
     onMounted(() =>
@@ -83,7 +85,7 @@ export default {
     onBeforeUnmount(() => unbind.forEach((off) => off()));
     return {
       LEVELS, QUIET, SHOWS, STEP, about, active, at, box, chance, chosen, counts, go, hold, href, left, level, link, listed, minutes,
-      most, open, problem, rows, save, search, serverPath, setQuery, show, since, tab, when, whenCrossed, whenFull,
+      most, open, problem, rows, save, search, serverPath, setQuery, show, since, stale, tab, when, whenCrossed, whenFull,
     };
   },
   template: `
@@ -118,6 +120,7 @@ export default {
         </div>
         <div v-else-if="!listed.length" class="a-empty" data-test="no-alerts">
           <template v-if="search || level"><h2>No alert matches</h2><p><button class="a-link" @click="setQuery({ q: null, level: null })">Clear the filters</button> to see all.</p></template>
+          <template v-else-if="stale"><Icon name="plug" :size="34" /><h2>No connection: alerts are not known</h2><p>When last heard of: {{ tab.empty }} What has changed since shows once the connection is back.</p></template>
           <template v-else><span class="a-level-healthy"><Icon name="check" :size="34" /></span><h2>{{ tab.empty }}</h2>
             <p v-if="show === 'firing' && counts.acknowledged"><button class="a-link" @click="go('acknowledged')">Somebody is on {{ counts.acknowledged }}</button></p>
             <p v-if="show === 'firing' && counts.pending"><button class="a-link" @click="go('pending')">{{ counts.pending }} pending</button></p></template>

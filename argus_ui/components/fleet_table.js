@@ -20,14 +20,16 @@ const COLUMNS = [
   { key: "age", label: "Age" },
   { key: "source", label: "Forecast" },
 ];
+const ORDERS = COLUMNS.filter((column) => !column.fixed);
 const CSV = [
   "name", "profile", "state", "label", "risk", "source", "age", "cause", "chance_30m", "chance_8h",
   ...METERS.flatMap(({ key }) => [key, `${key}_delta`]),
 ];
+const CSV_BREACH = ["breach_minutes", "breach_metric", "breach_threshold"];
 const PHONE = "(max-width: 760px)";
 // Pixels, as in the style sheet: of a row, of a card with its gap, and of what stays at the top while the page scrolls.
 const ROW = 40;
-const CARD = 142;
+const CARD = 154;
 const COVERED = 132;
 const COVERED_PHONE = 96;
 
@@ -53,8 +55,12 @@ export default {
       scrollTo(next, phone.value ? COVERED_PHONE : COVERED);
     };
     const save = () => {
-      const { servers } = fleet.value;
-      downloadCsv("argus-fleet.csv", CSV, matching.value.map((i) => CSV.map((key) => servers[key][i])));
+      const { servers, metrics } = fleet.value;
+      const breach = (i) => {
+        const [left, metric, threshold] = servers.breach[i] ?? [];
+        return [left, metrics[metric], threshold];
+      };
+      downloadCsv("argus-fleet.csv", [...CSV, ...CSV_BREACH], matching.value.map((i) => [...CSV.map((key) => servers[key][i]), ...breach(i)]));
     };
     const unbind = [];
     onMounted(() => {
@@ -78,8 +84,8 @@ export default {
     });
     const arrow = (key) => (sort.value.key === key ? (sort.value.reversed ? "sort_up" : "sort_down") : null);
     return {
-      COLUMNS, arrow, box, chosen, clearFilters, drawn, fleet, isFiltered, link, list, matching, padding, phone, profile, profiles, save,
-      search, setProfile, setSearch, sortBy,
+      COLUMNS, ORDERS, arrow, box, chosen, clearFilters, drawn, fleet, isFiltered, link, list, matching, padding, phone, profile, profiles, save,
+      search, setProfile, setSearch, sort, sortBy,
     };
   },
   template: `
@@ -110,6 +116,11 @@ export default {
           <button v-if="isFiltered" class="a-link" data-test="clear" @click="clearFilters()">Clear filters</button>
           <span class="a-muted a-count" data-test="count">{{ matching.length }} of {{ fleet.summary.total_servers }}</span>
           <button class="a-button" title="These rows as CSV" data-test="csv" @click="save()"><Icon name="download" :size="15" />CSV</button>
+        </div>
+        <div v-if="phone" class="a-phone-order">
+          <label>Sort by <select :value="sort.key" data-test="sort" @change="sortBy($event.target.value)">
+            <option v-for="column in ORDERS" :key="column.key" :value="column.key">{{ column.label }}</option></select></label>
+          <button v-if="isFiltered" class="a-link" data-test="clear-phone" @click="clearFilters()">Clear filters</button>
         </div>
         <div v-if="!matching.length" class="a-empty" data-test="no-match">
           <template v-if="fleet.summary.total_servers"><h2>No server matches</h2>

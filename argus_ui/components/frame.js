@@ -1,5 +1,6 @@
 import { computed, onBeforeUnmount, onMounted, ref, watch } from "vue";
 import { fetchAhead } from "argus/ahead.js";
+import { vDialog } from "argus/dialog.js";
 import { link } from "argus/feed.js";
 import { Icon } from "argus/icons.js";
 import { onKey } from "argus/keys.js";
@@ -16,6 +17,7 @@ const SCROLL = 120;
 
 export default {
   components: { Icon, Palette, Shortcuts, StatusBar, Banners },
+  directives: { dialog: vDialog },
   props: { views: Array, user: String, canLogOut: Boolean },
   setup(props) {
     const offered = computed(() => props.views.filter((view) => view.needs.every((name) => link.services.includes(name))));
@@ -40,7 +42,6 @@ export default {
         onKey("palette", () => toggle("palette")),
         onKey("?", () => toggle("keys")),
         onKey("d", () => setDark(!dark.value)),
-        onKey("Escape", () => (open.value = "")),
       );
     });
     onBeforeUnmount(() => unbind.forEach((off) => off()));
@@ -79,12 +80,12 @@ export default {
           </button>
         </header>
         <Banners />
-        <main id="argus-main" class="a-main" tabindex="-1">
+        <div id="argus-main" class="a-main" tabindex="-1">
           <div v-if="!here" class="a-empty" data-test="no-view"><Icon name="help" :size="34" /><h2>There is no such page</h2>
             <p>Nothing is at <code>{{ route.path }}</code>. It may have moved, or the address was cut short on its way here.</p>
             <p class="a-ways"><a v-for="view in menu" :key="view.name" class="a-button" :href="href(view.path)"><Icon :name="view.icon" :size="15" />{{ view.title }}</a></p></div>
           <slot></slot>
-        </main>
+        </div>
       </div>
       <nav class="a-tabs" aria-label="Views">
         <a v-for="view in tabs" :key="view.name" :class="{ active: view.path === route.path }" :href="href(view.path)">
@@ -93,7 +94,7 @@ export default {
         <button v-if="rest.length" :class="{ active: open === 'more' }" @click="toggle('more')"><Icon name="more" :size="20" /><span>More</span></button>
       </nav>
       <div v-if="open === 'more'" class="a-overlay a-sheet" @click="open = ''">
-        <div class="a-palette">
+        <div v-dialog="{ close: () => (open = '') }" class="a-palette" role="dialog" aria-modal="true" aria-label="More views">
           <a v-for="view in rest" :key="view.name" class="a-nav" :href="href(view.path)"><Icon :name="view.icon" /><span>{{ view.title }}</span></a>
         </div>
       </div>

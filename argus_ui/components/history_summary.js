@@ -18,6 +18,7 @@ export default {
     const cards = computed(() => {
       const s = answer.data.value;
       if (!s) return null;
+      const counted = s.watched_since_ms > s.start_ms ? `; Argus has watched since ${moment(s.watched_since_ms)}` : s.watched_since_ms ? "" : "; Argus had not begun to watch";
       const others = s.alerts - s.critical_alerts;
       return [
         { key: "alerts", label: "Alerts", value: s.alerts, detail: s.alerts ? `${s.critical_alerts} critical, ${others} lower` : "none fired", title: "Alerts that fired" },
@@ -27,10 +28,10 @@ export default {
           key: "acknowledged", label: "Acknowledged", value: `${s.acknowledged_alerts}`,
           detail: s.mean_time_to_acknowledge_seconds === null ? "nobody has" : `after ${span(s.mean_time_to_acknowledge_seconds)} on average`, title: "Alerts that somebody said to be on",
         },
-        { key: "incidents", label: "Incidents", value: s.incidents, detail: `on ${s.servers_with_incidents} of ${s.servers} servers`, title: "Critical thresholds that were really crossed, for 10 minutes or more" },
+        { key: "incidents", label: "Incidents", value: s.incidents, detail: `on ${s.servers_with_incidents} of ${s.servers} servers`, title: `Critical thresholds that were really crossed, for 10 minutes or more${counted}` },
         {
           key: "predicted", label: "Predicted", value: share(s.predicted_ratio),
-          detail: s.incidents ? `${s.predicted_incidents} of ${s.incidents}${s.mean_lead_seconds === null ? "" : `, ${span(s.mean_lead_seconds)} ahead`}` : "no incident", title: "Incidents that an alert was firing for when they began",
+          detail: s.incidents ? `${s.predicted_incidents} of ${s.incidents}${s.mean_lead_seconds === null ? "" : `, ${span(s.mean_lead_seconds)} ahead`}` : "no incident", title: `Incidents that an alert was firing for when they began${counted}`,
         },
       ];
     });
@@ -46,6 +47,7 @@ export default {
         </div>
         <span v-if="answer.data.value" class="a-muted a-push a-past-span" :title="utc(answer.data.value.start_ms) + ' to ' + utc(answer.data.value.end_ms)">
           {{ moment(answer.data.value.start_ms) }} – {{ moment(answer.data.value.end_ms) }}</span>
+        <span v-if="answer.data.value?.watched_since_ms > answer.data.value?.start_ms" class="a-muted" :title="utc(answer.data.value.watched_since_ms)" data-test="watched">incidents since {{ moment(answer.data.value.watched_since_ms) }}</span>
       </div>
       <div v-if="cards" class="a-past-cards" data-test="summary">
         <div v-for="card in cards" :key="card.key" class="a-tile" :title="card.title" :data-test="'card-' + card.key">

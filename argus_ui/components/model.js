@@ -1,13 +1,13 @@
-import { computed, nextTick, onBeforeUnmount, onMounted, ref, shallowRef, watch } from "vue";
+import { computed, nextTick, onMounted, ref, shallowRef, watch } from "vue";
 import { getJson, postJson } from "argus/api.js";
 import { now } from "argus/clock.js";
 import { downloadCsv } from "argus/csv.js";
+import { vDialog } from "argus/dialog.js";
 import { fleet, link } from "argus/feed.js";
 import { following } from "argus/following.js";
 import { age, minutes, moment, utc } from "argus/format.js";
 import { held, hold } from "argus/held.js";
 import { Icon } from "argus/icons.js";
-import { onKey } from "argus/keys.js";
 import { SOURCES } from "argus/levels.js";
 import { forecastAge } from "argus/status.js";
 import { shownWhen } from "argus/timing.js";
@@ -51,6 +51,7 @@ const REFUSALS = {
 
 export default {
   components: { Icon, Waiting },
+  directives: { dialog: vDialog },
   setup() {
     const { value: server, problem, refresh } = following("/api/model/status");
     const artifacts = shallowRef(held(ARTIFACTS));
@@ -112,12 +113,7 @@ export default {
     const seconds = computed(() => (busy.value ? Math.max(0, Math.round((now.value - began.value) / 1000)) : 0));
     const save = () => downloadCsv("argus-models.csv", CSV, artifacts.value.map((one) => CSV.map((key) => (typeof one[key] === "boolean" ? String(one[key]) : one[key]))));
 
-    let unbind = null;
-    onMounted(() => {
-      list();
-      unbind = onKey("Escape", () => (asked.value = null));
-    });
-    onBeforeUnmount(() => unbind());
+    onMounted(list);
     shownWhen("model", () => server.value && artifacts.value);
     watch(() => link.state, (state) => state === "live" && list());
     // Somebody else may have swapped it.
@@ -238,7 +234,7 @@ export default {
     </template>
 
     <div v-if="asked" class="a-overlay" @click.self="asked = null">
-      <div class="a-palette a-confirm" role="dialog" aria-modal="true" aria-labelledby="a-confirm-title" data-test="confirm-dialog" @keydown.esc="asked = null">
+      <div v-dialog="{ close: () => (asked = null) }" class="a-palette a-confirm" role="dialog" aria-modal="true" aria-labelledby="a-confirm-title" data-test="confirm-dialog">
         <h2 id="a-confirm-title">{{ ACTIONS[asked.action].title(asked.name) }}</h2>
         <p class="a-muted">{{ ACTIONS[asked.action].text }}</p>
         <footer>

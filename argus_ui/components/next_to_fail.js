@@ -1,7 +1,7 @@
 import { computed, onBeforeUnmount, onMounted, ref } from "vue";
 import { AlertActions } from "argus/alert_actions.js";
 import { fleet } from "argus/feed.js";
-import { chance, crossing, minutes, moment, onHover, utc } from "argus/format.js";
+import { chance, crossing, metricLabel, minutes, moment, onHover, utc } from "argus/format.js";
 import { Icon } from "argus/icons.js";
 import { LEVELS } from "argus/levels.js";
 import { href, route, serverPath, setQuery } from "argus/navigation.js";
@@ -43,7 +43,7 @@ export default {
     );
     const more = computed(() => ranked.value.length - cards.value.length);
     const rest = computed(() => ranked.value.length - most.value);
-    return { box, fleet, cards, isOpen, more, rest, crossing, chance, minutes, moment, onHover, utc, href, serverPath, setQuery };
+    return { box, fleet, cards, isOpen, more, rest, crossing, chance, metricLabel, minutes, moment, onHover, utc, href, serverPath, setQuery };
   },
   template: `
     <section v-show="fleet" ref="box" class="a-next" aria-label="Next to fail">
@@ -63,8 +63,9 @@ export default {
             <span class="a-muted" title="Probability that it is crossed within 8 hours">{{ chance(card.probability) }} · {{ crossing(card.metric, card.threshold) }}</span>
           </div>
           <p class="a-cause">{{ card.cause }}</p>
-          <Spark v-if="card.outlook" :outlook="card.outlook" :width="260" :height="44" />
-          <AlertActions v-if="card.alert" :alert="card.alert" :server="card.name" :metric="card.metric" />
+          <div v-if="card.outlook" class="a-card-spark" :title="metricLabel(card.outlook.metric) + ': last 3 hours, next 8'">
+            <Spark :outlook="card.outlook" :width="260" :height="44" /><small class="a-muted">{{ metricLabel(card.outlook.metric) }}</small></div>
+          <AlertActions v-if="card.alert" :alert="card.alert" :server="card.name" />
         </article>
       </div>
     </section>`,

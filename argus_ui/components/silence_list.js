@@ -2,11 +2,14 @@ import { computed, ref, shallowRef, watch } from "vue";
 import { act, acts, serverNow, when, whenFull } from "argus/alerts.js";
 import { getJson } from "argus/api.js";
 import { now } from "argus/clock.js";
+import { downloadCsv, isoTime } from "argus/csv.js";
 import { age } from "argus/format.js";
 import { Icon } from "argus/icons.js";
-import { describe } from "argus/matcher.js";
+import { describe, matcherCells } from "argus/matcher.js";
 import { route, setQuery } from "argus/navigation.js";
 import { SilenceForm } from "argus/silence_form.js";
+
+const CSV = ["silence_id", "servers", "metrics", "subjects", "starts_at", "ends_at", "active", "author", "comment"];
 
 export default {
   components: { Icon, SilenceForm },
@@ -36,13 +39,18 @@ export default {
       await act("/api/silences/expire", { silence_id: one.silence_id }, "The silence is over");
       asked.value = "";
     };
-    return { asked, at, ends, expire, expired, making, problem, rows, setQuery, shown, when, whenFull };
+    const save = () =>
+      downloadCsv("argus-silences.csv", CSV, rows.value.map(({ silence_id, matcher, starts_at_ms, ends_at_ms, active, author, comment }) => [
+        silence_id, ...matcherCells(matcher), isoTime(starts_at_ms), isoTime(ends_at_ms), String(active), author, comment,
+      ]));
+    return { asked, at, ends, expire, expired, making, problem, rows, save, setQuery, shown, when, whenFull };
   },
   template: `
     <section v-if="shown" class="a-quiet" aria-label="Silences">
       <div class="a-quiet-head">
         <button v-if="!making" class="a-button primary" data-test="new-silence" @click="making = true"><Icon name="bell_off" :size="14" />New silence</button>
         <label class="a-check"><input type="checkbox" :checked="expired" @change="setQuery({ expired: $event.target.checked ? '1' : null })"> Also those that are over</label>
+        <button class="a-button a-push" title="These rows as CSV" :disabled="!rows?.length" data-test="quiet-csv" @click="save()"><Icon name="download" :size="15" />CSV</button>
       </div>
       <div v-if="making" class="a-panel"><SilenceForm :alert="null" @done="making = false" /></div>
       <div v-if="problem" class="a-empty"><h2>Silences cannot be read</h2><p>{{ problem }}</p></div>

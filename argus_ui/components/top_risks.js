@@ -127,7 +127,7 @@ export default {
             <span class="a-chip" :class="'a-level-' + card.level.key"><Icon :name="card.level.icon" :size="13" />{{ card.label }}</span>
             <span class="a-muted">{{ card.profile }}</span>
             <span class="a-source" :class="'a-source-' + card.source.toLowerCase()" :title="SOURCES[card.source]">{{ card.source }}</span>
-            <span v-if="card.breach" class="a-when a-push" :title="moment(card.breach.at) + ' (' + utc(card.breach.at) + ')'">{{ card.breach.left < 1 ? "beyond now" : "crosses in " + minutes(card.breach.left) }}</span>
+            <span v-if="card.breach" class="a-when a-push" :title="moment(card.breach.at) + ' (' + utc(card.breach.at) + ')'">{{ card.breach.left < 1 ? "now" : "in " + minutes(card.breach.left) }}</span>
           </header>
           <Gauge :score="card.risk" :level="card.level.key" label="risk" />
           <div class="a-risk-why">

@@ -2,8 +2,9 @@ import { computed, reactive, ref, shallowRef, watch } from "vue";
 import { act, acts, whenFull, when } from "argus/alerts.js";
 import { getJson } from "argus/api.js";
 import { author, isKnown } from "argus/author.js";
+import { downloadCsv, isoTime } from "argus/csv.js";
 import { Icon } from "argus/icons.js";
-import { MatcherFields, describe, patterns } from "argus/matcher.js";
+import { MatcherFields, describe, matcherCells, patterns } from "argus/matcher.js";
 import { route } from "argus/navigation.js";
 import { complain } from "argus/toasts.js";
 
@@ -15,6 +16,8 @@ const empty = () => ({
   window_id: "", days: DAYS.slice(0, 5), start_time: "02:00", hours: 1, time_zone: Intl.DateTimeFormat().resolvedOptions().timeZone ?? "UTC",
   expires: "", comment: "", servers: "", metrics: [], subjects: [],
 });
+
+const CSV = ["window_id", "servers", "metrics", "subjects", "days", "start_time", "time_zone", "duration_seconds", "next_start", "expires_at", "active", "author", "comment"];
 
 export default {
   components: { Icon, MatcherFields },
@@ -69,11 +72,17 @@ export default {
       await act("/api/windows/delete", { window_id: one.window_id }, "The window is removed");
       asked.value = "";
     };
-    return { DAYS, asked, author, busy, days, edit, editing, hours, isKnown, model, problem, put, remove, rows, short, shown, toggle, when, whenFull, zones };
+    const save = () =>
+      downloadCsv("argus-maintenance.csv", CSV, rows.value.map((one) => [
+        one.window_id, ...matcherCells(one.matcher), one.days.join(" "), one.start_time, one.time_zone, one.duration_seconds,
+        isoTime(one.next_start_ms), isoTime(one.expires_at_ms), String(one.active), one.author, one.comment,
+      ]));
+    return { DAYS, asked, author, busy, days, edit, editing, hours, isKnown, model, problem, put, remove, rows, save, short, shown, toggle, when, whenFull, zones };
   },
   template: `
     <section v-if="shown" class="a-quiet" aria-label="Maintenance windows">
-      <div v-if="!editing" class="a-quiet-head"><button class="a-button primary" data-test="new-window" @click="edit(null)"><Icon name="history" :size="14" />New window</button></div>
+      <div v-if="!editing" class="a-quiet-head"><button class="a-button primary" data-test="new-window" @click="edit(null)"><Icon name="history" :size="14" />New window</button>
+        <button class="a-button a-push" title="These rows as CSV" :disabled="!rows?.length" data-test="quiet-csv" @click="save()"><Icon name="download" :size="15" />CSV</button></div>
       <form v-else class="a-panel a-form" data-test="window-form" @submit.prevent="put()">
         <div class="a-field" role="group" aria-label="Days"><span>On</span><div class="a-choices">
           <button v-for="day in DAYS" :key="day" type="button" class="a-choice" :class="{ active: model.days.includes(day) }" :aria-pressed="model.days.includes(day)" @click="toggle(day)">{{ short(day) }}</button>

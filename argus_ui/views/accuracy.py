@@ -5,18 +5,16 @@ from __future__ import annotations
 import math
 from dataclasses import asdict
 from datetime import timedelta
-from functools import partial
-from typing import Final
+from typing import Any, Final
 
-import numpy as np
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from argus_client import METRICS, FleetHistory, InvalidArgument
+from argus_client import METRICS, InvalidArgument
+from argus_ui.answers import Answers
 from argus_ui.components.accuracy import Accuracy
 from argus_ui.feed import Document
-from argus_ui.recent import Recent
 from argus_ui.view import View, ViewContext
 
 RANGES: Final = {
@@ -42,19 +40,16 @@ def routes(context: ViewContext) -> list[Route]:
     """What was foretold of a span, and one metric as it came against as it was forecast."""
     history = context.client.history
 
-    async def ask(length: timedelta) -> Document:
-        watched_since_ms = watched_since(await history.fleet(last=length, max_points=_MOST_POINTS))
-        if watched_since_ms is None:
-            return Document.of({"watched_since_ms": None, "summary": None})
-        # Incidents from before Argus looked were nobody's to foretell.
-        found = await history.summary(since=watched_since_ms)
-        return Document.of({"watched_since_ms": watched_since_ms, "summary": asdict(found)})
-
-    # A summary of a long span is work for the server.
-    recent = {name: Recent(partial(ask, length), _SUMMARY_SECONDS) for name, length in RANGES.items()}
+    answers = Answers()
 
     async def summary(request: Request) -> Response:
-        return (await recent[_range(request)].get()).response(request)
+        name = _range(request)
+
+        async def ask() -> dict[str, Any]:
+            return asdict(await history.summary(last=RANGES[name]))
+
+        # A summary of a long span is work for the server.
+        return (await answers.get(name, _SUMMARY_SECONDS, ask)).response(request)
 
     async def server(request: Request) -> Response:
         length = RANGES[_range(request)]
@@ -76,20 +71,6 @@ def routes(context: ViewContext) -> list[Route]:
         return Document.of(found.to_json_dict()).response(request)
 
     return [Route("/api/accuracy/summary", summary), Route("/api/accuracy/server", server)]
-
-
-def watched_since(fleet: FleetHistory) -> int | None:
-    """From when on the whole span was on record, Unix milliseconds UTC; None when it was not for long
-    enough to tell.
-
-    The fleet is recorded while Argus forecasts, so this leaves out samples from before that were sent later.
-    """
-    known = np.flatnonzero(np.isfinite(fleet.total_servers))
-    if not len(known):
-        return None
-    # Somewhere within its first bucket, unless that is only where the span begins.
-    first = int(known[0]) and int(known[0]) + 1
-    return int(fleet.times_ms[first]) if first < len(fleet.times_ms) else None
 
 
 def points_of(length: timedelta, step_seconds: int) -> int:

@@ -10,11 +10,12 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from argus_client import AlertState, InvalidArgument, Unimplemented
-from argus_ui.actions import author_of, read_json
+from argus_ui.actions import author_of
 from argus_ui.alert_board import AlertBoard, alert_row
 from argus_ui.answers import Answers
+from argus_ui.bodies import read_json, text_of
 from argus_ui.components.alert_list import AlertDrawer, AlertList, SilenceList, WindowList
-from argus_ui.quieting import quieting_routes, text_of
+from argus_ui.quieting import quieting_routes
 from argus_ui.view import View, ViewContext
 
 _RESOLVED_MOST: Final = 500

@@ -12,10 +12,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from argus_client import InvalidArgument, ModelInfo
-from argus_ui.actions import read_json
+from argus_ui.answers import Answers
+from argus_ui.bodies import read_json
 from argus_ui.components.model import Model
-from argus_ui.feed import Document
-from argus_ui.recent import Recent
 from argus_ui.view import View, ViewContext
 
 _LOG: Final = logging.getLogger("argus_ui")
@@ -23,6 +22,7 @@ _LOG: Final = logging.getLogger("argus_ui")
 # Reading and checking a large artifact from a slow disk takes a while.
 _LIST_SECONDS: Final = 60.0
 _LOAD_SECONDS: Final = 300.0
+_KEEP_SECONDS: Final = 2.0
 _NAME_LENGTH: Final = 128
 
 
@@ -35,23 +35,22 @@ def routes(context: ViewContext) -> list[Route]:
     """What the server says of itself, its artifacts, and three ways to change the model."""
     client = context.client
 
-    async def ask_status() -> Document:
+    async def ask_status() -> dict[str, Any]:
         status = asdict(await client.get_status())
         info = asdict(await client.get_server_info())
         del info["thresholds"]
-        return Document.of({"status": status, "info": info})
+        return {"status": status, "info": info}
 
-    async def ask_artifacts() -> Document:
-        return Document.of([asdict(model) for model in await client.list_models(timeout=_LIST_SECONDS)])
+    async def ask_artifacts() -> list[dict[str, Any]]:
+        return [asdict(model) for model in await client.list_models(timeout=_LIST_SECONDS)]
 
-    recent_status = Recent(ask_status)
-    recent_artifacts = Recent(ask_artifacts)
+    answers = Answers()
 
     async def status(request: Request) -> Response:
-        return (await recent_status.get()).response(request)
+        return (await answers.get("status", _KEEP_SECONDS, ask_status)).response(request)
 
     async def artifacts(request: Request) -> Response:
-        return (await recent_artifacts.get()).response(request)
+        return (await answers.get("artifacts", _KEEP_SECONDS, ask_artifacts)).response(request)
 
     def changing(what: str, change: Callable[[dict[str, Any]], Awaitable[ModelInfo]]) -> Route:
         async def endpoint(request: Request) -> Response:
@@ -63,8 +62,7 @@ def routes(context: ViewContext) -> list[Route]:
                 return JSONResponse(asdict(await change(asked)))
             finally:
                 # Even a time-out may have changed it.
-                recent_status.forget()
-                recent_artifacts.forget()
+                answers.forget()
 
         return Route(f"/api/model/{what}", endpoint, methods=["POST"])
 

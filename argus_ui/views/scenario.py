@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import Any, Final
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from argus_client import AsyncArgusClient, InvalidArgument, Scenario
-from argus_ui.actions import read_json
+from argus_ui.answers import Answers
+from argus_ui.bodies import read_json
 from argus_ui.components.counters import Counters
 from argus_ui.components.scenario_control import ScenarioControl
-from argus_ui.feed import Document
-from argus_ui.recent import Recent
 from argus_ui.view import View, ViewContext
+
+_KEEP_SECONDS: Final = 2.0
 
 
 def build(context: ViewContext) -> None:
@@ -31,21 +33,21 @@ def routes(context: ViewContext) -> list[Route]:
 
 
 def _routes(simulator: AsyncArgusClient) -> list[Route]:
-    async def ask() -> Document:
-        return Document.of(asdict(await simulator.get_scenario()))
+    answers = Answers()
 
-    recent = Recent(ask)
+    async def ask() -> dict[str, Any]:
+        return asdict(await simulator.get_scenario())
 
     async def scenario(request: Request) -> Response:
         if request.method != "POST":
-            return (await recent.get()).response(request)
+            return (await answers.get("scenario", _KEEP_SECONDS, ask)).response(request)
         wanted = (await read_json(request)).get("scenario")
         if wanted not in list(Scenario):
             raise InvalidArgument(f"scenario is {wanted!r}; it must be one of {', '.join(Scenario)}.")
         try:
             return JSONResponse(asdict(await simulator.set_scenario(wanted)))
         finally:
-            recent.forget()
+            answers.forget()
 
     return [Route("/api/scenario", scenario, methods=["GET", "POST"])]
 

@@ -28,7 +28,13 @@ BUCKETS = [1_750_000_000_000, 1_750_000_300_000]
 @pytest.fixture
 def server(server: FakeServer) -> FakeServer:
     server.history.summary = history_pb2.GetHistorySummaryResponse(
-        start_ms=1, end_ms=2, alerts=4, critical_alerts=1, resolution_ratio=0.5, mean_lead_seconds=NAN
+        start_ms=1,
+        end_ms=2,
+        watched_since_ms=1,
+        alerts=4,
+        critical_alerts=1,
+        resolution_ratio=0.5,
+        mean_lead_seconds=NAN,
     )
     server.history.events = history_pb2.ListAlertEventsResponse(
         total=9,
@@ -86,6 +92,7 @@ async def test_a_summary_is_read(twin: Twin, server: FakeServer) -> None:
 
     assert (made.alerts, made.critical_alerts, made.resolution_ratio) == (4, 1, 0.5)
     assert math.isnan(made.mean_lead_seconds)
+    assert made.watched_since_ms == 1
     assert server.history.requests[-1].range == history_pb2.TimeRange(length_ms=7 * DAY_MS)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import socket
@@ -14,8 +15,13 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 from playwright.async_api import expect
+from starlette.requests import Request
+from starlette.types import Message
 
 from argus_client.testing import FakeServer
+from argus_ui.access.attempts import PER_ADDRESS, Attempts
+from argus_ui.access.login import Login
+from argus_ui.access.sessions import Sessions
 from tests.processes import ROOT, SECONDS, until
 from tests.ui.conftest import Open, free_port
 from tests.ui.dashboards import DashboardProcess
@@ -76,6 +82,30 @@ def test_guessing_is_slow(argus: FakeServer) -> None:
         assert [answer.status_code for answer in answers] == [*5 * [403], 429]
         assert int(answers[-1].headers["retry-after"]) > 0
         assert http.post(f"{dashboard.url}login", data={"password": PASSWORD}).status_code == 429
+
+
+async def test_guesses_sent_at_the_same_time_count_one_by_one() -> None:
+    login = Login(Sessions(PASSWORD), Attempts())
+    everybody_asks = asyncio.Event()
+    asking = 0
+
+    async def guess(i: int) -> int:
+        async def body() -> Message:
+            nonlocal asking
+            asking += 1
+            if asking == 2 * PER_ADDRESS:
+                everybody_asks.set()
+            await everybody_asks.wait()
+            return {"type": "http.request", "body": f"password={i}".encode(), "more_body": False}
+
+        scope = {
+            "type": "http", "method": "POST", "path": "/login", "root_path": "", "query_string": b"",
+            "scheme": "http", "headers": [], "client": ("192.0.2.1", 1), "server": ("127.0.0.1", 80),
+        }  # fmt: skip
+        return (await login.answer(Request(scope, body))).status_code
+
+    codes = await asyncio.gather(*(guess(i) for i in range(2 * PER_ADDRESS)))
+    assert sorted(codes) == [*PER_ADDRESS * [403], *PER_ADDRESS * [429]]
 
 
 def test_other_sites_are_refused(dashboard: DashboardProcess) -> None:

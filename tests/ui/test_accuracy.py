@@ -8,14 +8,11 @@ import math
 from pathlib import Path
 
 import httpx
-import numpy as np
 import pytest
 from playwright.async_api import expect
 
 from argus.v1 import history_pb2, metrics_pb2
-from argus_client import FleetHistory
 from argus_client.testing import FakeServer
-from argus_ui.views.accuracy import watched_since
 from tests.processes import until
 from tests.ui.conftest import Open
 from tests.ui.dashboards import DashboardProcess
@@ -46,14 +43,6 @@ def past(
     )
 
 
-def recorded(*servers: float) -> history_pb2.GetFleetHistoryResponse:
-    return history_pb2.GetFleetHistoryResponse(
-        bucket_seconds=300,
-        timestamp=[START_MS + STEP_MS * i for i in range(len(servers))],
-        total_servers=servers,
-    )
-
-
 @pytest.fixture(autouse=True)
 def one_fleet(argus: FakeServer) -> None:
     argus.publish(fleet())
@@ -63,10 +52,9 @@ def one_fleet(argus: FakeServer) -> None:
 async def test_incidents_are_told_as_the_server_tells_them(
     open_page: Open, dashboard: DashboardProcess, argus: FakeServer
 ) -> None:
-    argus.history.fleet = recorded(NAN, 12, 12, 12)
     argus.history.summary = history_pb2.GetHistorySummaryResponse(
         incidents=8, predicted_incidents=6, predicted_ratio=0.75, mean_lead_seconds=5400, alerts=9,
-        servers_with_incidents=4, servers=12,
+        servers_with_incidents=4, servers=12, watched_since_ms=START_MS,
     )  # fmt: skip
     argus.history.servers["dat-0000"] = past("dat-0000", [50.0], [NAN], [NAN])
     page = await open_page(f"{dashboard.url}accuracy", ready=READY)
@@ -76,7 +64,7 @@ async def test_incidents_are_told_as_the_server_tells_them(
     await expect(incidents).to_contain_text("1 h 30")
     await expect(incidents).to_contain_text("on 4 of 12 servers")
     asked = [one for one in argus.history.requests if isinstance(one, history_pb2.GetHistorySummaryRequest)]
-    assert {one.range.start_ms for one in asked} == {START_MS + 2 * STEP_MS}
+    assert {one.range.length_ms for one in asked} == {86_400_000}
 
 
 @in_browser
@@ -126,7 +114,7 @@ async def test_strange_names_are_only_names(
 async def test_what_is_not_recorded_is_not_made_up(
     open_page: Open, dashboard: DashboardProcess, argus: FakeServer
 ) -> None:
-    argus.history.fleet = recorded()
+    argus.history.summary = history_pb2.GetHistorySummaryResponse(incidents=0, watched_since_ms=0)
     page = await open_page(f"{dashboard.url}accuracy?name=gone&range=1M", ready="[data-test=nothing-yet]")
     page.complaints.expected.append("404")
     await expect(page.get_by_test_id("past-problem")).to_contain_text("nothing is recorded of 'gone'")
@@ -138,12 +126,3 @@ def test_odd_questions_are_refused(dashboard: DashboardProcess, query: str) -> N
     answer = httpx.get(f"{dashboard.url}api/accuracy/server?name=x&{query}")
     assert answer.status_code == 400
     assert "must be one of" in answer.json()["detail"]
-
-
-@pytest.mark.parametrize(
-    ("servers", "bucket"), [((), None), ((NAN, NAN), None), ((NAN, 3), None), ((NAN, 3, 3), 2), ((3, 3), 0)]
-)
-def test_incidents_count_from_when_argus_watched(servers: tuple[float, ...], bucket: int | None) -> None:
-    fleet_history = FleetHistory.from_proto(recorded(*servers))
-    assert fleet_history.times_ms.dtype == np.int64
-    assert watched_since(fleet_history) == (None if bucket is None else START_MS + bucket * STEP_MS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterator
 
 import pytest
@@ -53,6 +54,16 @@ async def servers(page: Page) -> list[str]:
     return await page.locator(f"{ROW} .a-name").all_inner_texts()
 
 
+async def saved_row(page: Page) -> list[str]:
+    """What the only row of the file that a list is saved as is about."""
+    async with page.expect_download() as download:
+        await page.get_by_test_id("quiet-csv").click()
+    names, only = csv.reader((await (await download.value).path()).read_text("utf-8").splitlines())
+    assert len(names) == len(only)
+    assert only[names.index("author")] == "ada"
+    return only[names.index("servers") : names.index("servers") + 3]
+
+
 def row(page: Page, server: str) -> Locator:
     return page.locator(ROW, has_text=server)
 
@@ -93,7 +104,7 @@ async def test_an_alert_is_taken_in_two_taps_on_a_phone(
     assert box is not None
     assert box["height"] >= 40
     await page.get_by_test_id("confirm").tap()
-    await expect(page.get_by_test_id("no-alerts")).to_contain_text("Nothing fires that nobody is on.")
+    await expect(page.get_by_test_id("no-alerts")).to_contain_text("No unacknowledged alerts.")
     await page.get_by_test_id("show-acknowledged").tap()
     await expect(row(page, "db-again").get_by_test_id("owner")).to_have_text("ada")
     assert argus.calls.count("AcknowledgeAlert") == 2
@@ -172,6 +183,7 @@ async def test_a_silence_is_made_shown_and_ended(open_page: Open, dashboard: Das
     await expect(silence).to_contain_text("db-*, web-1")
     await expect(silence).to_contain_text("Memory")
     await expect(silence).to_contain_text("migration")
+    assert await saved_row(page) == ["db-*, web-1", "mem_used_pct", ""]
     await silence.get_by_test_id("expire").click()
     await expect(silence.get_by_test_id("expire")).to_have_text("Yes, end it now")
     await silence.get_by_test_id("expire").click()
@@ -195,6 +207,7 @@ async def test_a_maintenance_window_is_set_changed_and_removed(
     await form.get_by_role("button", name="Fri").click()
     await form.get_by_test_id("put-window").click()
     await expect(window).to_contain_text("Mon, Tue, Wed, Thu 03:30")
+    assert await saved_row(page) == ["db-*", "", ""]
     await window.get_by_test_id("delete-window").click()
     await window.get_by_test_id("delete-window").click()
     await expect(page.get_by_test_id("no-windows")).to_be_visible()
@@ -220,6 +233,8 @@ async def test_keys_choose_and_take(open_page: Open, dashboard: DashboardProcess
     page = await open_page(f"{dashboard.url}alerts", ready=ROW)
     await page.keyboard.press("j")
     await page.keyboard.press("j")
+    await expect(page.locator(f"{ROW}.chosen .a-name")).to_have_text("db-again")
+    await page.reload()
     await expect(page.locator(f"{ROW}.chosen .a-name")).to_have_text("db-again")
     await page.keyboard.press("a")
     await page.keyboard.type("ada")

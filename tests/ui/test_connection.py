@@ -34,6 +34,19 @@ async def test_it_finds_the_server_again(open_page: Open) -> None:
         await expect(page.get_by_test_id("banner-lost")).to_have_count(0)
 
 
+async def test_no_alerts_is_no_good_news_without_a_connection(open_page: Open) -> None:
+    with FakeServer() as argus, DashboardProcess(argus.target) as dashboard:
+        argus.publish(fleet())
+        page = await open_page(f"{dashboard.url}alerts", ready="[data-test=no-alerts]")
+        page.complaints.expected += ["Failed to load resource"]
+        told = page.get_by_test_id("no-alerts")
+        await expect(told).to_contain_text("No unacknowledged alerts.", timeout=SOON)
+        await expect(told.locator(".a-level-healthy")).to_have_count(1)
+        argus.stop()
+        await expect(told).to_contain_text("No connection: alerts are not known", timeout=SOON)
+        await expect(told.locator(".a-level-healthy")).to_have_count(0)
+
+
 async def test_it_waits_for_a_server_that_is_not_there_yet(open_page: Open) -> None:
     port = free_port()
     with DashboardProcess(f"127.0.0.1:{port}") as dashboard:

@@ -32,7 +32,7 @@ def past(argus: FakeServer) -> Iterator[None]:
         start_ms=TIMES[0], end_ms=TIMES[-1], alerts=8, critical_alerts=3, acknowledged_alerts=4, resolved_alerts=6,
         resolution_ratio=0.75, mean_time_to_resolve_seconds=1800.0, mean_time_to_acknowledge_seconds=math.nan,
         incidents=5, predicted_incidents=4, predicted_ratio=0.8, mean_lead_seconds=2400.0, servers_with_incidents=2,
-        servers=12,
+        servers=12, watched_since_ms=TIMES[10],
     )  # fmt: skip
     history.fleet = history_pb2.GetFleetHistoryResponse(
         bucket_seconds=60, timestamp=TIMES, total_servers=[12.0] * 60, healthy_count=[10.0] * 60,
@@ -93,6 +93,7 @@ async def test_a_range_in_numbers_and_charts(
     await expect(page.get_by_test_id("card-mttr")).to_contain_text("30 min")
     await expect(page.get_by_test_id("card-acknowledged")).to_contain_text("nobody has")
     await expect(page.get_by_test_id("card-predicted")).to_contain_text("4 of 5, 40 min ahead")
+    await expect(page.get_by_test_id("watched")).to_contain_text("incidents since")
     await expect(page.get_by_test_id("fleet-chart").locator("canvas")).to_be_visible()
     await expect(page.get_by_test_id("forecast-check").locator("canvas")).to_be_visible()
     await page.get_by_test_id("check-horizon").select_option("240")

@@ -6,7 +6,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from argus_client.testing import FakeServer
-from tests.ui.conftest import Open
+from tests.ui.conftest import PHONE, Open
 from tests.ui.dashboards import DashboardProcess
 from tests.ui.fleets import fleet
 
@@ -105,6 +105,64 @@ async def test_keys_work_in_every_view(open_page: Open, dashboard: DashboardProc
     await page.keyboard.type("Help")
     await page.keyboard.press("Enter")
     await expect(page.get_by_test_id("help-text")).to_be_visible()
+
+
+async def test_more_views_of_a_phone_go_away_with_escape(
+    open_page: Open, dashboard: DashboardProcess
+) -> None:
+    page = await open_page(dashboard.url, size=PHONE)
+    more = page.get_by_role("button", name="More")
+    await more.click()
+    sheet = page.get_by_role("dialog", name="More views")
+    await expect(sheet).to_be_focused()
+    await page.keyboard.press("Escape")
+    await expect(sheet).to_have_count(0)
+    await expect(more).to_be_focused()
+
+
+@pytest.mark.parametrize("view", ["overview", "top_risks", "alerts", "heatmap"])
+async def test_enter_presses_what_has_the_focus(
+    open_page: Open, dashboard: DashboardProcess, view: str
+) -> None:
+    page = await open_page(dashboard.url, color_scheme="light")
+    await page.get_by_test_id(f"nav-{view}").click()
+    await settled(page, view)
+    await page.get_by_test_id("open-palette").focus()
+    await page.keyboard.press("Tab")
+    await expect(page.get_by_test_id("theme")).to_be_focused()
+    await page.keyboard.press("Enter")
+    await expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    await page.get_by_test_id("nav-help").focus()
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_test_id("help-text")).to_be_visible()
+
+
+async def test_enter_after_j_opens_what_was_chosen(open_page: Open, dashboard: DashboardProcess) -> None:
+    page = await open_page(dashboard.url)
+    await page.get_by_test_id("nav-overview").click()
+    await page.keyboard.press("j")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_test_id("server-name")).to_have_text("dat-0000")
+
+
+async def test_keys_do_nothing_behind_a_dialog(open_page: Open, dashboard: DashboardProcess) -> None:
+    page = await open_page(dashboard.url)
+    await settled(page, "overview")
+    keys = page.get_by_role("dialog", name="Keys")
+    button = page.get_by_role("button", name="Keys")
+    await button.focus()
+    await page.keyboard.press("Enter")
+    await expect(keys).to_be_focused()
+    for key in ("j", "Enter", "d", "/"):
+        await page.keyboard.press(key)
+    await page.keyboard.press("Tab")
+    await expect(keys).to_be_focused()
+    assert page.url == dashboard.url
+    await page.keyboard.press("?")
+    await expect(keys).to_have_count(0)
+    await expect(button).to_be_focused()
+    await page.keyboard.press("j")
+    assert "at=" in page.url
 
 
 async def test_j_and_k_move_what_has_no_rows(open_page: Open, dashboard: DashboardProcess) -> None:

@@ -39,7 +39,14 @@ _STILL = """() => {
 }"""
 _OVERFLOW = """() => {
   const wide = document.documentElement.scrollWidth - innerWidth;
-  return wide > 0 ? `the page is ${wide} px too wide` : "";
+  if (wide > 0) return `the page is ${wide} px too wide`;
+  for (const element of document.querySelectorAll(".a-frame *")) {
+    const { overflowY, webkitLineClamp } = getComputedStyle(element);
+    if (overflowY !== "hidden" || webkitLineClamp !== "none" || !element.innerText?.trim()) continue;
+    const hidden = element.scrollHeight - element.clientHeight;
+    if (hidden > 1) return `${element.className} hides ${hidden} px of "${element.innerText.slice(0, 60)}"`;
+  }
+  return "";
 }"""
 
 

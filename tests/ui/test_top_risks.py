@@ -28,7 +28,7 @@ async def test_cards_say_how_bad_why_and_when(open_page: Open, dashboard: Dashbo
     await expect(second).to_contain_text("web-0001")
     await expect(second).to_contain_text("memory 61 % -> 98 % in 10 min")
     await expect(second).to_contain_text("+30")
-    await expect(second).to_contain_text("crosses in 12 min")
+    await expect(second).to_contain_text("in 12 min")
     await expect(second).to_contain_text("Memory above 98 %, probability 83 %")
     await expect(second.get_by_role("img", name="risk 87 of 100")).to_be_visible()
     await expect(second.get_by_test_id("acknowledge")).to_be_visible()

@@ -50,7 +50,7 @@ class GetHistorySummaryRequest(_message.Message):
     def __init__(self, range: _Optional[_Union[TimeRange, _Mapping]] = ...) -> None: ...
 
 class GetHistorySummaryResponse(_message.Message):
-    __slots__ = ("start_ms", "end_ms", "alerts", "critical_alerts", "acknowledged_alerts", "resolved_alerts", "resolution_ratio", "mean_time_to_resolve_seconds", "mean_time_to_acknowledge_seconds", "incidents", "predicted_incidents", "predicted_ratio", "mean_lead_seconds", "servers_with_incidents", "servers")
+    __slots__ = ("start_ms", "end_ms", "alerts", "critical_alerts", "acknowledged_alerts", "resolved_alerts", "resolution_ratio", "mean_time_to_resolve_seconds", "mean_time_to_acknowledge_seconds", "incidents", "predicted_incidents", "predicted_ratio", "mean_lead_seconds", "servers_with_incidents", "servers", "watched_since_ms")
     START_MS_FIELD_NUMBER: _ClassVar[int]
     END_MS_FIELD_NUMBER: _ClassVar[int]
     ALERTS_FIELD_NUMBER: _ClassVar[int]
@@ -66,6 +66,7 @@ class GetHistorySummaryResponse(_message.Message):
     MEAN_LEAD_SECONDS_FIELD_NUMBER: _ClassVar[int]
     SERVERS_WITH_INCIDENTS_FIELD_NUMBER: _ClassVar[int]
     SERVERS_FIELD_NUMBER: _ClassVar[int]
+    WATCHED_SINCE_MS_FIELD_NUMBER: _ClassVar[int]
     start_ms: int
     end_ms: int
     alerts: int
@@ -81,7 +82,8 @@ class GetHistorySummaryResponse(_message.Message):
     mean_lead_seconds: float
     servers_with_incidents: int
     servers: int
-    def __init__(self, start_ms: _Optional[int] = ..., end_ms: _Optional[int] = ..., alerts: _Optional[int] = ..., critical_alerts: _Optional[int] = ..., acknowledged_alerts: _Optional[int] = ..., resolved_alerts: _Optional[int] = ..., resolution_ratio: _Optional[float] = ..., mean_time_to_resolve_seconds: _Optional[float] = ..., mean_time_to_acknowledge_seconds: _Optional[float] = ..., incidents: _Optional[int] = ..., predicted_incidents: _Optional[int] = ..., predicted_ratio: _Optional[float] = ..., mean_lead_seconds: _Optional[float] = ..., servers_with_incidents: _Optional[int] = ..., servers: _Optional[int] = ...) -> None: ...
+    watched_since_ms: int
+    def __init__(self, start_ms: _Optional[int] = ..., end_ms: _Optional[int] = ..., alerts: _Optional[int] = ..., critical_alerts: _Optional[int] = ..., acknowledged_alerts: _Optional[int] = ..., resolved_alerts: _Optional[int] = ..., resolution_ratio: _Optional[float] = ..., mean_time_to_resolve_seconds: _Optional[float] = ..., mean_time_to_acknowledge_seconds: _Optional[float] = ..., incidents: _Optional[int] = ..., predicted_incidents: _Optional[int] = ..., predicted_ratio: _Optional[float] = ..., mean_lead_seconds: _Optional[float] = ..., servers_with_incidents: _Optional[int] = ..., servers: _Optional[int] = ..., watched_since_ms: _Optional[int] = ...) -> None: ...
 
 class ListAlertEventsRequest(_message.Message):
     __slots__ = ("range", "servers", "limit")

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from argus_server.evaluation.truth import Truth, members_of_groups
 from argus_server.history.batches import QueryCancelled
 from argus_server.history.incidents import IncidentFinder
+from argus_server.history.schemas import FLEET_RISK, SCHEMAS
 from argus_server.history.span import DAY_MS, Span
 from argus_server.history.steps import chunks_of, step_means
-from argus_server.history.summary import Judge
+from argus_server.history.summary import Judge, summarise
 from argus_server.metrics import METRICS
 from argus_server.profiles import profile_of
 from argus_server.store.tables import METRICS_TABLE
@@ -82,6 +86,29 @@ def test_an_incident_counts_for_the_span_it_began_in() -> None:
 
     assert count(0, STEPS) == count(10, 40) == count(5, 12) == 1
     assert count(0, 10) == count(11, STEPS) == count(30, STEPS) == count(39, 41) == 0
+
+
+@pytest.mark.parametrize(
+    ("watching", "incidents", "since"),
+    [((-9, 30), 2, 0), ((0,), 2, 0), ((15, 40), 1, 15), ((60,), 0, 60), ((), 0, None)],
+)
+def test_incidents_count_from_when_the_server_watched(
+    watching: Sequence[int], incidents: int, since: int | None
+) -> None:
+    values = np.tile(np.array([HEALTHY[metric] for metric in METRICS]), (3, STEPS, 1))
+    values[0, 10:14, METRICS.index("disk_usage_pct")] = 97.0
+    values[1, 40:44, METRICS.index("disk_usage_pct")] = 97.0
+    store = stored(values)
+    schema = SCHEMAS[FLEET_RISK]
+    for step in watching:
+        row = {field.name: None for field in schema} | {"timestamp": START_MS + step * STEP_MS}
+        store.append(FLEET_RISK, pa.RecordBatch.from_pylist([row], schema))
+    span = Span(START_MS, START_MS + STEPS * STEP_MS)
+
+    made = summarise(store, span, Judge(store, TABLES, {}), 300, lambda: False)
+
+    assert (made.incidents, made.servers) == (incidents, len(NAMES))
+    assert made.watched_since_ms == (0 if since is None else START_MS + since * STEP_MS)
 
 
 def test_load_is_judged_where_the_number_of_cores_is_known() -> None:
