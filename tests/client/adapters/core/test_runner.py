@@ -300,8 +300,9 @@ async def test_rows_the_server_refuses_are_told_with_a_hint_and_passed(
 
 @pytest.mark.parametrize("once", [True, False])
 async def test_a_server_that_refuses_every_row_ends_a_first_run_and_nothing_is_kept(
-    bench: Bench, server: FakeServer, once: bool
+    tmp_path: Path, server: FakeServer, once: bool
 ) -> None:
+    bench = Bench(tmp_path, server, interval_seconds=3600)  # nobody is to wait for the next look
     server.refuse_servers(["web-0", "web-1", "web-2"])
     source = ListedSource(documents(30))
     with pytest.raises(
