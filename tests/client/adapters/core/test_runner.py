@@ -120,6 +120,21 @@ async def test_a_source_that_is_away_is_asked_again_with_the_same_cursor(
     assert "The source delivers again." in caplog.text
 
 
+async def test_a_server_that_is_reached_is_not_taken_for_a_source_that_answers(
+    bench: Bench, server: FakeServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    source = ListedSource(documents(3))
+
+    def away_until_the_server_is_reached() -> None:
+        if "reached" not in caplog.text:
+            raise SourceUnavailable("no primary")
+
+    source.before = away_until_the_server_is_reached
+    await bench.run(source)
+    assert f"Argus server {server.target} reached as mine; asking the source" in caplog.text
+    assert "the source answers: 3 records to begin with" in caplog.text
+
+
 async def test_a_source_that_can_never_deliver_ends_the_run(bench: Bench, server: FakeServer) -> None:
     with pytest.raises(SourceError, match="no such index"):
         await bench.run(ListedSource(documents(5), [SourceError("no such index")]), once=False)
