@@ -13,22 +13,22 @@ from argus_client import ArgusError, Backoff, ConnectionState, Samples, Supersed
 from argus_client.adapters.core.config import AdapterConfig, since_ms
 from argus_client.adapters.core.cursor import State, StateFile
 from argus_client.adapters.core.delivery import Delivery
-from argus_client.adapters.core.errors import ConfigError
 from argus_client.adapters.core.fetching import Fetcher, pause, unless
-from argus_client.adapters.core.mapping import Mapped, Mapper
+from argus_client.adapters.core.first_run import has_taken, unusable
+from argus_client.adapters.core.mapping import Mapper
 from argus_client.adapters.core.notices import Notices, log
 from argus_client.adapters.core.overlap import Overlap
 from argus_client.adapters.core.progress import Progress
 from argus_client.adapters.core.session import Session
 from argus_client.adapters.core.tally import Tally
 from argus_client.adapters.pull import Cursor, Page, PullSource
-from argus_client.adapters.source import wall_ms
+from argus_client.adapters.source import SourceError, wall_ms
 
 GRACE_SECONDS: Final = 10.0
 """How long the server has to answer for what was sent, once somebody wants to stop."""
 SERVER_BACKOFF: Final = Backoff(initial_seconds=1.0, maximum_seconds=60.0)
-_SHOWN_FIELDS: Final = 30
 _TROUBLE: Final = "delivery"
+_PROBLEM: Final = "page"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ class Runner:
         self.tally = tally or Tally(now_ms)
         self._mapper = Mapper(config.mapping)
         self._progress = Progress(self.tally)
-        self._fetcher = Fetcher(source, config.page_rows, stop, self.tally, self._notices)
+        self._fetcher = Fetcher(source, config.page_rows, stop, self.tally, self._notices, options.once)
         self._session: Session | None = None
         self._since_ms = 0
         self._saved: Cursor | None = None
@@ -90,7 +90,7 @@ class Runner:
         """Runs to the end.
 
         Raises:
-            ConfigError: the state cannot be used, or no row of a first page could be mapped.
+            ConfigError: the state cannot be used, or nothing of a first page could be mapped or is taken by the server.
             SourceError: the source can never deliver.
             ArgusError: the server cannot be used, and never could; or another process speaks for this adapter.
         """
@@ -124,7 +124,7 @@ class Runner:
         while True:
             live = False
             try:
-                async with Session(self._config, self.tally, self._notices) as session:
+                async with Session(self._config, self.tally, self._notices, asks="the source") as session:
                     self._session = session
                     try:
                         await self._run_session(session)
@@ -149,11 +149,17 @@ class Runner:
                     return
 
     async def _run_session(self, session: Session) -> None:
-        delivery = Delivery(session.publisher, self._save)
+        delivery = Delivery(session.publisher, self._save, self._may_save)
         try:
-            # What a broken session has left unanswered is fetched again, and is not to be taken for delivered.
-            await self._pump(delivery, Overlap(self._config.overlap_seconds, self._now_ms))
-            if not await self._drained(delivery, session):
+            try:
+                # What a broken session has left unanswered is fetched again, and is not to be taken for delivered.
+                await self._pump(delivery, Overlap(self._config.overlap_seconds, self._now_ms))
+            except SourceError:
+                await delivery.drain(self._options.grace_seconds)  # what was had before is worth keeping
+                raise
+            if await self._drained(delivery, session):
+                self._may_save(is_over=not self._stop.is_set())
+            else:
                 self.follow()
                 log.warning(
                     "%d rows are not answered for by the server; the cursor stays before them",
@@ -182,6 +188,9 @@ class Runner:
             self._progress.page(page.is_last)
             if page.is_end or (page.is_last and self._options.once):
                 return
+            if page.is_last and self._saved is None:
+                # Nobody is to wait for the next look to hear that the server takes nothing of this.
+                await unless(self._stop, delivery.drain())
             if page.is_last and await pause(
                 self._stop, started + self._config.interval_seconds - time.monotonic()
             ):
@@ -208,13 +217,31 @@ class Runner:
                 problem.field,
                 problem.example,
             )
-        if mapped.records and not len(mapped.samples) and not before and self._saved is None:
-            raise unmappable(mapped, page, self._config)
+        is_first = not before and self._saved is None
+        if (
+            is_first
+            and not len(mapped.samples)
+            and (error := unusable(mapped, page, self.tally, self._config))
+        ):
+            raise error
+        if page.problem:
+            self._notices.trouble(_PROBLEM, page.problem)
+        elif mapped.records:
+            self._notices.over(_PROBLEM, "The source gives rows again.")
         samples = mapped.samples
         if self._since_ms and (early := samples.timestamp_ms < self._since_ms).any():
             self.tally.early += int(early.sum())
             samples = samples.where(~early)
         return samples
+
+    def _may_save(self, *, is_over: bool = False) -> bool:
+        """Whether a cursor may be kept: not before the server has taken a row.
+
+        Raises:
+            ConfigError: it refuses all of them.
+        """
+        self.follow()
+        return self._saved is not None or has_taken(self.tally, self._config, is_over=is_over)
 
     def _save(self, cursor: Cursor) -> None:
         if cursor == self._saved:
@@ -222,16 +249,3 @@ class Runner:
         self._state.save(State(cursor, self._since_ms, self._now_ms()))
         self._saved = cursor
         self.tally.last_saved_ms = self._now_ms()
-
-
-def unmappable(mapped: Mapped, page: Page, config: AdapterConfig) -> ConfigError:
-    """The error of a first page of which nothing could be used: it is the mapping that is wrong, not the rows."""
-    problem = mapped.problems[0]
-    present = list(page.records.fields())
-    shown = ", ".join(present[:_SHOWN_FIELDS]) + (", ..." if len(present) > _SHOWN_FIELDS else "")
-    return ConfigError(
-        f"None of the first {mapped.records} records could be mapped: {problem.kind.replace('_', ' ')} "
-        f"({problem.example}). The source has the fields {shown or '(none)'}; name the right ones in [mapping]"
-        + (f" of {config.path}" if config.path else "")
-        + ". Nothing was sent and nothing was skipped."
-    )

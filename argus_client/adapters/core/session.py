@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import TracebackType
 from typing import Final, Self
 
@@ -20,12 +21,23 @@ class Session:
         config: The server, and the adapter's name.
         tally: Where to count.
         notices: Where to tell of trouble.
+        on_rejection: Called for every refusal of which the server says why.
+        asks: What is asked next, for the log of a server that is reached before the source has ever answered.
     """
 
-    def __init__(self, config: AdapterConfig, tally: Tally, notices: Notices) -> None:
+    def __init__(
+        self,
+        config: AdapterConfig,
+        tally: Tally,
+        notices: Notices,
+        on_rejection: Callable[[Rejection], None] = lambda _: None,
+        asks: str = "",
+    ) -> None:
         self._config = config
         self._tally = tally
         self._notices = notices
+        self._on_rejection = on_rejection
+        self._asks = asks
         self.was_live = False
 
     async def __aenter__(self) -> Self:
@@ -56,26 +68,34 @@ class Session:
         if state is ConnectionState.LIVE:
             self._notices.over(_TROUBLE, f"The server at {target} takes rows again.")
             if not self.was_live:
-                log.info("connected to %s as %s", target, self._config.name)
+                next_step = f"; asking {self._asks}" if self._asks and not self._tally.last_success_ms else ""
+                log.info("Argus server %s reached as %s%s", target, self._config.name, next_step)
             self.was_live = True
         elif state is ConnectionState.RECONNECTING:
             why = f": {error}" if error is not None else ""
             self._notices.trouble(_TROUBLE, f"The server at {target} is away; rows wait for it{why}")
 
     def _rejected(self, rejection: Rejection) -> None:
+        self._on_rejection(rejection)
         if self._tally.rejection(rejection):
-            where = " ".join(filter(None, (rejection.server_name, rejection.field)))
             log.warning(
-                "refused by the server: %s: %s: %s (further ones are only counted)%s",
-                where or f"batch {rejection.sequence}",
-                rejection.reason,
-                rejection.message,
-                hint(rejection),
+                "refused by the server: %s (further ones are only counted)%s",
+                described(rejection),
+                hint(rejection.reason, rejection.field),
             )
 
 
-def hint(rejection: Rejection) -> str:
+def described(rejection: Rejection) -> str:
+    """Which row or batch was refused, and why."""
+    where = " ".join(filter(None, (rejection.server_name, rejection.field)))
+    return f"{where or f'batch {rejection.sequence}'}: {rejection.reason}: {rejection.message}"
+
+
+def hint(reason: str, field: str) -> str:
     """What may be behind a refusal."""
-    if rejection.reason == "OUT_OF_RANGE" and rejection.field.endswith("_pct"):
+    reason = reason.upper()
+    if reason == "OUT_OF_RANGE" and field.endswith("_pct"):
         return ". Is the scale of this column right? A percentage is 0 to 100 of all cores"
+    if reason == "TOO_OLD":
+        return ". Begin later, with [adapter] since or --since and --restart"
     return ""
