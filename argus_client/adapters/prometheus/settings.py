@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable, Mapping
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from argus_client.adapters.core.errors import ConfigError
 from argus_client.adapters.core.spec import SourceContext
@@ -118,7 +118,7 @@ def _own_queries(table: Table) -> dict[str, str]:
 def _access(table: Table, context: SourceContext) -> Access:
     url = table.text("url").rstrip("/").removesuffix("/api/v1")
     parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    if parts.scheme not in ("http", "https") or not parts.hostname or not _has_port(parts):
         raise table.error("url", 'is no address; it must be as "http://127.0.0.1:9090"')
     if parts.username is not None or parts.password is not None:
         raise table.error("url", "holds a user or password; use username and password_file")
@@ -141,6 +141,14 @@ def _access(table: Table, context: SourceContext) -> Access:
         bearer_token=token,
         tls=_tls(table.table("tls"), context),
     )
+
+
+def _has_port(parts: SplitResult) -> bool:
+    """Whether its port, if it names one, is one."""
+    try:
+        return parts.port != 0
+    except ValueError:
+        return False
 
 
 def _secret(table: Table, key: str, context: SourceContext) -> Callable[[], str] | None:

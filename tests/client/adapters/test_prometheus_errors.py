@@ -75,6 +75,12 @@ def failure(error: str, kind: str = "execution") -> dict[str, str]:
     return {"status": "error", "errorType": kind, "error": error}
 
 
+HISTOGRAMS = {
+    "status": "success",
+    "data": {"resultType": "matrix", "result": [{"metric": {"instance": "a"}, "histograms": [[1, {}]]}]},
+}
+
+
 @contextmanager
 def serving(fake: FakePrometheus) -> Iterator[None]:
     thread = threading.Thread(target=fake.server.serve_forever, kwargs={"poll_interval": 0.01})
@@ -129,6 +135,8 @@ async def fetch(url: str, *, pages: int = 1, warnings: list[str] | None = None, 
         (302, "", "this is no Prometheus API"),
         (200, "<html>log in</html>", "answered 200 with text/html: this is no Prometheus API"),
         (200, {"status": "success", "data": {"resultType": "scalar"}}, "without a matrix"),
+        (200, HISTOGRAMS, "query of load_average is refused: it gives native histograms"),
+        (200, matrix(({"job": "node"}, 1.0)), "a series without the label 'instance': {job=\"node\"}"),
         (
             500,
             failure("exceeded the maximum number of series (err-mimir-max-series-per-query)"),
@@ -163,6 +171,13 @@ async def test_what_may_pass_is_unavailable(
         await fetch(fake.url)
     wait = caught.value.retry_after_seconds
     assert (wait is None) if least is None or most is None else (wait is not None and least <= wait <= most)
+
+
+async def test_a_token_that_is_no_header_is_an_error_that_does_not_show_it(fake: FakePrometheus) -> None:
+    with pytest.raises(SourceError, match="the token, or the url holds what HTTP does not allow") as caught:
+        await fetch(fake.url, headers={"X-Token": "secret\nword"})
+    assert not isinstance(caught.value, SourceUnavailable)
+    assert "secret" not in str(caught.value)
 
 
 async def test_a_server_that_is_not_there_is_unavailable(fake: FakePrometheus) -> None:
@@ -248,6 +263,7 @@ async def test_who_asks_proves_it(fake: FakePrometheus, tmp_path: Path) -> None:
     [
         ({}, "[source] url is missing"),
         ({"url": "prometheus:9090"}, "[source] url is no address"),
+        ({"url": "http://prometheus:99090"}, "[source] url is no address"),
         ({"url": "http://ada:pass@h"}, "holds a user or password; use username and password_file"),
         ({"url": "http://h", "preset": "node"}, "[source] preset is 'node'; allowed are 'node_exporter'"),
         ({"url": "http://h", "preset": "none"}, "[source] queries is empty"),
