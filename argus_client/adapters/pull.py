@@ -57,12 +57,17 @@ class Page:
         cursor: where to go on after them.
         is_last: there is nothing more for now; the runner waits for its interval before it asks again.
         is_end: there will never be more, as after a pipe has been closed; the runner ends.
+        problem: why there was something to read, or should have been, and none of it is in `records`; one line that
+            says what to check, empty if all is well. As long as no record has ever been mapped and no cursor is kept,
+            the run ends with it as with a wrong configuration, and nothing is skipped; later it is a warning. Leave it
+            empty where rows may still come by themselves, as in a directory that has no file yet.
     """
 
     records: Records
     cursor: Cursor
     is_last: bool
     is_end: bool = False
+    problem: str = ""
 
 
 class PullSource(Protocol):

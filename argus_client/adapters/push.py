@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from argus_client import Rejection
 from argus_client.adapters.pull import Records
 
 
@@ -19,11 +20,15 @@ class Delivered:
     Attributes:
         rows: Rows the server has answered for: accepted, duplicate or refused with a reason.
         unmapped_rows: Rows that were not sent, because they have no time or no server name.
-        problem: Why, for people; empty when there are none.
+        rejected_rows: Rows the server refused, as far as it named them: it names the first 100 of an answer.
+        rejections: The first 10 of these, with column, reason and message.
+        problem: Why rows were not sent or were refused, for people; empty when there are none.
     """
 
     rows: int
     unmapped_rows: int = 0
+    rejected_rows: int = 0
+    rejections: tuple[Rejection, ...] = ()
     problem: str = ""
 
 

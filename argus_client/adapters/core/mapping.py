@@ -67,6 +67,12 @@ class Mapped:
         """Records that became no row."""
         return self.records - len(self.samples)
 
+    @property
+    def worst_loss(self) -> Problem | None:
+        """What most of these were left out for; None if none was."""
+        losses = [problem for problem in self.problems if problem.kind in LOSING]
+        return max(losses, key=lambda problem: problem.rows, default=None)
+
 
 class Mapper:
     """Maps records as a configuration says.

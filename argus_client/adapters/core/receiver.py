@@ -6,13 +6,13 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
-from argus_client import ArgusError, BufferFull, ConnectionState, DeadlineExceeded
+from argus_client import ArgusError, BufferFull, ConnectionState, DeadlineExceeded, Rejection, Samples
 from argus_client.adapters.core.config import AdapterConfig
 from argus_client.adapters.core.fetching import unless
-from argus_client.adapters.core.mapping import LOSING, Mapper
+from argus_client.adapters.core.mapping import Mapped, Mapper
 from argus_client.adapters.core.notices import Notices, log
 from argus_client.adapters.core.progress import Progress
-from argus_client.adapters.core.session import Session
+from argus_client.adapters.core.session import Session, described
 from argus_client.adapters.core.tally import Tally
 from argus_client.adapters.pull import Records, SourceUnavailable
 from argus_client.adapters.push import Delivered, PushSource
@@ -21,6 +21,23 @@ from argus_client.adapters.source import wall_ms
 RETRY_SECONDS: Final = 5.0
 """When a sender is to try again if the server is away."""
 _MAX_WAITING_ROWS: Final = 100_000
+_TOLD_REJECTIONS: Final = 10
+
+
+class _Waiting:
+    """Rows whose answer is waited for, and what the server has refused of them."""
+
+    def __init__(self, samples: Samples) -> None:
+        self._rows = set(zip(samples.server_name.tolist(), samples.timestamp_ms.tolist(), strict=True))
+        self.rejected_rows = 0
+        self.rejections: list[Rejection] = []
+
+    def take(self, rejection: Rejection) -> None:
+        """Counts a refusal, if it is of one of these rows."""
+        if (rejection.server_name, rejection.timestamp_ms) in self._rows:
+            self.rejected_rows += rejection.rows
+            if len(self.rejections) < _TOLD_REJECTIONS:
+                self.rejections.append(rejection)
 
 
 class Receiver:
@@ -49,7 +66,8 @@ class Receiver:
         self.tally = tally or Tally(now_ms)
         self._mapper = Mapper(config.mapping)
         self._progress = Progress(self.tally)
-        self._session = Session(config, self.tally, self._notices)
+        self._session = Session(config, self.tally, self._notices, self._rejected)
+        self._waiting: set[_Waiting] = set()
         self._turn = asyncio.Lock()
 
     async def run(self) -> None:
@@ -87,6 +105,8 @@ class Receiver:
         for problem in self.tally.page(mapped):
             log.warning("not mapped: %s in %s, such as %s", problem.kind, problem.field, problem.example)
         publisher = self._session.publisher
+        waiting = _Waiting(mapped.samples)
+        self._waiting.add(waiting)
         try:
             async with asyncio.timeout(timeout_seconds):
                 # A position is told by order: two deliveries may not mix their rows.
@@ -105,15 +125,22 @@ class Receiver:
             raise SourceUnavailable(
                 f"The Argus server takes no rows: {error}", retry_after_seconds=RETRY_SECONDS
             ) from None
+        finally:
+            self._waiting.discard(waiting)
         self.tally.last_success_ms = self.tally.now_ms()
         self.follow()
         self._progress.page(is_last=True)
-        lost = next((problem for problem in mapped.problems if problem.kind in LOSING), None)
         return Delivered(
-            len(mapped.samples),
-            mapped.lost_rows,
-            f"{lost.kind.replace('_', ' ')} ({lost.example})" if lost is not None else "",
+            rows=len(mapped.samples),
+            unmapped_rows=mapped.lost_rows,
+            rejected_rows=waiting.rejected_rows,
+            rejections=tuple(waiting.rejections),
+            problem=_problem(mapped, waiting),
         )
+
+    def _rejected(self, rejection: Rejection) -> None:
+        for waiting in self._waiting:
+            waiting.take(rejection)
 
     async def _serving(self, failed: asyncio.Task[None]) -> None:
         serving = asyncio.create_task(self._source.serve(self), name="argus-adapter-serve")
@@ -130,3 +157,13 @@ class Receiver:
     async def _failed(self) -> None:
         """Ends, with its error, when the publisher has failed for good."""
         await self._session.publisher.wait_settled(1 << 62)
+
+
+def _problem(mapped: Mapped, waiting: _Waiting) -> str:
+    """The first of each kind of what went wrong."""
+    lost = mapped.worst_loss
+    parts = [
+        f"{lost.kind.replace('_', ' ')} ({lost.example})" if lost is not None else "",
+        f"refused by the Argus server: {described(waiting.rejections[0])}" if waiting.rejections else "",
+    ]
+    return "; ".join(filter(None, parts))

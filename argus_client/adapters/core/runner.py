@@ -29,6 +29,7 @@ GRACE_SECONDS: Final = 10.0
 SERVER_BACKOFF: Final = Backoff(initial_seconds=1.0, maximum_seconds=60.0)
 _SHOWN_FIELDS: Final = 30
 _TROUBLE: Final = "delivery"
+_PROBLEM: Final = "page"
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,8 +209,17 @@ class Runner:
                 problem.field,
                 problem.example,
             )
-        if mapped.records and not len(mapped.samples) and not before and self._saved is None:
-            raise unmappable(mapped, page, self._config)
+        is_first = not before and self._saved is None
+        if (
+            is_first
+            and not len(mapped.samples)
+            and (error := unusable(mapped, page, self.tally, self._config))
+        ):
+            raise error
+        if page.problem:
+            self._notices.trouble(_PROBLEM, page.problem)
+        elif mapped.records:
+            self._notices.over(_PROBLEM, "The source gives rows again.")
         samples = mapped.samples
         if self._since_ms and (early := samples.timestamp_ms < self._since_ms).any():
             self.tally.early += int(early.sum())
@@ -224,14 +234,29 @@ class Runner:
         self.tally.last_saved_ms = self._now_ms()
 
 
-def unmappable(mapped: Mapped, page: Page, config: AdapterConfig) -> ConfigError:
-    """The error of a first page of which nothing could be used: it is the mapping that is wrong, not the rows."""
-    problem = mapped.problems[0]
-    present = list(page.records.fields())
-    shown = ", ".join(present[:_SHOWN_FIELDS]) + (", ..." if len(present) > _SHOWN_FIELDS else "")
-    return ConfigError(
-        f"None of the first {mapped.records} records could be mapped: {problem.kind.replace('_', ' ')} "
-        f"({problem.example}). The source has the fields {shown or '(none)'}; name the right ones in [mapping]"
-        + (f" of {config.path}" if config.path else "")
-        + ". Nothing was sent and nothing was skipped."
-    )
+def unusable(mapped: Mapped, page: Page, tally: Tally, config: AdapterConfig) -> ConfigError | None:
+    """The error of a first page of which nothing could be used: the configuration is wrong, not the rows.
+
+    None when there was nothing to be used.
+    """
+    nothing_lost = "Nothing was sent and nothing was skipped."
+    if (loss := mapped.worst_loss) is not None:
+        present = list(page.records.fields())
+        shown = ", ".join(present[:_SHOWN_FIELDS]) + (", ..." if len(present) > _SHOWN_FIELDS else "")
+        return ConfigError(
+            f"None of the first {mapped.records} records could be mapped: {loss.kind.replace('_', ' ')} "
+            f"({loss.example}). The source has the fields {shown or '(none)'}; name the right ones in [mapping]"
+            + (f" of {config.path}" if config.path else "")
+            + f". {nothing_lost}"
+        )
+    if page.problem:
+        return ConfigError(f"{page.problem.rstrip('.')}. {nothing_lost}")
+    if (refused := tally.problems.most_common(1)) and not mapped.records:
+        ((kind, name), rows) = refused[0]
+        return ConfigError(
+            f"Nothing of what the source gave could be read: {rows} rows: {kind.replace('_', ' ')}, such as "
+            f"{tally.examples.get((kind, name), '')}. Mend what writes them, or say in [source] what they are"
+            + (f" ({config.path})" if config.path else "")
+            + f". {nothing_lost}"
+        )
+    return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import TracebackType
 from typing import Final, Self
 
@@ -20,12 +21,20 @@ class Session:
         config: The server, and the adapter's name.
         tally: Where to count.
         notices: Where to tell of trouble.
+        on_rejection: Called for every refusal of which the server says why.
     """
 
-    def __init__(self, config: AdapterConfig, tally: Tally, notices: Notices) -> None:
+    def __init__(
+        self,
+        config: AdapterConfig,
+        tally: Tally,
+        notices: Notices,
+        on_rejection: Callable[[Rejection], None] = lambda _: None,
+    ) -> None:
         self._config = config
         self._tally = tally
         self._notices = notices
+        self._on_rejection = on_rejection
         self.was_live = False
 
     async def __aenter__(self) -> Self:
@@ -63,15 +72,19 @@ class Session:
             self._notices.trouble(_TROUBLE, f"The server at {target} is away; rows wait for it{why}")
 
     def _rejected(self, rejection: Rejection) -> None:
+        self._on_rejection(rejection)
         if self._tally.rejection(rejection):
-            where = " ".join(filter(None, (rejection.server_name, rejection.field)))
             log.warning(
-                "refused by the server: %s: %s: %s (further ones are only counted)%s",
-                where or f"batch {rejection.sequence}",
-                rejection.reason,
-                rejection.message,
+                "refused by the server: %s (further ones are only counted)%s",
+                described(rejection),
                 hint(rejection),
             )
+
+
+def described(rejection: Rejection) -> str:
+    """Which row or batch was refused, and why."""
+    where = " ".join(filter(None, (rejection.server_name, rejection.field)))
+    return f"{where or f'batch {rejection.sequence}'}: {rejection.reason}: {rejection.message}"
 
 
 def hint(rejection: Rejection) -> str:

@@ -38,6 +38,8 @@ class SourceContext:
         warn: Takes one line for whoever runs the adapter.
         refuse: Counts rows that the source could not even read, as `(problem, rows, example)`: `("not_json", 1, "{")`.
             The problem is a word for a metric's label; the example is shown to people, shortened and never a secret.
+            Where a first run brings rows that are refused and none that can be mapped, it ends as with a wrong
+            configuration; see `Page.problem` for input that is not made of rows.
         count: Counts what happens at the source, for the metrics: `(event, times)`, as `("points_ignored", 7)`.
     """
 

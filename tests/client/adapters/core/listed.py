@@ -37,6 +37,7 @@ class ListedSource:
     Attributes:
         asked: The cursors it was asked with.
         before: Called before every fetch.
+        problem: What the next pages say is wrong.
     """
 
     def __init__(self, documents: Sequence[dict[str, Any]], errors: Sequence[Exception | None] = ()) -> None:
@@ -48,6 +49,7 @@ class ListedSource:
         self.before: Callable[[], None] = lambda: None
         self.overlap = 0
         self.ends = False
+        self.problem = ""
 
     def begin(self, since_ms: int) -> Cursor:
         self.began_ms = since_ms
@@ -63,7 +65,7 @@ class ListedSource:
         found = self.documents[at : at + limit]
         is_last = at + limit >= len(self.documents)
         behind = max(0, at + len(found) - self.overlap) if is_last else at + len(found)
-        return Page(Documents(found), {"at": behind}, is_last, is_last and self.ends)
+        return Page(Documents(found), {"at": behind}, is_last, is_last and self.ends, self.problem)
 
     async def close(self) -> None:
         self.closed += 1

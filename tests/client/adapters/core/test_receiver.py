@@ -113,3 +113,28 @@ async def test_a_source_that_cannot_listen_ends_it(server: FakeServer) -> None:
     config = AdapterConfig("mine", server=ServerConfig(server.target))
     with pytest.raises(SourceError, match="is taken"):
         await asyncio.wait_for(Receiver(config, Deaf(), asyncio.Event()).run(), 10)
+
+
+async def test_refused_rows_are_told_to_whoever_sent_them_and_to_no_other(server: FakeServer) -> None:
+    server.refuse_servers(["web-1"])
+    async with receiving(server) as (_, sink, _):
+        both, other = await asyncio.gather(
+            sink.deliver(records(0, 3), timeout_seconds=10),
+            sink.deliver(Documents([document(6), document(8)]), timeout_seconds=10),
+        )
+    assert (both.rows, both.rejected_rows, both.unmapped_rows) == (3, 1, 0)
+    (refusal,) = both.rejections
+    assert (refusal.server_name, refusal.field, refusal.message) == (
+        "web-1",
+        "server_name",
+        "web-1 is refused",
+    )
+    assert both.problem == "refused by the Argus server: web-1 server_name: OUT_OF_RANGE: web-1 is refused"
+    assert (other.rows, other.rejected_rows, other.problem) == (2, 0, "")
+
+
+async def test_a_sender_is_shown_a_few_refusals_and_the_number_of_all(server: FakeServer) -> None:
+    server.refuse_servers(["web-0", "web-1", "web-2"])
+    async with receiving(server) as (_, sink, _):
+        done = await sink.deliver(records(0, 30), timeout_seconds=10)
+    assert (done.rejected_rows, len(done.rejections)) == (30, 10)

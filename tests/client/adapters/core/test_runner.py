@@ -13,7 +13,10 @@ import pytest
 from argus_client import Superseded, Unauthenticated
 from argus_client.adapters.core import fetching, runner
 from argus_client.adapters.core.errors import ConfigError, StateError
+from argus_client.adapters.core.mapping import Problem
 from argus_client.adapters.core.mapping_config import MappingConfig
+from argus_client.adapters.core.runner import Runner, RunOptions
+from argus_client.adapters.core.tally import Tally
 from argus_client.adapters.pull import SourceUnavailable
 from argus_client.adapters.source import SourceError
 from argus_client.testing import FakeServer
@@ -188,6 +191,57 @@ async def test_a_first_page_that_cannot_be_mapped_ends_the_run_and_skips_nothing
         await bench.run(ListedSource(documents(5)))
     assert bench.kept() is None
     assert "mine" not in server.sources or not loads(server)
+
+
+async def test_a_first_page_with_a_problem_ends_the_run_and_keeps_nothing(
+    bench: Bench, server: FakeServer
+) -> None:
+    source = ListedSource([])
+    source.problem = "no query gives any series; check [source] match"
+    with pytest.raises(
+        ConfigError, match=r"check \[source\] match\. Nothing was sent and nothing was skipped"
+    ):
+        await bench.run(source)
+    assert bench.kept() is None
+
+
+async def test_a_problem_of_a_later_page_is_said_once_and_when_it_is_over(
+    bench: Bench, server: FakeServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    source = ListedSource(documents(10))
+
+    def next_page() -> None:
+        source.problem = "no series at all" if len(source.asked) in (1, 2) else ""
+        if len(source.asked) == 3:
+            source.documents += [document(10)]
+        if len(source.asked) == 5:
+            bench.stop.set()
+
+    source.before = next_page
+    await bench.run(source, once=False)
+    assert caplog.text.count("no series at all") == 1
+    assert "The source gives rows again." in caplog.text
+    assert bench.kept() == 11
+
+
+async def test_a_first_page_of_rows_that_cannot_be_read_ends_the_run_and_keeps_nothing(
+    bench: Bench, server: FakeServer
+) -> None:
+    source, tally = ListedSource([]), Tally()
+
+    def refuse() -> None:
+        tally.problem(Problem("not_json", "source", 7, "<xml>"))
+
+    source.before = refuse
+    with bench.state() as state:
+        runner = Runner(bench.config, source, state, bench.stop, RunOptions(once=True), tally)
+        with pytest.raises(ConfigError, match=r"7 rows: not json, such as <xml>.*nothing was skipped"):
+            await runner.run()
+    assert bench.kept() is None
+
+
+async def test_an_empty_source_is_no_problem(bench: Bench, server: FakeServer) -> None:
+    await bench.run(ListedSource([]))
 
 
 async def test_a_later_page_that_cannot_be_mapped_is_counted_and_passed(
