@@ -127,9 +127,10 @@ def unreachable(error: TransportError, settings: SearchSettings) -> SourceError:
         hint = "; if it speaks TLS, begin [source] hosts with https://" if in_the_clear else ""
         return SourceUnavailable(f"{settings.where} closed the connection without an answer{hint}.")
     # The client names TLS also where there is none; the operating system says what happened.
-    numbers = [cause.errno for cause in causes if isinstance(cause, OSError) and (cause.errno or 0) > 0]
+    numbers = (cause.errno or 0 for cause in causes if isinstance(cause, OSError))
+    number = next((number for number in numbers if number > 0), 0)
     return SourceUnavailable(
-        f"{settings.where} cannot be reached: {os.strerror(numbers[0]) if numbers else said}."
+        f"{settings.where} cannot be reached: {os.strerror(number) if number else said}."
     )
 
 
