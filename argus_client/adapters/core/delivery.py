@@ -32,14 +32,20 @@ class Delivery:
     Args:
         publisher: Sends; nobody else may publish through it.
         save: Keeps a cursor durably. It runs in a thread and may block.
+        may_save: Asked on the event loop before each: whether a cursor may be kept yet. What it raises ends all.
         max_pages: Pages that may be on their way before `send` waits.
     """
 
     def __init__(
-        self, publisher: AsyncPublisher, save: Callable[[Cursor], None], max_pages: int = MAX_PAGES
+        self,
+        publisher: AsyncPublisher,
+        save: Callable[[Cursor], None],
+        may_save: Callable[[], bool],
+        max_pages: int = MAX_PAGES,
     ) -> None:
         self._publisher = publisher
         self._save = save
+        self._may_save = may_save
         self._underway: deque[_Underway] = deque()
         self._room = asyncio.Semaphore(max_pages)
         self._added = asyncio.Event()
@@ -53,6 +59,7 @@ class Delivery:
         Raises:
             ArgusError: the publisher has failed for good.
             OSError: a cursor could not be saved.
+            ConfigError: the server refuses everything.
         """
         await self._or_failure(self._room.acquire())
         await self._or_failure(self._publisher.publish(samples))
@@ -66,6 +73,7 @@ class Delivery:
         Raises:
             ArgusError: the publisher has failed for good.
             OSError: a cursor could not be saved.
+            ConfigError: the server refuses everything.
         """
         try:
             async with asyncio.timeout(seconds):
@@ -89,7 +97,8 @@ class Delivery:
             done: list[_Underway] = []
             while self._underway and self._underway[0].position <= settled:
                 done.append(self._underway.popleft())
-            await asyncio.to_thread(self._save, done[-1].cursor)
+            if self._may_save():
+                await asyncio.to_thread(self._save, done[-1].cursor)
             for _ in done:
                 self._room.release()
             if not self._underway:

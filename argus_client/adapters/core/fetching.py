@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
 from argus_client import Backoff
-from argus_client.adapters.core.notices import Notices
+from argus_client.adapters.core.notices import Notices, log
 from argus_client.adapters.core.tally import Tally
 from argus_client.adapters.pull import Cursor, Page, PullSource, SourceUnavailable
 from argus_client.adapters.source import SourceError
@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 
 class Fetcher:
-    """Fetches pages; waits between attempts with jitter, and never gives up on a source that has once worked.
+    """Fetches pages; waits between attempts with jitter, and never gives up on a source that has once given records.
 
     Args:
         source: Whom to ask.
@@ -30,6 +30,7 @@ class Fetcher:
         stop: Set when somebody wants to stop.
         tally: Where to count.
         notices: Where to say why it waits.
+        once: Gives up on a lasting error even of a source that has worked.
         backoff: Waits between attempts.
         uniform: Source of jitter.
     """
@@ -41,6 +42,7 @@ class Fetcher:
         stop: asyncio.Event,
         tally: Tally,
         notices: Notices,
+        once: bool,
         backoff: Backoff = SOURCE_BACKOFF,
         uniform: Callable[[float, float], float] = random.uniform,
     ) -> None:
@@ -49,6 +51,7 @@ class Fetcher:
         self._stop = stop
         self._tally = tally
         self._notices = notices
+        self._once = once
         self._backoff = backoff
         self._uniform = uniform
 
@@ -56,7 +59,7 @@ class Fetcher:
         """The page behind a cursor; None when somebody wants to stop.
 
         Raises:
-            SourceError: it will never answer, and never has.
+            SourceError: it will never answer, and never has given a record, or only one look was asked for.
         """
         failures = 0
         while not self._stop.is_set():
@@ -64,7 +67,8 @@ class Fetcher:
                 page = await unless(self._stop, self._source.fetch(cursor, self._page_rows))
             except SourceError as error:
                 lasting = not isinstance(error, SourceUnavailable)
-                if lasting and not self._tally.last_success_ms:
+                # An empty answer proves nothing: an index or a collection of another name gives one too.
+                if lasting and (self._once or not self._tally.fetched):
                     raise
                 failures += 1
                 self._tally.source_errors[FAILED if lasting else UNAVAILABLE] += 1
@@ -79,6 +83,8 @@ class Fetcher:
                 await pause(self._stop, wait)
                 continue
             if page is not None:
+                if not self._tally.last_success_ms:
+                    log.info("the source answers: %d records to begin with", len(page.records))
                 self._tally.last_success_ms = self._tally.now_ms()
                 self._notices.over(_TROUBLE, "The source delivers again.")
             return page

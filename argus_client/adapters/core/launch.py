@@ -10,12 +10,13 @@ from argus_client.adapters.core.config import AdapterConfig
 from argus_client.adapters.core.cursor import StateFile, fingerprint, without_secrets
 from argus_client.adapters.core.errors import ConfigError
 from argus_client.adapters.core.exporter import serving_metrics
+from argus_client.adapters.core.guarded import Guarded, GuardedReceiver, guarding
 from argus_client.adapters.core.mapping import Problem
 from argus_client.adapters.core.notices import log
 from argus_client.adapters.core.receiver import Receiver
 from argus_client.adapters.core.runner import Runner, RunOptions
 from argus_client.adapters.core.spec import AdapterSpec, SourceContext
-from argus_client.adapters.core.tally import Tally
+from argus_client.adapters.core.tally import SOURCE_FIELD, Tally
 from argus_client.adapters.pull import PullSource
 from argus_client.adapters.source import wall_ms
 
@@ -38,7 +39,7 @@ class Adapter:
         """What its source is given."""
 
         def refuse(problem: str, rows: int, example: str) -> None:
-            if tally.problem(Problem(problem, "source", rows, example)):
+            if tally.problem(Problem(problem, SOURCE_FIELD, rows, example)):
                 log.warning(
                     "the source cannot read some rows: %s, such as %s (further ones are only counted)",
                     problem.replace("_", " "),
@@ -71,7 +72,8 @@ class Adapter:
             raise ConfigError(
                 f"The adapter {self.spec.name} is sent to: what it gets can be looked at only while it runs."
             )
-        return self.spec.build(self.config.source, self.context(tally))
+        with guarding(self.spec.name):
+            return Guarded(self.spec.build(self.config.source, self.context(tally)), self.spec.name)
 
     def state(self) -> StateFile:
         """Where its cursor is kept, locked for this process.
@@ -94,8 +96,10 @@ class Adapter:
         with self.state() as state:
             runner: Runner | Receiver
             if self.spec.serve is not None:
-                push = self.spec.serve(self.config.source, self.context(tally))
-                runner = Receiver(self.config, push, stop, tally, self.now_ms)
+                with guarding(self.spec.name):
+                    push = self.spec.serve(self.config.source, self.context(tally))
+                receiver = GuardedReceiver(push, self.spec.name)
+                runner = Receiver(self.config, receiver, stop, tally, self.now_ms)
             else:
                 runner = Runner(self.config, self.source(tally), state, stop, options, tally, self.now_ms)
             name, kind = self.config.name, self.spec.name

@@ -52,15 +52,28 @@ class Progress:
             else "no row yet"
         )
         log.info(
-            "%s: %d records, %d rows accepted, %d duplicate, %d rejected, %d on their way; at %s; %.0f rows/s",
+            "%s: %s; at %s; %.0f rows/s",
             what,
-            tally.fetched,
-            tally.accepted,
-            tally.duplicate,
-            tally.rejected,
-            tally.buffered,
+            summed(tally),
             at,
             rate,
             extra={"tally": tally.to_json_dict(), "rows_per_second": round(rate, 1)},
         )
         self._told_at, self._told_rows = now, tally.mapped
+
+
+def summed(tally: Tally) -> str:
+    """The records of a run and what became of each: the parts add up to the whole."""
+    parts = (
+        (tally.duplicate, "duplicate"),
+        (tally.rejected, "rejected"),
+        (tally.repeated, "repeated by the overlap"),
+        (tally.early, "before since"),
+        (tally.unmapped, "not mapped"),
+        (tally.unreported, "with an answer that was lost"),
+        (tally.buffered, "on their way"),
+        (tally.undelivered, "not delivered"),
+    )
+    told = [f"{tally.accepted} accepted", *(f"{count} {what}" for count, what in parts if count)]
+    unreadable = f"; {tally.unreadable} more could not be read" if tally.unreadable else ""
+    return f"{tally.fetched} records: {', '.join(told)}{unreadable}"

@@ -13,21 +13,20 @@ from argus_client import ArgusError, Backoff, ConnectionState, Samples, Supersed
 from argus_client.adapters.core.config import AdapterConfig, since_ms
 from argus_client.adapters.core.cursor import State, StateFile
 from argus_client.adapters.core.delivery import Delivery
-from argus_client.adapters.core.errors import ConfigError
 from argus_client.adapters.core.fetching import Fetcher, pause, unless
-from argus_client.adapters.core.mapping import Mapped, Mapper
+from argus_client.adapters.core.first_run import has_taken, unusable
+from argus_client.adapters.core.mapping import Mapper
 from argus_client.adapters.core.notices import Notices, log
 from argus_client.adapters.core.overlap import Overlap
 from argus_client.adapters.core.progress import Progress
 from argus_client.adapters.core.session import Session
 from argus_client.adapters.core.tally import Tally
 from argus_client.adapters.pull import Cursor, Page, PullSource
-from argus_client.adapters.source import wall_ms
+from argus_client.adapters.source import SourceError, wall_ms
 
 GRACE_SECONDS: Final = 10.0
 """How long the server has to answer for what was sent, once somebody wants to stop."""
 SERVER_BACKOFF: Final = Backoff(initial_seconds=1.0, maximum_seconds=60.0)
-_SHOWN_FIELDS: Final = 30
 _TROUBLE: Final = "delivery"
 _PROBLEM: Final = "page"
 
@@ -82,7 +81,7 @@ class Runner:
         self.tally = tally or Tally(now_ms)
         self._mapper = Mapper(config.mapping)
         self._progress = Progress(self.tally)
-        self._fetcher = Fetcher(source, config.page_rows, stop, self.tally, self._notices)
+        self._fetcher = Fetcher(source, config.page_rows, stop, self.tally, self._notices, options.once)
         self._session: Session | None = None
         self._since_ms = 0
         self._saved: Cursor | None = None
@@ -91,7 +90,7 @@ class Runner:
         """Runs to the end.
 
         Raises:
-            ConfigError: the state cannot be used, or no row of a first page could be mapped.
+            ConfigError: the state cannot be used, or nothing of a first page could be mapped or is taken by the server.
             SourceError: the source can never deliver.
             ArgusError: the server cannot be used, and never could; or another process speaks for this adapter.
         """
@@ -125,7 +124,7 @@ class Runner:
         while True:
             live = False
             try:
-                async with Session(self._config, self.tally, self._notices) as session:
+                async with Session(self._config, self.tally, self._notices, asks="the source") as session:
                     self._session = session
                     try:
                         await self._run_session(session)
@@ -150,11 +149,17 @@ class Runner:
                     return
 
     async def _run_session(self, session: Session) -> None:
-        delivery = Delivery(session.publisher, self._save)
+        delivery = Delivery(session.publisher, self._save, self._may_save)
         try:
-            # What a broken session has left unanswered is fetched again, and is not to be taken for delivered.
-            await self._pump(delivery, Overlap(self._config.overlap_seconds, self._now_ms))
-            if not await self._drained(delivery, session):
+            try:
+                # What a broken session has left unanswered is fetched again, and is not to be taken for delivered.
+                await self._pump(delivery, Overlap(self._config.overlap_seconds, self._now_ms))
+            except SourceError:
+                await delivery.drain(self._options.grace_seconds)  # what was had before is worth keeping
+                raise
+            if await self._drained(delivery, session):
+                self._may_save(is_over=not self._stop.is_set())
+            else:
                 self.follow()
                 log.warning(
                     "%d rows are not answered for by the server; the cursor stays before them",
@@ -183,6 +188,9 @@ class Runner:
             self._progress.page(page.is_last)
             if page.is_end or (page.is_last and self._options.once):
                 return
+            if page.is_last and self._saved is None:
+                # Nobody is to wait for the next look to hear that the server takes nothing of this.
+                await unless(self._stop, delivery.drain())
             if page.is_last and await pause(
                 self._stop, started + self._config.interval_seconds - time.monotonic()
             ):
@@ -226,37 +234,18 @@ class Runner:
             samples = samples.where(~early)
         return samples
 
+    def _may_save(self, *, is_over: bool = False) -> bool:
+        """Whether a cursor may be kept: not before the server has taken a row.
+
+        Raises:
+            ConfigError: it refuses all of them.
+        """
+        self.follow()
+        return self._saved is not None or has_taken(self.tally, self._config, is_over=is_over)
+
     def _save(self, cursor: Cursor) -> None:
         if cursor == self._saved:
             return
         self._state.save(State(cursor, self._since_ms, self._now_ms()))
         self._saved = cursor
         self.tally.last_saved_ms = self._now_ms()
-
-
-def unusable(mapped: Mapped, page: Page, tally: Tally, config: AdapterConfig) -> ConfigError | None:
-    """The error of a first page of which nothing could be used: the configuration is wrong, not the rows.
-
-    None when there was nothing to be used.
-    """
-    nothing_lost = "Nothing was sent and nothing was skipped."
-    if (loss := mapped.worst_loss) is not None:
-        present = list(page.records.fields())
-        shown = ", ".join(present[:_SHOWN_FIELDS]) + (", ..." if len(present) > _SHOWN_FIELDS else "")
-        return ConfigError(
-            f"None of the first {mapped.records} records could be mapped: {loss.kind.replace('_', ' ')} "
-            f"({loss.example}). The source has the fields {shown or '(none)'}; name the right ones in [mapping]"
-            + (f" of {config.path}" if config.path else "")
-            + f". {nothing_lost}"
-        )
-    if page.problem:
-        return ConfigError(f"{page.problem.rstrip('.')}. {nothing_lost}")
-    if (refused := tally.problems.most_common(1)) and not mapped.records:
-        ((kind, name), rows) = refused[0]
-        return ConfigError(
-            f"Nothing of what the source gave could be read: {rows} rows: {kind.replace('_', ' ')}, such as "
-            f"{tally.examples.get((kind, name), '')}. Mend what writes them, or say in [source] what they are"
-            + (f" ({config.path})" if config.path else "")
-            + f". {nothing_lost}"
-        )
-    return None

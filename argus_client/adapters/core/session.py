@@ -22,6 +22,7 @@ class Session:
         tally: Where to count.
         notices: Where to tell of trouble.
         on_rejection: Called for every refusal of which the server says why.
+        asks: What is asked next, for the log of a server that is reached before the source has ever answered.
     """
 
     def __init__(
@@ -30,11 +31,13 @@ class Session:
         tally: Tally,
         notices: Notices,
         on_rejection: Callable[[Rejection], None] = lambda _: None,
+        asks: str = "",
     ) -> None:
         self._config = config
         self._tally = tally
         self._notices = notices
         self._on_rejection = on_rejection
+        self._asks = asks
         self.was_live = False
 
     async def __aenter__(self) -> Self:
@@ -65,7 +68,8 @@ class Session:
         if state is ConnectionState.LIVE:
             self._notices.over(_TROUBLE, f"The server at {target} takes rows again.")
             if not self.was_live:
-                log.info("connected to %s as %s", target, self._config.name)
+                next_step = f"; asking {self._asks}" if self._asks and not self._tally.last_success_ms else ""
+                log.info("Argus server %s reached as %s%s", target, self._config.name, next_step)
             self.was_live = True
         elif state is ConnectionState.RECONNECTING:
             why = f": {error}" if error is not None else ""
@@ -77,7 +81,7 @@ class Session:
             log.warning(
                 "refused by the server: %s (further ones are only counted)%s",
                 described(rejection),
-                hint(rejection),
+                hint(rejection.reason, rejection.field),
             )
 
 
@@ -87,8 +91,11 @@ def described(rejection: Rejection) -> str:
     return f"{where or f'batch {rejection.sequence}'}: {rejection.reason}: {rejection.message}"
 
 
-def hint(rejection: Rejection) -> str:
+def hint(reason: str, field: str) -> str:
     """What may be behind a refusal."""
-    if rejection.reason == "OUT_OF_RANGE" and rejection.field.endswith("_pct"):
+    reason = reason.upper()
+    if reason == "OUT_OF_RANGE" and field.endswith("_pct"):
         return ". Is the scale of this column right? A percentage is 0 to 100 of all cores"
+    if reason == "TOO_OLD":
+        return ". Begin later, with [adapter] since or --since and --restart"
     return ""

@@ -7,10 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from argus_client import PublisherStats, Rejection
-from argus_client.adapters.core.mapping import LOSING, Mapped, Problem
+from argus_client.adapters.core.mapping import Mapped, Problem
 from argus_client.adapters.source import wall_ms
 
 _MAX_EXAMPLES = 100
+SOURCE_FIELD = "source"
+"""Stands for a column where the source could not even make a record."""
+# A clock that is ahead says nothing of how far an adapter has come; the server refuses such rows.
+_SKEW_MS = 300_000
 
 
 @dataclass(slots=True)
@@ -21,6 +25,7 @@ class Tally:
         now_ms: Clock, Unix milliseconds UTC.
         fetched: Records that came from the source.
         mapped: Rows made of them.
+        unmapped: Records of which no row could be made.
         repeated: Rows that were left out because they had been delivered before.
         early: Rows that were left out because they lie before the beginning, `since`.
         published: Rows given to the publisher.
@@ -34,7 +39,7 @@ class Tally:
         examples: One case of each problem and rejection, by kind and field.
         source_errors: Fetches that failed, by kind.
         source_events: What the source counts of its own, by event.
-        newest_ms: Time of the newest row; 0 before the first.
+        newest_ms: Time of the newest row that is not from the future; 0 before the first.
         last_success_ms: When the source last answered; 0 before.
         last_saved_ms: When the cursor was last saved; 0 before.
         pages: Pages fetched.
@@ -43,6 +48,7 @@ class Tally:
     now_ms: Callable[[], int] = wall_ms
     fetched: int = 0
     mapped: int = 0
+    unmapped: int = 0
     repeated: int = 0
     early: int = 0
     published: int = 0
@@ -68,17 +74,26 @@ class Tally:
         return (self.now_ms() - self.newest_ms) / 1000 if self.newest_ms else None
 
     @property
-    def lost_rows(self) -> int:
-        """Records that became no row."""
-        return sum(rows for (kind, _), rows in self.problems.items() if kind in LOSING)
+    def unreadable(self) -> int:
+        """Rows the source itself could not make a record of."""
+        return sum(rows for (_, name), rows in self.problems.items() if name == SOURCE_FIELD)
+
+    @property
+    def undelivered(self) -> int:
+        """Rows that were made and are neither answered for nor on their way: they will be fetched or sent again."""
+        answered = self.accepted + self.duplicate + self.rejected + self.unreported
+        return self.mapped - self.early - self.repeated - answered - self.buffered
 
     def page(self, mapped: Mapped) -> list[Problem]:
         """Counts a mapped page; returns the problems that are met for the first time."""
         self.pages += 1
         self.fetched += mapped.records
         self.mapped += len(mapped.samples)
-        if len(mapped.samples):
-            self.newest_ms = max(self.newest_ms, int(mapped.samples.timestamp_ms.max()))
+        self.unmapped += mapped.lost_rows
+        times = mapped.samples.timestamp_ms
+        times = times[times <= self.now_ms() + _SKEW_MS]
+        if len(times):
+            self.newest_ms = max(self.newest_ms, int(times.max()))
         return [problem for problem in mapped.problems if self.problem(problem)]
 
     def problem(self, problem: Problem) -> bool:
@@ -120,7 +135,7 @@ class Tally:
         return {
             "records": self.fetched,
             "rows_mapped": self.mapped,
-            "rows_unmapped": self.lost_rows,
+            "rows_unmapped": self.unmapped,
             "rows_repeated": self.repeated,
             "rows_before_since": self.early,
             "rows_published": self.published,
@@ -129,6 +144,8 @@ class Tally:
             "rows_rejected": self.rejected,
             "rows_unreported": self.unreported,
             "rows_buffered": self.buffered,
+            "rows_undelivered": self.undelivered,
+            "rows_unreadable": self.unreadable,
             "source_errors": sum(self.source_errors.values()),
             "source_events": dict(self.source_events),
             "newest_ms": self.newest_ms,

@@ -9,9 +9,11 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from argus_client import Rejection
+from argus_client.adapters.core.documents import Documents
 from argus_client.adapters.core.errors import ConfigError
 from argus_client.adapters.core.exporter import serving_metrics
-from argus_client.adapters.core.mapping import Problem
+from argus_client.adapters.core.mapping import Mapper, Problem
+from argus_client.adapters.core.mapping_config import MappingConfig
 from argus_client.adapters.core.tally import Tally
 
 
@@ -51,6 +53,15 @@ async def test_counts_times_and_lag_are_there() -> None:
     assert found["argus_adapter_lag_seconds", ""] == 10
     assert found["argus_adapter_last_success_timestamp_seconds", ""] == 1_750_000_009
     assert ("argus_adapter_last_saved_timestamp_seconds", "") not in found
+
+
+def test_a_row_from_the_future_says_nothing_of_the_lag() -> None:
+    now_ms = 1_750_000_000_000
+    tally = Tally(lambda: now_ms)
+    times = [now_ms - 5_000, now_ms + 400_000]
+    rows = [{"timestamp": time, "server_name": "web-1", "load_average": 1} for time in times]
+    tally.page(Mapper(MappingConfig()).apply(Documents(rows)))
+    assert (tally.lag_seconds, tally.newest_ms) == (5.0, times[0])
 
 
 async def test_an_address_that_is_taken_is_named() -> None:

@@ -13,6 +13,7 @@ import pytest
 from argus_client import Superseded, Unauthenticated
 from argus_client.adapters.core import fetching, runner
 from argus_client.adapters.core.errors import ConfigError, StateError
+from argus_client.adapters.core.guarded import Guarded
 from argus_client.adapters.core.mapping import Problem
 from argus_client.adapters.core.mapping_config import MappingConfig
 from argus_client.adapters.core.runner import Runner, RunOptions
@@ -55,7 +56,7 @@ async def test_every_row_arrives_once_and_the_next_run_goes_on(bench: Bench, ser
     first = await bench.run(source)
     assert loads(server) == list(range(25))
     assert bench.kept() == 25
-    assert (first.tally.accepted, first.tally.buffered, first.tally.lost_rows) == (25, 0, 0)
+    assert (first.tally.accepted, first.tally.buffered, first.tally.unmapped) == (25, 0, 0)
     assert source.closed == 1
 
     source.documents += [document(number) for number in range(25, 30)]
@@ -119,15 +120,41 @@ async def test_a_source_that_is_away_is_asked_again_with_the_same_cursor(
     assert "The source delivers again." in caplog.text
 
 
-async def test_a_source_that_can_never_deliver_ends_the_run_and_one_that_has_is_asked_again(
+async def test_a_source_that_can_never_deliver_ends_the_run(bench: Bench, server: FakeServer) -> None:
+    with pytest.raises(SourceError, match="no such index"):
+        await bench.run(ListedSource(documents(5), [SourceError("no such index")]), once=False)
+    assert bench.kept() is None
+
+
+async def test_an_empty_answer_is_no_sign_that_a_source_works(bench: Bench, server: FakeServer) -> None:
+    with pytest.raises(SourceError, match="no such index"):
+        await bench.run(ListedSource([], [None, SourceError("no such index")]), once=False)
+
+
+async def test_a_source_that_has_given_records_is_asked_again(bench: Bench, server: FakeServer) -> None:
+    source = ListedSource(documents(15), [None, SourceError("no such index")])
+    source.before = lambda: bench.stop.set() if len(source.asked) == 4 else None
+    done = await bench.run(source, once=False)
+    assert done.tally.source_errors == {"failed": 1}
+    assert loads(server) == list(range(15))
+
+
+async def test_a_single_look_ends_with_a_lasting_error_and_keeps_what_it_had(
     bench: Bench, server: FakeServer
 ) -> None:
     with pytest.raises(SourceError, match="no such index"):
-        await bench.run(ListedSource(documents(5), [SourceError("no such index")]))
-    assert bench.kept() is None
-    done = await bench.run(ListedSource(documents(15), [None, SourceError("no such index")]))
-    assert done.tally.source_errors == {"failed": 1}
-    assert loads(server) == list(range(15))
+        await bench.run(ListedSource(documents(15), [None, SourceError("no such index")]))
+    assert (loads(server), bench.kept()) == (list(range(10)), 10)
+
+
+async def test_what_a_source_should_never_raise_ends_the_run_with_one_line(
+    bench: Bench, server: FakeServer
+) -> None:
+    broken = Guarded(ListedSource([], [ZeroDivisionError("by\nzero")]), "mine")
+    with bench.state() as state:
+        runner = Runner(bench.config, broken, state, bench.stop, RunOptions(once=True))
+        with pytest.raises(SourceError, match=r"the adapter mine has met .*: ZeroDivisionError: by zero\."):
+            await runner.run()
 
 
 async def test_late_rows_are_found_and_repeated_ones_left_out(bench: Bench, server: FakeServer) -> None:
@@ -244,6 +271,12 @@ async def test_an_empty_source_is_no_problem(bench: Bench, server: FakeServer) -
     await bench.run(ListedSource([]))
 
 
+async def test_the_problem_of_most_records_is_named(bench: Bench, server: FakeServer) -> None:
+    several = [document(0, timestamp=None), *(document(number, server_name=None) for number in range(1, 5))]
+    with pytest.raises(ConfigError, match=r"None of the first 5 records could be mapped: no server name"):
+        await bench.run(ListedSource(several))
+
+
 async def test_a_later_page_that_cannot_be_mapped_is_counted_and_passed(
     bench: Bench, server: FakeServer, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -263,6 +296,58 @@ async def test_rows_the_server_refuses_are_told_with_a_hint_and_passed(
     assert bench.kept() == 30
     assert sum(done.tally.rejections.values()) == 10
     assert caplog.text.count("refused by the server") == 1
+
+
+@pytest.mark.parametrize("once", [True, False])
+async def test_a_server_that_refuses_every_row_ends_a_first_run_and_nothing_is_kept(
+    bench: Bench, server: FakeServer, once: bool
+) -> None:
+    server.refuse_servers(["web-0", "web-1", "web-2"])
+    source = ListedSource(documents(30))
+    with pytest.raises(
+        ConfigError,
+        match=r"refused all \d+ rows .*: out of range in server_name, such as web-0: web-0 is refused",
+    ):
+        await bench.run(source, once=once)
+    assert bench.kept() is None
+
+
+async def test_a_server_that_once_took_a_row_may_refuse_all_others(bench: Bench, server: FakeServer) -> None:
+    await bench.run(ListedSource(documents(3)))
+    server.refuse_servers(["web-0", "web-1", "web-2"])
+    await bench.run(ListedSource(documents(30)))
+    assert bench.kept() == 30
+
+
+async def test_rows_that_are_too_old_are_passed_as_long_as_others_may_follow(
+    bench: Bench, server: FakeServer
+) -> None:
+    server.refuse_servers(["old"], "TOO_OLD")
+    old = [document(number, server_name="old", timestamp=START_MS + number * 1000) for number in range(20)]
+    done = await bench.run(ListedSource([*old, document(30)]))
+    assert (done.tally.rejected, bench.kept()) == (20, 21)
+
+    nothing = Bench(bench.config.state_dir / "other", server)
+    with pytest.raises(ConfigError, match=r"refused all 20 rows .*: too old .*Begin later"):
+        await nothing.run(ListedSource(old))
+    assert nothing.kept() is None
+
+
+async def test_no_cursor_is_kept_before_the_server_has_taken_a_row(bench: Bench, server: FakeServer) -> None:
+    early = [document(number) for number in range(12)]
+    await bench.run(ListedSource(early), since="2030-01-01T00:00:00Z")
+    assert bench.kept() is None
+
+
+async def test_the_last_line_adds_up(
+    bench: Bench, server: FakeServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.refuse_servers(["web-2"])
+    source = ListedSource([*documents(12), document(4), {"load_average": 1.0}])
+    tally = (await bench.run(source, since="2025-06-15T15:06:41Z")).tally
+    parts = "14 records: 6 accepted, 3 rejected, 1 repeated by the overlap, 3 before since, 1 not mapped; at"
+    assert f"ending: {parts}" in caplog.text, caplog.text
+    assert tally.undelivered == 0
 
 
 async def test_a_server_that_is_away_is_waited_for(
