@@ -99,6 +99,11 @@ class PrometheusApi:
             transport=transport,
         )
 
+    @property
+    def url(self) -> str:
+        """Where it asks."""
+        return self._access.url
+
     async def query_range(self, query: str, grid: Grid) -> Answer:
         """The series of a query at the times of a grid.
 

@@ -87,10 +87,11 @@ def _reading(table: Table, overlap_seconds: float) -> Reading:
     label = table.text("label", "instance")
     if not label:
         raise table.error("label", 'is empty; it must be the label that names the server, as "instance"')
+    match = table.text("match", "").strip().rstrip(",")
     queries = preset_queries(
         preset,
         label=label,
-        match=table.text("match", "").strip().rstrip(","),
+        match=match,
         window_seconds=table.integer("rate_window_seconds", 240, minimum=1),
     )
     queries |= _own_queries(table.table("queries"))
@@ -101,12 +102,19 @@ def _reading(table: Table, overlap_seconds: float) -> Reading:
         )
     return Reading(
         queries=queries,
+        origin=_origin(preset, match),
         label=label,
         strips_port=table.flag("strip_port", True),
         step_seconds=table.integer("step_seconds", 30, minimum=1, maximum=3600),
         settle_seconds=table.seconds("settle_seconds", 30),
         overlap_seconds=overlap_seconds,
     )
+
+
+def _origin(preset: str, match: str) -> str:
+    if preset == "none":
+        return "the queries of [source.queries]"
+    return f"preset {preset!r}" + (f" with match {match!r}" if match else "")
 
 
 def _own_queries(table: Table) -> dict[str, str]:

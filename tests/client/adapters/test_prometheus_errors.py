@@ -63,9 +63,9 @@ class FakePrometheus:
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
 
 
-def matrix(*series: tuple[dict[str, str], float], **more: Any) -> dict[str, Any]:
+def matrix(*series: tuple[dict[str, str], float], at_ms: int = NOW_MS, **more: Any) -> dict[str, Any]:
     """A successful answer: one value for each series, at the newest time."""
-    newest = NOW_MS // 1000 - 30
+    newest = at_ms // 1000 - 30
     newest -= newest % 30
     result = [{"metric": labels, "values": [[newest, str(value)]]} for labels, value in series]
     return {"status": "success", "data": {"resultType": "matrix", "result": result}, **more}
