@@ -18,8 +18,8 @@ from argus_client.adapters.pull import Records, SourceUnavailable
 from argus_client.adapters.push import Delivered, PushSource
 from argus_client.adapters.source import wall_ms
 
-RETRY_SECONDS: Final = 5.0
-"""When a sender is to try again if the server is away."""
+RETRY_SECONDS: Final = 2.0
+"""When a sender is to try again if the server is away. Many give up after 10 s in all: longer waits spend that in two."""
 _MAX_WAITING_ROWS: Final = 100_000
 _TOLD_REJECTIONS: Final = 10
 

@@ -13,7 +13,7 @@ from argus_client import Unauthenticated
 from argus_client.adapters.core.config import AdapterConfig, ServerConfig
 from argus_client.adapters.core.documents import Documents
 from argus_client.adapters.core.mapping_config import MappingConfig
-from argus_client.adapters.core.receiver import Receiver
+from argus_client.adapters.core.receiver import RETRY_SECONDS, Receiver
 from argus_client.adapters.pull import SourceUnavailable
 from argus_client.adapters.push import Sink
 from argus_client.adapters.source import SourceError
@@ -88,6 +88,14 @@ async def test_what_is_not_answered_in_time_is_to_be_sent_again(server: FakeServ
         assert caught.value.retry_after_seconds
         server.release_acks()
         await sink.deliver(records(0, 5), timeout_seconds=10)
+
+
+async def test_a_sender_that_gives_up_after_ten_seconds_outlives_a_restart_of_the_server() -> None:
+    client = ServerConfig("127.0.0.1:1").client()
+    reconnect = client._connection.config.stream_backoff
+    await client.close()
+    # It is told to wait just before the server is back, and the connection may take as long again.
+    assert reconnect.maximum_seconds + 2 * RETRY_SECONDS < 10
 
 
 async def test_rows_without_a_name_are_told_to_whoever_sent_them(server: FakeServer) -> None:
