@@ -19,7 +19,7 @@ from argus_client.adapters.push import Delivered, PushSource
 from argus_client.adapters.source import wall_ms
 
 RETRY_SECONDS: Final = 2.0
-"""When a sender is to try again if the server is away. Many give up after 10 s in all: longer waits spend that in two."""
+"""When a sender is to try again if the server is away: many try for 10 s in all, and longer waits spend that in two."""
 _MAX_WAITING_ROWS: Final = 100_000
 _TOLD_REJECTIONS: Final = 10
 
