@@ -49,7 +49,8 @@ timeout_seconds = 60             # of one query
 # cert_file = "me.pem"
 # key_file = "me.key"
 
-# PromQL of single columns, over the preset: one series per server; "" leaves a column out.
+# PromQL of single columns, over the preset: one series per server; "" leaves a column out. No preset measures
+# front_close_wait; node_exporter not java_cpu_pct either; windows_exporter not cpu_iowait_pct and load_average.
 # [source.queries]
 # load_average = 'max by (instance) (node_load5)'
 # back_close_wait = ""
