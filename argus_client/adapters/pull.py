@@ -43,6 +43,14 @@ class Records(Protocol):
         """[rows] values of a field: numbers, or objects with None where a row lacks it. None if no row has it."""
         ...
 
+    def containers(self, field: str) -> NDArray[np.generic] | None:
+        """[rows] what a field holds where that is a list or an object, which is no value; None elsewhere.
+
+        None if no row has one. It tells a mapping that stops short, at `cpu` in place of `cpu.pct`, from a field that
+        is not there.
+        """
+        ...
+
     def fields(self) -> Sequence[str]:
         """The fields at least one row has, to tell which are not mapped."""
         ...

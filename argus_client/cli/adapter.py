@@ -14,7 +14,7 @@ from typing import Annotated, Final, TypeVar
 
 import typer
 
-from argus_client import ArgusError
+from argus_client import ArgusError, Superseded
 from argus_client.adapters.core import config as configuration
 from argus_client.adapters.core import registry
 from argus_client.adapters.core.errors import ConfigError
@@ -27,12 +27,16 @@ from argus_client.adapters.core.tally import Tally
 from argus_client.adapters.source import SourceError
 from argus_client.cli.adapter_log import configure
 from argus_client.cli.adapter_preview import show
+from argus_client.cli.adapter_server import described, server_in_force
+from argus_client.cli.connecting import Connect, connecting
 from argus_client.cli.options import AsJson
 from argus_client.extras import MissingExtraError
 
 SERVER_UNUSABLE: Final = 1
 WRONG_CONFIG: Final = 2
 SOURCE_UNUSABLE: Final = 3
+# 4 is that of `argus doctor`. A supervisor must be able to tell this one: to start again would end the other adapter.
+SUPERSEDED: Final = 5
 
 T = TypeVar("T")
 
@@ -48,6 +52,16 @@ ConfigFile = Annotated[
 Since = Annotated[
     str | None,
     typer.Option(help='Where to begin the first time: a duration such as "24h", an ISO time, or "all".'),
+]
+
+AdapterTarget = Annotated[
+    str | None,
+    typer.Option(
+        "--target",
+        envvar="ARGUS_TARGET",
+        help="HOST:PORT of the Argus server; the configuration's if not given. A key in the configuration is for its "
+        "own server and is sent to no other.",
+    ),
 ]
 
 
@@ -126,7 +140,10 @@ def _converted(spec: AdapterSpec, old: Path) -> str:
 
 
 @app.command("run")
+@connecting
 def run(
+    *,
+    connect: Connect,
     name: Name,
     config: ConfigFile,
     once: Annotated[bool, typer.Option("--once", help="End when there is nothing more for now.")] = False,
@@ -140,20 +157,20 @@ def run(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the first rows as they would be sent; send nothing.")
     ] = False,
-    target: Annotated[
-        str | None, typer.Option(help="HOST:PORT of the Argus server; the file's if not given.")
-    ] = None,
+    target: AdapterTarget = None,
     log_json: Annotated[bool, typer.Option("--log-json", help="Log JSON objects.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Log more, and where errors come from.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Run an adapter until Ctrl-C or SIGTERM; it goes on where it ended, whatever ended it.
 
-    Exit codes: 0 done or stopped, 1 the server cannot be used, 2 wrong configuration, 3 the source cannot deliver.
-    While it runs it waits for a source or a server that is away, for as long as that takes.
+    Exit codes: 0 done or stopped, 1 the server cannot be used, 2 wrong configuration, 3 the source cannot deliver,
+    5 another adapter has taken over its name. While it runs it waits for a source or a server that is away, for as
+    long as that takes.
     """
-    configure(as_json=log_json)
+    configure(as_json=log_json, verbose=verbose)
     with exit_codes():
-        adapter = loaded(name, config, target=target, since=since, interval=interval)
+        adapter = loaded(name, config, connect, target=target, since=since, interval=interval)
         if dry_run:
             show(asyncio.run(preview(adapter, since=since)), as_json=as_json)
             return
@@ -180,22 +197,34 @@ def _refuse_where_sent_to(spec: AdapterSpec, options: Mapping[str, object]) -> N
 def loaded(
     name: str,
     path: Path,
+    connect: Connect,
     *,
     target: str | None = None,
     since: str | None = None,
     interval: float | None = None,
+    say: Callable[[str], None] = lambda line: log.info("%s", line),
+    warn: Callable[[str], None] = lambda line: log.warning("%s", line),
 ) -> Adapter:
-    """An adapter with its configuration, and what the command line says in place of it.
+    """An adapter with its configuration, and what the command line and the environment say in place of it.
+
+    Args:
+        name: Its kind.
+        path: Its configuration file.
+        connect: TLS and key of the command line or the environment.
+        target: The server of these, if they name one.
+        since: Where to begin.
+        interval: Seconds between two looks.
+        say: Takes one line: which server it is.
+        warn: Takes one line about what is odd.
 
     Raises:
         ConfigError: something in it is wrong.
     """
     spec = registry.find(name)
-    config = configuration.load(path, spec, warn=log.warning)
-    if target is not None:
-        server = replace(config.server, target=target)
-        configuration.check(server, "--target")
-        config = replace(config, server=server)
+    config = configuration.load(path, spec, warn=warn)
+    server = server_in_force(config.server, target, connect, warn)
+    say(f"the Argus server is {described(server, config.server)}")
+    config = replace(config, server=server)
     if interval is not None:
         config = replace(config, interval_seconds=interval)
     if since is not None:
@@ -215,6 +244,8 @@ def exit_codes() -> Iterator[None]:
         _end(error, WRONG_CONFIG)
     except (SourceError, MissingExtraError) as error:
         _end(error, SOURCE_UNUSABLE)
+    except Superseded as error:
+        _end(error, SUPERSEDED)
     except ArgusError as error:
         _end(error, SERVER_UNUSABLE)
 

@@ -21,17 +21,20 @@ class JsonFormatter(logging.Formatter):
             "level": record.levelname.lower(),
             "message": record.getMessage(),
         }
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
         line |= {name: getattr(record, name) for name in _EXTRAS if hasattr(record, name)}
         return json.dumps(line, allow_nan=False, default=str)
 
 
 class TextFormatter(logging.Formatter):
-    """One line per record."""
+    """One line per record, and the traceback of one that has it."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Time, level and message, without what could pass for another line."""
         message = "".join(c if c.isprintable() else " " for c in record.getMessage())
-        return f"{_utc(record)} {record.levelname.lower():<7} {message}"
+        traceback = f"\n{self.formatException(record.exc_info)}" if record.exc_info else ""
+        return f"{_utc(record)} {record.levelname.lower():<7} {message}{traceback}"
 
 
 def configure(*, as_json: bool, verbose: bool = False) -> None:

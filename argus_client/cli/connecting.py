@@ -77,6 +77,11 @@ class Connect:
     api_key_file: ApiKeyFile = None
     insecure: Insecure = False
 
+    @property
+    def api_key(self) -> str | Path | None:
+        """The API key, or the file with it; None when neither option nor environment has one."""
+        return self.api_key_file or os.environ.get(API_KEY_VARIABLE) or None
+
     def client(self, target: str) -> ArgusClient:
         """A client of a server; its API key is that of the file, or of the environment.
 
@@ -94,15 +99,21 @@ class Connect:
         try:
             return kind(
                 target,
-                api_key=self.api_key_file or os.environ.get(API_KEY_VARIABLE) or None,
-                tls=self._tls(),
+                api_key=self.api_key,
+                tls=self.tls_config(),
                 insecure=self.insecure,
                 **others,
             )
         except ValueError as error:
             raise typer.BadParameter(str(error)) from None
 
-    def _tls(self) -> TLSConfig | None:
+    def tls_config(self) -> TLSConfig | None:
+        """What was said about TLS; None when nothing was.
+
+        Raises:
+            ValueError: it does not fit together.
+            OSError: a file cannot be read.
+        """
         if not (self.tls or self.cacert or self.cert or self.cert_key or self.server_name):
             return None
         return TLSConfig.from_files(

@@ -13,15 +13,21 @@ from typing import Annotated, Final
 import typer
 from rich.console import Console
 
-from argus_client.adapters.core.config import ServerConfig
 from argus_client.adapters.core.errors import ConfigError
 from argus_client.adapters.core.finding import Finding, Level, worst
 from argus_client.adapters.core.launch import Adapter
 from argus_client.adapters.core.mapping_checks import check_mapping
-from argus_client.adapters.core.preview import preview
+from argus_client.adapters.core.preview import has_older, newest, preview
 from argus_client.adapters.core.server_checks import check_server
 from argus_client.adapters.source import SourceError, wall_ms
-from argus_client.cli.adapter import SERVER_UNUSABLE, SOURCE_UNUSABLE, WRONG_CONFIG, Since, loaded
+from argus_client.cli.adapter import (
+    SERVER_UNUSABLE,
+    SOURCE_UNUSABLE,
+    WRONG_CONFIG,
+    AdapterTarget,
+    Since,
+    loaded,
+)
 from argus_client.cli.connecting import Connect, connecting
 from argus_client.cli.options import DEFAULT_TARGET, AsJson
 from argus_client.extras import MissingExtraError
@@ -37,12 +43,7 @@ _STYLES: Final = {Level.OK: "green", Level.NOTE: "cyan", Level.WARNING: "yellow"
 def doctor(
     *,
     connect: Connect,
-    target: Annotated[
-        str | None,
-        typer.Option(
-            envvar="ARGUS_TARGET", help="HOST:PORT of the Argus server; the configuration's if not given."
-        ),
-    ] = None,
+    target: AdapterTarget = None,
     adapter: Annotated[str | None, typer.Option(help="Kind of an adapter to look at too.")] = None,
     config: Annotated[Path | None, typer.Option("--config", "-c", help="Its configuration.")] = None,
     since: Since = None,
@@ -60,12 +61,16 @@ def doctor(
     whole: Adapter | None = None
     code = 0
     if adapter is not None and config is not None:
+        notes: list[str] = []
         try:
-            whole = loaded(adapter, config, target=target, since=since)
+            whole = loaded(
+                adapter, config, connect, target=target, since=since, say=lambda _: None, warn=notes.append
+            )
             findings.append(Finding(_CONFIG, Level.OK, f"{config} is a configuration of {adapter}"))
         except ConfigError as error:
             findings.append(Finding(_CONFIG, Level.FAILURE, str(error)))
             code = WRONG_CONFIG
+        findings += [Finding(_CONFIG, Level.NOTE, note) for note in notes]
     if whole is not None or target is not None or adapter is None:
         server = asyncio.run(_server(whole, target, connect, timeout))
         findings += server
@@ -84,31 +89,32 @@ async def _server(
     whole: Adapter | None, target: str | None, connect: Connect, timeout_seconds: float
 ) -> list[Finding]:
     source_id = f"argus-doctor@{socket.gethostname()}:{os.getpid()}"
-    client = (
-        whole.config.server.client()
-        if whole is not None and connect == Connect()
-        else connect.async_client(target or _configured(whole).target or DEFAULT_TARGET)
-    )
+    if whole is not None:
+        client, target = whole.config.server.client(), whole.config.server.target
+    else:
+        target = target or DEFAULT_TARGET
+        client = connect.async_client(target)
     async with client:
-        return await check_server(client, source_id, timeout_seconds)
-
-
-def _configured(whole: Adapter | None) -> ServerConfig:
-    return ServerConfig() if whole is None else whole.config.server
+        return await check_server(client, target, source_id, timeout_seconds)
 
 
 async def _adapter(whole: Adapter, since: str | None) -> tuple[list[Finding], int]:
-    """Looks at a page of the source; also the exit code that goes with what was found."""
+    """Looks at rows of the source; also the exit code that goes with what was found."""
     if whole.spec.serve is not None:
         note = f"{whole.spec.name} is sent to: its metrics and log say what it gets while it runs"
         return [Finding(_SOURCE, Level.NOTE, note)], 0
     try:
-        found = await preview(whole, since=since)
+        first = await preview(whole, since=since)
+        last = None if first.is_last else await newest(whole)
+        is_empty = not first.mapped.records and not first.early and not first.problem
+        older = is_empty and first.is_last and await has_older(whole)
     except ConfigError as error:
         return [Finding(_CONFIG, Level.FAILURE, str(error))], WRONG_CONFIG
     except (SourceError, MissingExtraError) as error:
         return [Finding(_SOURCE, Level.FAILURE, str(error))], SOURCE_UNUSABLE
-    findings = check_mapping(found, wall_ms(), follows=found.is_last)
+    findings = check_mapping(first, whole.config.mapping, wall_ms(), newest=last, has_older=older)
+    if first.problem:
+        return findings, WRONG_CONFIG
     return findings, MAPPING_UNUSABLE if worst(findings) is Level.FAILURE else 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import stat
 import time
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.cli.serving import serving
-from tests.processes import SECONDS, Process, run
+from tests.processes import SECONDS, Process, environment, run
 
 pytestmark = pytest.mark.slow
 
@@ -94,7 +95,7 @@ def test_a_run_delivers_and_the_next_goes_on(desk: Desk) -> None:
     desk.write()
     first = run("adapter", "run", "files", "--config", desk.config, "--once", "--json").json()
     assert (first["records"], first["rows_accepted"], first["rejections"]) == (60, 60, [])
-    desk.write(2)
+    desk.write(2, ts=time.time() - 30)  # no second of the rows before
     second = run("adapter", "run", "files", "--config", desk.config, "--once", "--json").json()
     assert (second["records"], second["rows_accepted"]) == (2, 2)
 
@@ -169,6 +170,77 @@ def test_a_mapping_that_fits_nothing_is_told_before_anything_is_skipped(desk: De
     assert "fields host, time; name the right ones in [mapping]" in ended.err.splitlines()[-1]
 
 
+def test_a_wrong_scale_ends_a_first_run_and_skips_nothing(desk: Desk) -> None:
+    desk.write()
+    desk.configure(scale=10_000)
+    line = run("adapter", "run", "files", "--config", desk.config, "--once").error(2)
+    assert "refused all 60 rows that it was sent: out of range in mem_used_pct" in line
+    assert "Is the scale of this column right?" in line
+    desk.configure()
+    mended = run("adapter", "run", "files", "--config", desk.config, "--once", "--json").json()
+    assert mended["rows_accepted"] == 60
+
+
+def test_lines_that_are_no_json_end_a_first_run_and_skip_nothing(desk: Desk) -> None:
+    desk.rows.write_text("<xml>\n" * 3)
+    line = run("adapter", "run", "files", "--config", desk.config, "--once").error(2)
+    assert "3 rows: not json, such as <xml>" in line
+    assert not (desk.config.parent / "state" / "desk.json").exists()
+
+
+def test_an_adapter_whose_name_is_taken_over_has_an_exit_code_of_its_own(desk: Desk) -> None:
+    desk.write()
+    state = desk.config.parent / "state" / "desk.json"
+    with Process("adapter", "run", "files", "--config", desk.config) as first:
+        deadline = time.monotonic() + SECONDS
+        while not state.exists() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        other = desk.config.with_name("other.toml")
+        other.write_text(desk.config.read_text().replace('"state"', '"elsewhere"'))
+        assert run("adapter", "run", "files", "--config", other, "--once").code == 0
+        desk.write(2, ts=time.time() - 30)  # it hears of it with the next rows that it sends
+        ended = first.end()
+    assert ended.code == 5, ended
+    assert "Another process feeds this server as 'desk'" in ended.err.splitlines()[-1]
+
+
+def test_a_source_with_a_defect_ends_with_one_line(tmp_path: Path) -> None:
+    (tmp_path / "my_package").mkdir()
+    (tmp_path / "my_package" / "broken.py").write_text(
+        "from argus_client.adapters.core.spec import AdapterSpec\n"
+        "class Broken:\n"
+        "    def begin(self, since_ms): return {'at': 0}\n"
+        "    async def fetch(self, cursor, limit): raise KeyError('host')\n"
+        "    async def close(self): pass\n"
+        "SPEC = AdapterSpec('broken', '', '', build=lambda values, context: Broken())\n"
+    )
+    config = tmp_path / "broken.toml"
+    config.write_text('[adapter]\nstate_dir = "state"\n[argus]\ntarget = "127.0.0.1:1"\n')
+    path = {"PYTHONPATH": os.pathsep.join([str(tmp_path), environment()["PYTHONPATH"]])}
+    arguments = ("adapter", "run", "my_package.broken", "--config", config, "--once")
+    ended = run(*arguments, **path)
+    assert "KeyError: 'host'" in ended.error(3)
+    assert "Traceback" not in ended.err
+    assert "in fetch" in run(*arguments, "--verbose", **path).err
+
+
+def test_a_key_of_the_file_goes_to_the_server_of_the_file_only(desk: Desk, target: str) -> None:
+    desk.write()
+    (desk.config.parent / "key").write_text("secret-of-the-file")
+    desk.configure(target='127.0.0.1:1"\napi_key_file = "key')
+    for named in ({"ARGUS_TARGET": target}, {}):
+        option = () if named else ("--target", target)
+        ended = run(
+            "adapter", "run", "files", "--config", desk.config, "--once", "--restart", *option, **named
+        )
+        assert ended.code == 0, ended
+        assert f"the Argus server is {target} (the configuration says 127.0.0.1:1)" in ended.err
+        assert f"is for 127.0.0.1:1 and is not sent to {target}" in ended.err
+        found = findings(doctor(desk, *option, **named))
+        assert f"at {target} serves" in found["server"][0]["message"]
+        assert [finding["level"] for finding in found["config"]] == ["ok", "note"]
+
+
 def findings(ended: Any) -> dict[str, list[dict[str, str]]]:
     by_check: dict[str, list[dict[str, str]]] = {}
     for finding in json.loads(ended.out)["findings"]:
@@ -176,8 +248,8 @@ def findings(ended: Any) -> dict[str, list[dict[str, str]]]:
     return by_check
 
 
-def doctor(desk: Desk, *more: object) -> Any:
-    return run("doctor", "--adapter", "files", "--config", desk.config, "--json", *more)
+def doctor(desk: Desk, *more: object, **added: str) -> Any:
+    return run("doctor", "--adapter", "files", "--config", desk.config, "--json", *more, **added)
 
 
 def test_a_doctor_finds_nothing_wrong_where_nothing_is(desk: Desk) -> None:
@@ -209,10 +281,10 @@ def test_a_doctor_says_which_scale_is_wrong(desk: Desk) -> None:
     assert ended.code == 4
     (found,) = findings(ended)["range"]
     assert "refuse 60 of 60 rows: mem_used_pct is 5000" in found["message"]
-    assert "scale = 0.01" in found["advice"]
+    assert "the scale of mem_used_pct in [mapping.columns] is 10000; set 100" in found["advice"]
     desk.configure(scale=1)
     (found,) = findings(doctor(desk))["scale"]
-    assert "scale = 100 for mem_used_pct" in found["advice"]
+    assert "set scale = 100 for mem_used_pct" in found["advice"]
 
 
 def test_a_doctor_finds_local_time_rare_samples_and_bad_names(desk: Desk) -> None:

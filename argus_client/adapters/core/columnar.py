@@ -33,6 +33,10 @@ class Columns:
         """The values of a field; None if there is no such column."""
         return self._columns.get(field)
 
+    def containers(self, field: str) -> NDArray[np.generic] | None:
+        """None: a column holds values only."""
+        return None
+
     def fields(self) -> Sequence[str]:
         """The columns there are, by name."""
         return sorted(self._columns)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import tomllib
 from collections.abc import Callable, Mapping
@@ -19,8 +18,7 @@ from argus_client.adapters.core.mapping_config import MappingConfig
 from argus_client.adapters.core.spec import AdapterSpec
 from argus_client.adapters.core.table import Table, parse_duration
 
-API_KEY_VARIABLE: Final = "ARGUS_API_KEY"
-_DEFAULT_TARGET: Final = "127.0.0.1:50051"
+DEFAULT_TARGET: Final = "127.0.0.1:50051"
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 EVERYTHING: Final = "all"
 RECONNECT_BACKOFF: Final = Backoff(initial_seconds=0.2, maximum_seconds=2.0)
@@ -40,7 +38,7 @@ class ServerConfig:
         insecure: Sends the key unencrypted to another machine all the same.
     """
 
-    target: str = _DEFAULT_TARGET
+    target: str = DEFAULT_TARGET
     api_key: str | Path | None = field(default=None, repr=False)
     tls: TLSConfig | None = None
     insecure: bool = False
@@ -186,13 +184,11 @@ def _address(table: Table, key: str) -> str:
 
 
 def _server(table: Table, base_dir: Path, path: Path | None, warn: Warn) -> ServerConfig:
-    target = table.text("target", os.environ.get("ARGUS_TARGET") or _DEFAULT_TARGET)
+    target = table.text("target", DEFAULT_TARGET)
     key: str | Path | None = table.path("api_key_file", base_dir)
     if key is None:
-        key = table.secret("api_key", base_dir, config_path=path, warn=warn) or os.environ.get(
-            API_KEY_VARIABLE
-        )
-    config = ServerConfig(target, key or None, _tls(table, base_dir), table.flag("insecure", False))
+        key = table.secret("api_key", base_dir, config_path=path, warn=warn)
+    config = ServerConfig(target, key, _tls(table, base_dir), table.flag("insecure", False))
     table.finish()
     check(config, "[argus]")
     return config

@@ -17,7 +17,7 @@ class Documents:
     """JSON-like documents; implements `Records`.
 
     A field such as `host.name` is looked for as the key `"host.name"` and as `{"host": {"name": ...}}`, and in every
-    mixture of the two. A list or a document is no value: it reads as absent.
+    mixture of the two. A list or a document is no value: it reads as absent, and `containers` tells where that is.
 
     Args:
         documents: One per row.
@@ -25,6 +25,7 @@ class Documents:
 
     def __init__(self, documents: Sequence[Mapping[str, Any]]) -> None:
         self._documents = documents
+        self._containers: dict[str, NDArray[np.generic]] = {}
 
     def __len__(self) -> int:
         return len(self._documents)
@@ -39,10 +40,17 @@ class Documents:
                 for value, document in zip(values, documents, strict=True)
             ]
         if any(issubclass(kind, _CONTAINERS) for kind in set(map(type, values))):
+            self._containers[field] = _held(values)
             values = [None if isinstance(value, _CONTAINERS) else value for value in values]
         column = np.empty(len(values), np.object_)
         column[:] = values
         return column if any(value is not None for value in values) else None
+
+    def containers(self, field: str) -> NDArray[np.generic] | None:
+        """See `Records.containers`."""
+        if field not in self._containers:
+            self.column(field)
+        return self._containers.get(field)
 
     def fields(self) -> Sequence[str]:
         """The dotted names of the values in the first 200 documents, by name."""
@@ -50,6 +58,15 @@ class Documents:
         for document in self._documents[:_FIELDS_LOOKED_AT]:
             _collect(document, "", found)
         return sorted(found)
+
+
+def _held(values: Sequence[Any]) -> NDArray[np.generic]:
+    """[rows] the lists and objects that hold something, None elsewhere."""
+    held = np.empty(len(values), np.object_)
+    # One by one: NumPy would make a matrix of lists that are equally long.
+    for row, value in enumerate(values):
+        held[row] = value if isinstance(value, _CONTAINERS) and value else None
+    return held
 
 
 def _nested(document: Mapping[str, Any], field: str) -> Any:

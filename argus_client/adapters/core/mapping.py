@@ -190,6 +190,13 @@ class Mapper:
         except (KeyError, TypeError):
             found = [self._state_number(cell) for cell in cells]
         numbers_found = np.array(found, np.int8)
+        for field in self._config.state:
+            if (held := records.containers(field)) is not None:
+                hollow = (numbers_found == 0) & np.array([cell is not None for cell in held], np.bool_)
+                if hollow.any():
+                    problems.append(
+                        Problem(UNKNOWN_STATE, "state", int(hollow.sum()), _example(names, held, hollow))
+                    )
         if (unknown := numbers_found < 0).any():
             column = np.empty(rows, np.object_)
             column[:] = cells
@@ -257,6 +264,14 @@ def _metric(
         values = np.where(np.isnan(values), found, values)
         if not np.isnan(values).any():
             break
+    missing = np.isnan(values)
+    for choice in mapping.choices if missing.any() else ():
+        if (held := records.containers(choice.name)) is not None:
+            hollow = missing & np.array([cell is not None for cell in held], np.bool_)
+            if hollow.any():
+                bad_rows += int(hollow.sum())
+                example = example or f"{_example(names, held, hollow)}; name the field inside it"
+                missing &= ~hollow
     if bad_rows:
         problems.append(Problem(NOT_A_NUMBER, metric, bad_rows, example))
     return values

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Final
 
@@ -10,7 +11,9 @@ import numpy as np
 from argus_client.adapters.core.bounds import bounds
 from argus_client.adapters.core.finding import Finding, Level
 from argus_client.adapters.core.mapping import LOSING
-from argus_client.adapters.core.preview import Preview, coverage
+from argus_client.adapters.core.mapping_config import MappingConfig
+from argus_client.adapters.core.preview import NEWEST_SECONDS, Preview, coverage, merged
+from argus_client.adapters.core.tally import SOURCE_FIELD
 from argus_client.samples import METRICS, Samples
 
 RECORDS: Final = "records"
@@ -26,44 +29,59 @@ FUTURE: Final = "future"
 
 _STEP_SECONDS: Final = 300.0
 _SKEW_MS: Final = 300_000
-_LATE_SECONDS: Final = 900.0
 _ENOUGH: Final = 20
 _SHOWN: Final = 40
 # Without these there is little to forecast trouble from.
 _WANTED: Final = ("cpu_idle_pct", "mem_used_pct", "disk_usage_pct", "load_average")
 
 
-def check_mapping(found: Preview, now_ms: int, *, follows: bool) -> list[Finding]:
-    """Looks at a page as it would be sent.
+def check_mapping(
+    first: Preview,
+    mapping: MappingConfig,
+    now_ms: int,
+    *,
+    newest: Preview | None = None,
+    has_older: bool = False,
+) -> list[Finding]:
+    """Looks at rows as they would be sent.
 
     Args:
-        found: The page.
+        first: The first page from the beginning on.
+        mapping: What made it.
         now_ms: Now, Unix milliseconds UTC.
-        follows: Whether the page should reach up to now: it is the last there is.
+        newest: The rows of the last minutes, if the first page does not reach up to now and they could be had.
+        has_older: Whether there are records before the beginning.
     """
-    samples = found.mapped.samples
-    if not found.mapped.records or (found.early and not len(samples)):
-        return [
-            Finding(
-                RECORDS,
-                Level.WARNING,
-                f"the source has no records since the beginning that was asked for, and {found.early} before it",
-                'Look further back: --since 7d, or --since "all".',
-            )
-        ]
+    if first.problem:
+        return [Finding(RECORDS, Level.FAILURE, first.problem)]
+    found = merged(first, newest) if newest is not None else first
     findings = [*_problems(found)]
+    samples = found.mapped.samples
     if not len(samples):
-        return findings
+        return [*_nothing(first, has_older), *findings] if first.early or not findings else findings
     servers = len(set(samples.server_name.tolist()))
     findings.insert(0, Finding(RECORDS, Level.OK, f"{len(samples)} rows of {servers} servers"))
     findings += _coverage(samples)
     findings += _unused(found.fields)
-    findings += _range(samples)
-    findings += _scale(samples)
+    findings += _range(samples, mapping)
+    findings += _scale(samples, mapping)
     findings += _names(samples)
-    findings += _cadence(samples)
-    findings += _times(samples, now_ms, follows)
+    # The gap between the first and the newest rows is no gap of the source's.
+    findings += _cadence(first.mapped.samples if len(first.mapped.samples) else samples)
+    findings += _times(first, newest, samples, now_ms)
     return findings
+
+
+def _nothing(found: Preview, has_older: bool) -> list[Finding]:
+    """There is no row: is the beginning wrong, or what is asked for?"""
+    if found.early or has_older:
+        before = f"{found.early} rows" if found.early else "some records"
+        message = f"the source has no records since the beginning that was asked for, and {before} before it"
+        advice = 'Look further back: --since 7d, or --since "all".'
+    else:
+        message = "the source has no records, neither since the beginning that was asked for nor before it"
+        advice = "Check [source]: its preset, match, index, collection or paths; and whether anything is written there."
+    return [Finding(RECORDS, Level.WARNING, message, advice)]
 
 
 def _problems(found: Preview) -> list[Finding]:
@@ -80,9 +98,11 @@ def _problems(found: Preview) -> list[Finding]:
         )
         findings.append(Finding(MAPPING, level, f"{what}, such as {problem.example}", advice))
     for (kind, _), rows in found.tally.problems.items():
-        example = found.tally.examples.get((kind, "source"), "")
+        example = found.tally.examples.get((kind, SOURCE_FIELD), "")
         what = f"the source could not read {rows} rows: {kind.replace('_', ' ')}, such as {example}"
-        findings.append(Finding(MAPPING, Level.WARNING, what, "Mend what writes them."))
+        # A first run would end with this.
+        level = Level.WARNING if total else Level.FAILURE
+        findings.append(Finding(MAPPING, level, what, "Mend what writes them."))
     return findings
 
 
@@ -116,7 +136,7 @@ def _unused(fields: Sequence[str]) -> list[Finding]:
     return [Finding(UNUSED, Level.NOTE, f"fields no column comes from: {', '.join(fields[:_SHOWN])}{more}")]
 
 
-def _range(samples: Samples) -> list[Finding]:
+def _range(samples: Samples, mapping: MappingConfig) -> list[Finding]:
     outside = bounds().outside(samples.metrics)
     findings = []
     for index in np.flatnonzero(outside.any(axis=0)).tolist():
@@ -128,20 +148,21 @@ def _range(samples: Samples) -> list[Finding]:
                 Level.FAILURE,
                 f"the server would refuse {int(outside[:, index].sum())} of {len(samples)} rows: {METRICS[index]} is "
                 f"{value:g} at {samples.server_name[row]}, allowed is {float(bounds().lower[index]):g} to {upper:g}",
-                _range_advice(index, samples),
+                _range_advice(index, samples, mapping),
             )
         )
     return findings
 
 
-def _range_advice(index: int, samples: Samples) -> str:
+def _range_advice(index: int, samples: Samples, mapping: MappingConfig) -> str:
     """What may have gone wrong, by how far the values are off."""
     name, column = METRICS[index], samples.metrics[:, index]
     typical = float(np.nanmedian(column))
     if not name.endswith("_pct"):
         return f"Set the scale of [mapping.columns] {name}."
-    if typical > 1000:
-        return f"Values around {typical:g}: were they multiplied by 100 twice? Set scale = 0.01 for {name}."
+    scale = _scale_of(mapping, name)
+    if typical > 1000 or (typical > 150 and scale is not None and scale >= 100):
+        return f"Values around {typical:g}: were they multiplied by 100 twice? Then {_rescaled(mapping, name, 0.01)}."
     if typical > 150:
         return (
             f"Values around {typical:g}: is {name} a sum over cores? Take the field that is per host, or divide by the "
@@ -150,7 +171,7 @@ def _range_advice(index: int, samples: Samples) -> str:
     return f"A percentage is 0 to 100 of all cores, or of all memory; see what {name} is mapped to."
 
 
-def _scale(samples: Samples) -> list[Finding]:
+def _scale(samples: Samples, mapping: MappingConfig) -> list[Finding]:
     findings = []
     for index, name in enumerate(METRICS):
         values = samples.metrics[:, index]
@@ -165,7 +186,7 @@ def _scale(samples: Samples) -> list[Finding]:
                     SCALE,
                     Level.WARNING,
                     f"{name} lies between {low:g} and {high:g}: it looks like a ratio, 0 to 1",
-                    f"Set scale = 100 for {name} in [mapping.columns], unless these servers really do next to nothing.",
+                    f"Unless these servers really do next to nothing, {_rescaled(mapping, name, 100)}.",
                 )
             )
     return findings
@@ -219,7 +240,7 @@ def _cadence(samples: Samples) -> list[Finding]:
     return [Finding(CADENCE, Level.OK, f"a sample of a server comes every {median:g} s")]
 
 
-def _times(samples: Samples, now_ms: int, follows: bool) -> list[Finding]:
+def _times(first: Preview, newest: Preview | None, samples: Samples, now_ms: int) -> list[Finding]:
     ahead = samples.timestamp_ms - now_ms
     if (future := int((ahead > _SKEW_MS).sum())) > 0:
         hours = float(ahead.max()) / 3_600_000
@@ -233,13 +254,43 @@ def _times(samples: Samples, now_ms: int, follows: bool) -> list[Finding]:
             )
         ]
     late = -float(ahead.max()) / 1000
-    if follows and late > _LATE_SECONDS:
-        return [
-            Finding(
-                LAG,
-                Level.WARNING,
-                f"the newest row is {late / 60:.0f} minutes old",
-                "Does the source still get rows? A time without its zone is taken for UTC.",
-            )
-        ]
-    return [Finding(LAG, Level.OK, f"the newest row of the page is {late:.0f} s old")]
+    reaches_now = first.is_last or (newest is not None and newest.is_last)
+    if late <= NEWEST_SECONDS:
+        return [Finding(LAG, Level.OK, f"the newest row is {late:.0f} s old")]
+    if not reaches_now:
+        note = f"the newest row that was looked at is {late / 60:.0f} minutes old, and there are later ones"
+        return [Finding(LAG, Level.NOTE, note)]
+    age = (
+        f"the newest row is {late / 60:.0f} minutes old"
+        if first.is_last
+        else f"there is no row of the last {NEWEST_SECONDS // 60} minutes"
+    )
+    return [
+        Finding(
+            LAG,
+            Level.WARNING,
+            age,
+            "Does the source still get rows? A time without its zone is taken for UTC.",
+        )
+    ]
+
+
+def _scale_of(mapping: MappingConfig, metric: str) -> float | None:
+    """What the values of a metric are multiplied by; None where its fields have several scales."""
+    scales = (
+        {choice.scale for choice in mapping.columns[metric].choices} if metric in mapping.columns else {1.0}
+    )
+    return scales.pop() if len(scales) == 1 else None
+
+
+def _rescaled(mapping: MappingConfig, metric: str, factor: float) -> str:
+    """How to multiply the values of a metric by a factor, with the scale there is now."""
+    scale = _scale_of(mapping, metric)
+    if scale is None:
+        return f"multiply each scale of {metric} in [mapping.columns] by {factor:g}"
+    wanted = scale * factor
+    if math.isclose(wanted, 1.0):
+        return f"the scale of {metric} in [mapping.columns] is {scale:g}; remove it"
+    if scale == 1.0:
+        return f"set scale = {wanted:g} for {metric} in [mapping.columns]"
+    return f"the scale of {metric} in [mapping.columns] is {scale:g}; set {wanted:g}"

@@ -23,12 +23,17 @@ _STREAM_SECONDS: Final = 10.0
 
 
 async def check_server(
-    client: AsyncArgusClient, source_id: str, timeout_seconds: float, now_ms: Callable[[], int] = wall_ms
+    client: AsyncArgusClient,
+    target: str,
+    source_id: str,
+    timeout_seconds: float,
+    now_ms: Callable[[], int] = wall_ms,
 ) -> list[Finding]:
     """Looks at a server.
 
     Args:
         client: Reaches it.
+        target: Which one it is, for people.
         source_id: A source to open a stream for; no running one, or it would be cut off.
         timeout_seconds: For each question.
         now_ms: Clock, Unix milliseconds UTC.
@@ -42,15 +47,20 @@ async def check_server(
         note = Finding(
             SERVER,
             Level.NOTE,
-            f"the API key may not ask about the server: {error}",
+            f"the API key may not ask about the server at {target}: {error}",
             "This is fine for an adapter, which needs the scope ingest only; a key with the scope read tells more.",
         )
         return [note, await _stream(client, source_id)]
     except ArgusError as error:
         return [
-            Finding(SERVER, Level.FAILURE, str(error), "Check [argus] target, TLS and API key, and its log.")
+            Finding(
+                SERVER,
+                Level.FAILURE,
+                f"the server at {target} cannot be used: {error}",
+                "Check [argus] target, TLS and API key, and its log.",
+            )
         ]
-    found = [_serving(status, info.version), *_model(status), await _stream(client, source_id)]
+    found = [_serving(status, info.version, target), *_model(status), await _stream(client, source_id)]
     if info.clock == "wall":
         found.append(_skew((status.clock_ms - asked_ms - took_ms / 2) / 1000, took_ms / 1000))
     else:
@@ -71,15 +81,15 @@ async def check_server(
     return found
 
 
-def _serving(status: ServerStatus, version: str) -> Finding:
+def _serving(status: ServerStatus, version: str, target: str) -> Finding:
     if not status.serving:
         return Finding(
             SERVER,
             Level.FAILURE,
-            f"Argus {version} does not serve: {status.degraded_reason or 'no reason is given'}",
+            f"Argus {version} at {target} does not serve: {status.degraded_reason or 'no reason is given'}",
             "See its log.",
         )
-    return Finding(SERVER, Level.OK, f"Argus {version} serves {status.servers} servers")
+    return Finding(SERVER, Level.OK, f"Argus {version} at {target} serves {status.servers} servers")
 
 
 def _model(status: ServerStatus) -> list[Finding]:

@@ -126,7 +126,7 @@ def test_a_cell_that_is_no_number_costs_the_cell_only() -> None:
     found = mapped(*(row(cpu_user_pct=cell) for cell in cells))
     assert len(found.samples) == len(cells)
     assert metric(found, "cpu_user_pct") == [1.0, 2.5, 3.0, *[None] * 11]
-    assert problems(found) == {("not_a_number", "cpu_user_pct"): 6}
+    assert problems(found) == {("not_a_number", "cpu_user_pct"): 8}, "lists and objects too"
     assert found.problems[0].example == "web-1: '12%'"
 
 
@@ -284,3 +284,26 @@ def test_a_table_stands_on_its_preset() -> None:
     assert config.states["x"] == "idle"
     assert "swap_used_pct" not in config.fields
     assert config.fields[0] == "@timestamp"
+
+
+def test_a_field_that_holds_an_object_or_a_list_is_told_and_not_taken_for_absent() -> None:
+    documents = [
+        {"t": 1_750_000_000, "h": "a", "cpu": {"pct": 5}, "load": 1, "s": {"code": 1}},
+        {"t": 1_750_000_000, "h": "b", "cpu": [1, 2], "load": 1},
+        {"t": 1_750_000_000, "h": "c", "cpu": {}, "load": 1},
+        {"t": 1_750_000_000, "h": "d", "cpu": 7, "load": 1},
+    ]
+    found = mapped(
+        *documents,
+        timestamp="t",
+        server_name="h",
+        state="s",
+        columns={"cpu_user_pct": "cpu", "load_average": ["cpu", "load"]},
+    )
+    assert {(p.kind, p.field): p.rows for p in found.problems} == {
+        ("not_a_number", "cpu_user_pct"): 2,
+        ("unknown_state", "state"): 1,
+    }, "load_average has another field to come from; an empty object holds nothing"
+    (problem,) = [p for p in found.problems if p.kind == "not_a_number"]
+    assert problem.example == "a: {'pct': 5}; name the field inside it"
+    assert len(found.samples) == 4
