@@ -156,13 +156,14 @@ class FilesSource:
         options = self._options
         if options.format != AUTO:
             return Form(options.format, options.delimiter)
-        if (found := told(file.head(SAMPLE_LINES), options.delimiter)) is not None:
+        head = [line for line in file.head(SAMPLE_LINES) if line.strip()]
+        if (found := told(head, options.delimiter)) is not None:
             if found.format != options.likely:
                 self._context.warn(f"{file.path} is read as {found.format}, as its first lines are")
             return found
         # A header by itself, or a first line that was cut: the next line tells, if there will be one.
-        is_header = options.likely == CSV
-        return Form(options.likely, options.delimiter) if is_header or self._is_quiet(file) else None
+        is_enough = len(head) > 1 or options.likely == CSV or self._is_quiet(file)
+        return Form(options.likely, options.delimiter) if is_enough else None
 
     def _is_quiet(self, file: TailedFile) -> bool:
         return file.quiet_seconds(self._context.now_ms()) >= self._options.settle_seconds

@@ -98,12 +98,12 @@ class PrometheusSource:
         """The rows of the next stretch of time, about `limit` at most. See `PullSource.fetch`."""
         next_ms, seen_ms = _times(cursor)
         next_ms = self._on_grid(next_ms)  # whoever left the cursor may have gone by another step
-        newest_ms = self._now_ms() - round(self._reading.settle_seconds * 1000)
-        newest_ms -= newest_ms % self._step_ms
+        newest_ms = self._newest_ms()
         if newest_ms < next_ms or newest_ms <= seen_ms:
             return Page(Columns({}), cursor, is_last=True)
         # Not one page each: a page without rows would move the cursor on over what wrong queries do not see.
         for _ in range(_EMPTY_STRETCHES):
+            newest_ms = self._newest_ms()
             due = (newest_ms - next_ms) // self._step_ms + 1
             grid, columns = await self._ask(Grid(next_ms, self._step_ms, min(due, self._points(limit))))
             records = joined(grid, columns)
@@ -120,12 +120,17 @@ class PrometheusSource:
             records,
             {"next_ms": self._on_grid(grid.end_ms - overlap_ms), "seen_ms": grid.end_ms},
             is_last=True,
-            problem=self._what_is_missing(columns),
+            problem=await self._what_is_missing(columns, grid.end_ms),
         )
 
     async def close(self) -> None:
         """Closes the connections."""
         await self._api.close()
+
+    def _newest_ms(self) -> int:
+        """The last time of the grid that scrapes have settled for."""
+        newest_ms = self._now_ms() - round(self._reading.settle_seconds * 1000)
+        return newest_ms - newest_ms % self._step_ms
 
     def _on_grid(self, at_ms: int) -> int:
         """The first time of the grid that is not before `at_ms`."""
@@ -208,10 +213,14 @@ class PrometheusSource:
             found[name] = (other, np.where(np.isnan(known), values, known))
         return {name: values for name, (_, values) in found.items()}
 
-    def _what_is_missing(self, columns: Mapping[str, Mapping[str, Any]]) -> str:
-        """Says which columns have no series; returns what is wrong if none has any."""
+    async def _what_is_missing(self, columns: Mapping[str, Mapping[str, Any]], at_ms: int) -> str:
+        """Says which columns have no series; returns what is wrong if none has any where something is scraped."""
         missing = [column for column, servers in columns.items() if not servers]
         if len(missing) == len(columns):
+            scraped = await self._api.query_range("count(up)", Grid(at_ms, self._step_ms, 1))
+            if not scraped.series:
+                self._warn_once(f"Nothing was scraped yet at {self._api.url}; waiting for series")
+                return ""
             column, query = next(iter(self._reading.queries.items()))
             return (
                 f"No series for any column: {self._reading.origin} on {self._api.url}. Check that its exporter is "

@@ -84,6 +84,7 @@ async def test_text_that_is_said_to_be_parquet(run: Run, tmp_path: Path) -> None
 
 async def test_a_preset_nothing_is_scraped_for(run: Run, tmp_path: Path) -> None:
     fake = FakePrometheus()
+    fake.answers["count(up)"] = matrix(({}, 1.0))
     with serving(fake):
         source = f'url = "{fake.url}"\npreset = "windows_exporter"'
         with pytest.raises(

@@ -145,6 +145,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         | windows("win-2:9182", FORMERLY)
         | {f'many{{instance="m{index:02}"}}': level(index) for index in range(50)}
         | {
+            'up{instance="web-1:9100"}': level(1.0),
             'process_cpu_usage{instance="web-1:8080"}': level(0.1),
             'process_cpu_usage{instance="web-1:8081"}': level(0.2),
             'odd{instance="nan"}': level(math.nan),

@@ -32,6 +32,7 @@ class FakePrometheus:
 
     Attributes:
         status, body, headers: The answer.
+        answers: Other answers, by query.
         requests: Path, headers and form of each request.
     """
 
@@ -39,6 +40,7 @@ class FakePrometheus:
         self.status = 200
         self.body: Any = matrix()
         self.headers: dict[str, str] = {}
+        self.answers: dict[str, Any] = {}
         self.requests: list[tuple[str, dict[str, str], dict[str, str]]] = []
         fake = self
 
@@ -48,7 +50,8 @@ class FakePrometheus:
                 fake.requests.append(
                     (self.path, dict(self.headers), {name: values[0] for name, values in form.items()})
                 )
-                text = fake.body if isinstance(fake.body, str) else json.dumps(fake.body)
+                body = fake.answers.get(form["query"][0], fake.body)
+                text = body if isinstance(body, str) else json.dumps(body)
                 self.send_response(fake.status)
                 for name, value in fake.headers.items():
                     self.send_header(name, value)
@@ -222,8 +225,9 @@ async def test_a_certificate_nobody_vouches_for_is_an_error(tmp_path: Path) -> N
         with pytest.raises(SourceError, match=r"is not trusted.*Set \[source.tls\] ca_file") as caught:
             await fetch(url)
         assert not isinstance(caught.value, SourceUnavailable)
+        assert fake.requests == []
         await fetch(url, base_dir=tmp_path, tls={"ca_file": "ca.pem"})
-    assert len(fake.requests) == 1
+    assert fake.requests
 
 
 async def test_a_partial_answer_is_taken_and_said_once(fake: FakePrometheus) -> None:
@@ -236,10 +240,24 @@ async def test_a_partial_answer_is_taken_and_said_once(fake: FakePrometheus) -> 
     assert page.records.column("mem_used_pct") is None
 
 
+async def test_no_series_are_a_problem_only_where_something_is_scraped(fake: FakePrometheus) -> None:
+    warnings: list[str] = []
+    page = await fetch(fake.url, warnings=warnings)
+    assert (page.problem, page.is_last) == ("", True)
+    assert warnings == [f"Nothing was scraped yet at {fake.url}; waiting for series"]
+    fake.answers["count(up)"] = matrix(({}, 1.0))
+    page = await fetch(fake.url)
+    assert page.problem.startswith(
+        f"No series for any column: the queries of [source.queries] on {fake.url}."
+    )
+    assert page.problem.endswith("what load_average is made of: load")
+
+
 async def test_who_asks_proves_it(fake: FakePrometheus, tmp_path: Path) -> None:
     (tmp_path / "password").write_text("open sesame\n")
     (tmp_path / "token").write_text("first\n")
     headers = {"X-Scope-OrgID": "ops"}
+    fake.body = matrix(({"instance": "a:9100"}, 1.5))
     await fetch(
         fake.url + "/prefix/", base_dir=tmp_path, username="ada", password_file="password", headers=headers
     )

@@ -274,6 +274,15 @@ async def test_one_line_that_does_not_tell_waits_for_the_next(reader: Reader, tm
     assert await reader.read() == ["1"]
 
 
+async def test_lines_that_tell_nothing_are_not_waited_for(reader: Reader, tmp_path: Path) -> None:
+    path = tmp_path / "m.jsonl"
+    path.write_text("<xml>\n<row/>\n")
+    reader.now_ms = int(path.stat().st_mtime * 1000)
+    reader.make(paths="m.jsonl")
+    assert await reader.read() == []
+    assert [kind for kind, _, _ in reader.refused] == ["not_json", "not_json"]
+
+
 async def test_what_is_said_to_be_json_lines_is_read_as_such(reader: Reader, tmp_path: Path) -> None:
     (tmp_path / "m.csv").write_text("n,name\n1,a\n")
     reader.make(paths="m.csv", format="jsonl")
