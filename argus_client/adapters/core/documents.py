@@ -25,7 +25,7 @@ class Documents:
 
     def __init__(self, documents: Sequence[Mapping[str, Any]]) -> None:
         self._documents = documents
-        self._containers: dict[str, NDArray[np.generic]] = {}
+        self._containers: dict[str, NDArray[np.generic] | None] = {}
 
     def __len__(self) -> int:
         return len(self._documents)
@@ -39,8 +39,9 @@ class Documents:
                 _nested(document, field) if value is None else value
                 for value, document in zip(values, documents, strict=True)
             ]
-        if any(issubclass(kind, _CONTAINERS) for kind in set(map(type, values))):
-            self._containers[field] = _held(values)
+        has_containers = any(issubclass(kind, _CONTAINERS) for kind in set(map(type, values)))
+        self._containers[field] = _held(values) if has_containers else None
+        if has_containers:
             values = [None if isinstance(value, _CONTAINERS) else value for value in values]
         column = np.empty(len(values), np.object_)
         column[:] = values
@@ -50,7 +51,7 @@ class Documents:
         """See `Records.containers`."""
         if field not in self._containers:
             self.column(field)
-        return self._containers.get(field)
+        return self._containers[field]
 
     def fields(self) -> Sequence[str]:
         """The dotted names of the values in the first 200 documents, by name."""
@@ -60,13 +61,13 @@ class Documents:
         return sorted(found)
 
 
-def _held(values: Sequence[Any]) -> NDArray[np.generic]:
-    """[rows] the lists and objects that hold something, None elsewhere."""
+def _held(values: Sequence[Any]) -> NDArray[np.generic] | None:
+    """[rows] the lists and objects that hold something, None elsewhere; None if there are none."""
     held = np.empty(len(values), np.object_)
     # One by one: NumPy would make a matrix of lists that are equally long.
     for row, value in enumerate(values):
         held[row] = value if isinstance(value, _CONTAINERS) and value else None
-    return held
+    return held if any(value is not None for value in held) else None
 
 
 def _nested(document: Mapping[str, Any], field: str) -> Any:

@@ -120,6 +120,21 @@ async def test_a_source_that_is_away_is_asked_again_with_the_same_cursor(
     assert "The source delivers again." in caplog.text
 
 
+async def test_a_server_that_is_reached_is_not_taken_for_a_source_that_answers(
+    bench: Bench, server: FakeServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    source = ListedSource(documents(3))
+
+    def away_until_the_server_is_reached() -> None:
+        if "reached" not in caplog.text:
+            raise SourceUnavailable("no primary")
+
+    source.before = away_until_the_server_is_reached
+    await bench.run(source)
+    assert f"Argus server {server.target} reached as mine; asking the source" in caplog.text
+    assert "the source answers: 3 records to begin with" in caplog.text
+
+
 async def test_a_source_that_can_never_deliver_ends_the_run(bench: Bench, server: FakeServer) -> None:
     with pytest.raises(SourceError, match="no such index"):
         await bench.run(ListedSource(documents(5), [SourceError("no such index")]), once=False)
@@ -300,8 +315,9 @@ async def test_rows_the_server_refuses_are_told_with_a_hint_and_passed(
 
 @pytest.mark.parametrize("once", [True, False])
 async def test_a_server_that_refuses_every_row_ends_a_first_run_and_nothing_is_kept(
-    bench: Bench, server: FakeServer, once: bool
+    tmp_path: Path, server: FakeServer, once: bool
 ) -> None:
+    bench = Bench(tmp_path, server, interval_seconds=3600)  # nobody is to wait for the next look
     server.refuse_servers(["web-0", "web-1", "web-2"])
     source = ListedSource(documents(30))
     with pytest.raises(
