@@ -6,7 +6,8 @@ was not acknowledged by the Argus server is sent again by whoever measured it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from argus_client import Rejection
@@ -22,6 +23,7 @@ class Delivered:
         unmapped_rows: Rows that were not sent, because they have no time or no server name.
         rejected_rows: Rows the server refused, as far as it named them: it names the first 100 of an answer.
         rejections: The first 10 of these, with column, reason and message.
+        refused: Why the server refused a row, as far as it named it, by index of the record the row was made of.
         problem: Why rows were not sent or were refused, for people; empty when there are none.
     """
 
@@ -29,6 +31,7 @@ class Delivered:
     unmapped_rows: int = 0
     rejected_rows: int = 0
     rejections: tuple[Rejection, ...] = ()
+    refused: Mapping[int, str] = field(default_factory=dict)
     problem: str = ""
 
 

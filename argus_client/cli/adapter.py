@@ -6,7 +6,7 @@ import asyncio
 import json
 import os
 import signal
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -120,7 +120,9 @@ def init(
             raise ConfigError(f"{out} is there already; --force overwrites it.") from None
         except OSError as error:
             raise ConfigError(f"{out} cannot be written: {error.strerror}.") from None
-    typer.echo(f"wrote {out}; edit it, then: argus adapter run {name} --config {out} --dry-run", err=True)
+    # What is sent to has nothing to show before it runs.
+    trial = " --dry-run" if spec.build is not None else ""
+    typer.echo(f"wrote {out}; edit it, then: argus adapter run {name} --config {out}{trial}", err=True)
 
 
 def _converted(spec: AdapterSpec, old: Path) -> str:
@@ -172,11 +174,24 @@ def run(
         if dry_run:
             show(asyncio.run(preview(adapter, since=since)), as_json=as_json)
             return
+        _refuse_where_sent_to(
+            adapter.spec, {"--once": once, "--since": since, "--restart": restart, "--interval": interval}
+        )
         options = RunOptions(once=once, since=since, restart=restart)
         tally = Tally()
         asyncio.run(_until_signalled(lambda stop: adapter.run(stop, options, tally)))
         if as_json:
             typer.echo(json.dumps(tally.to_json_dict()))
+
+
+def _refuse_where_sent_to(spec: AdapterSpec, options: Mapping[str, object]) -> None:
+    """Refuses options that only mean something where a source is asked."""
+    given = [option for option, value in options.items() if value]
+    if given and spec.serve is not None:
+        raise ConfigError(
+            f"The adapter {spec.name} is sent to, and has no use for {', '.join(given)}: it runs until it is stopped, "
+            "and takes what its senders bring."
+        )
 
 
 def loaded(

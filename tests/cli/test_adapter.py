@@ -115,6 +115,16 @@ def test_a_signal_ends_a_run_cleanly(desk: Desk, number: signal.Signals) -> None
     assert any(line["message"].startswith("stopping") for line in lines)
 
 
+def test_a_receiver_is_not_told_to_do_what_it_cannot(tmp_path: Path) -> None:
+    path = tmp_path / "otlp.toml"
+    wrote = run("adapter", "init", "otlp", "--out", path)
+    assert wrote.code == 0
+    assert wrote.err.strip().endswith(f"argus adapter run otlp --config {path}")
+    line = run("adapter", "run", "otlp", "--config", path, "--once", "--since", "24h").error(2)
+    assert "otlp is sent to, and has no use for --once, --since" in line
+    assert "only while it runs" in run("adapter", "run", "otlp", "--config", path, "--dry-run").error(2)
+
+
 def test_a_dry_run_shows_rows_and_what_does_not_fit_and_sends_nothing(desk: Desk) -> None:
     desk.write()
     with desk.rows.open("a") as file:
@@ -141,7 +151,7 @@ def test_a_dry_run_shows_rows_and_what_does_not_fit_and_sends_nothing(desk: Desk
     [
         ({"more": "intervall = 3"}, 2, "no key 'intervall'"),
         ({"source": 'paths = "nowhere/m.jsonl"'}, 2, "there is no directory"),
-        ({"source": 'paths = "*.txt"'}, 2, "say jsonl, csv or parquet"),
+        ({"source": 'paths = "."'}, 2, "say jsonl, csv or parquet"),
         ({"more": 'since = "soon"'}, 2, "'soon' is no beginning"),
     ],
 )

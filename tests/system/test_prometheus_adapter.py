@@ -56,8 +56,8 @@ def forecast(client: ArgusClient, server: str) -> ServerPrediction:
 @needs_node_exporter
 def test_this_machine_has_a_forecast_after_one_command(argus: str, tmp_path: Path) -> None:
     with node_exporter() as exporter, prometheus(tmp_path, {"node": [exporter]}) as url:
-        # Two scrapes make a rate.
-        until(lambda: answer(url, "rate(node_cpu_seconds_total[10s])"))
+        # Two scrapes make a rate, and the adapter asks for what was a second ago.
+        until(lambda: answer(url, "rate(node_cpu_seconds_total[10s] offset 1s)"))
         file = config(tmp_path, url, step_seconds=1, rate_window_seconds=10, settle_seconds=1)
         with ArgusClient(argus) as client:
             with Process(

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from argus_client import AsyncArgusClient, TLSConfig
+from argus_client import AsyncArgusClient, Backoff, TLSConfig
 from argus_client._config import ClientConfig
 from argus_client.adapters.core.cursor import default_directory
 from argus_client.adapters.core.errors import ConfigError
@@ -21,6 +21,8 @@ from argus_client.adapters.core.table import Table, parse_duration
 DEFAULT_TARGET: Final = "127.0.0.1:50051"
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 EVERYTHING: Final = "all"
+RECONNECT_BACKOFF: Final = Backoff(initial_seconds=0.2, maximum_seconds=2.0)
+"""Until the server is tried again. A site has few adapters, and their senders may give up after 10 s."""
 
 Warn = Callable[[str], None]
 
@@ -43,7 +45,13 @@ class ServerConfig:
 
     def client(self) -> AsyncArgusClient:
         """A client of the server, for the running event loop."""
-        return AsyncArgusClient(self.target, api_key=self.api_key, tls=self.tls, insecure=self.insecure)
+        return AsyncArgusClient(
+            self.target,
+            api_key=self.api_key,
+            tls=self.tls,
+            insecure=self.insecure,
+            stream_backoff=RECONNECT_BACKOFF,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,11 +56,13 @@ class Mapped:
         samples: The rows.
         records: How many records they were made of.
         problems: What did not fit.
+        origins: [rows] which record each row was made of.
     """
 
     samples: Samples
     records: int
     problems: tuple[Problem, ...]
+    origins: NDArray[np.intp]
 
     @property
     def lost_rows(self) -> int:
@@ -101,7 +103,7 @@ class Mapper:
         """
         rows = len(records)
         if not rows:
-            return Mapped(Samples.empty(), 0, ())
+            return Mapped(Samples.empty(), 0, (), np.empty(0, np.intp))
         problems: list[Problem] = []
         names, unnamed = self._server_names(records, rows)
         times = self._times(records, rows, names, problems)
@@ -119,7 +121,7 @@ class Mapper:
             )
             kept &= ~empty
         samples = Samples(times, names, state, metrics).where(kept)
-        return Mapped(samples, rows, tuple(problems))
+        return Mapped(samples, rows, tuple(problems), np.flatnonzero(kept))
 
     def _times(
         self, records: Records, rows: int, names: NDArray[np.object_], problems: list[Problem]

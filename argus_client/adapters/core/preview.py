@@ -151,6 +151,7 @@ def merged(one: Preview, other: Preview) -> Preview:
         Samples.concat([one.mapped.samples, other.mapped.samples]),
         one.mapped.records + other.mapped.records,
         tuple(problems.values()),
+        np.concatenate([one.mapped.origins, one.mapped.records + other.mapped.origins]),
     )
     fields = tuple(sorted({*one.fields, *other.fields}))
     return Preview(mapped, fields, tally, one.early, other.is_last, one.problem or other.problem)

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
-from argus_client import ArgusError, BufferFull, ConnectionState, DeadlineExceeded, Rejection, Samples
+from argus_client import ArgusError, BufferFull, ConnectionState, DeadlineExceeded, Rejection
 from argus_client.adapters.core.config import AdapterConfig
 from argus_client.adapters.core.fetching import unless
 from argus_client.adapters.core.mapping import Mapped, Mapper
@@ -18,8 +18,8 @@ from argus_client.adapters.pull import Records, SourceUnavailable
 from argus_client.adapters.push import Delivered, PushSource
 from argus_client.adapters.source import wall_ms
 
-RETRY_SECONDS: Final = 5.0
-"""When a sender is to try again if the server is away."""
+RETRY_SECONDS: Final = 2.0
+"""When a sender is to try again if the server is away: many try for 10 s in all, and longer waits spend that in two."""
 _MAX_WAITING_ROWS: Final = 100_000
 _TOLD_REJECTIONS: Final = 10
 
@@ -27,14 +27,18 @@ _TOLD_REJECTIONS: Final = 10
 class _Waiting:
     """Rows whose answer is waited for, and what the server has refused of them."""
 
-    def __init__(self, samples: Samples) -> None:
-        self._rows = set(zip(samples.server_name.tolist(), samples.timestamp_ms.tolist(), strict=True))
+    def __init__(self, mapped: Mapped) -> None:
+        names, times = mapped.samples.server_name.tolist(), mapped.samples.timestamp_ms.tolist()
+        self._origins = dict(zip(zip(names, times, strict=True), mapped.origins.tolist(), strict=True))
+        self.refused: dict[int, str] = {}
         self.rejected_rows = 0
         self.rejections: list[Rejection] = []
 
     def take(self, rejection: Rejection) -> None:
         """Counts a refusal, if it is of one of these rows."""
-        if (rejection.server_name, rejection.timestamp_ms) in self._rows:
+        record = self._origins.get((rejection.server_name, rejection.timestamp_ms))
+        if record is not None:
+            self.refused[record] = described(rejection)
             self.rejected_rows += rejection.rows
             if len(self.rejections) < _TOLD_REJECTIONS:
                 self.rejections.append(rejection)
@@ -105,7 +109,7 @@ class Receiver:
         for problem in self.tally.page(mapped):
             log.warning("not mapped: %s in %s, such as %s", problem.kind, problem.field, problem.example)
         publisher = self._session.publisher
-        waiting = _Waiting(mapped.samples)
+        waiting = _Waiting(mapped)
         self._waiting.add(waiting)
         try:
             async with asyncio.timeout(timeout_seconds):
@@ -135,6 +139,7 @@ class Receiver:
             unmapped_rows=mapped.lost_rows,
             rejected_rows=waiting.rejected_rows,
             rejections=tuple(waiting.rejections),
+            refused=waiting.refused,
             problem=_problem(mapped, waiting),
         )
 

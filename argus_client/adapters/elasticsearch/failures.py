@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+import re
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
+import aiohttp
 from elastic_transport import ConnectionTimeout, SerializationError, TlsError, TransportError
 
 from argus_client.adapters.core.errors import ConfigError
 from argus_client.adapters.elasticsearch.settings import SearchSettings
+from argus_client.adapters.encryption import asks_for_tls, broke_off, speaks_no_tls
 from argus_client.adapters.pull import SourceUnavailable
 from argus_client.adapters.source import SourceError
 
 _EXPIRED: Final = "search_context_missing_exception"
 _LONGEST: Final = 300
+_CONNECTING: Final = re.compile(r"Cannot connect to host \S+ ssl:\S+ \[(.*)\]")
 
 
 class PointInTimeExpired(SourceError):
@@ -52,6 +57,8 @@ def refused(status: int, headers: Mapping[str, str], body: object, settings: Sea
             'flavour = "opensearch". If it is Elasticsearch, it is older than the client: run '
             "pip install 'elasticsearch[async]>=8,<9'"
         )
+    if status == 400 and isinstance(body, str) and asks_for_tls(body):
+        return SourceError(f"{settings.where} speaks TLS: begin [source] hosts with https://.")
     if status == 429:
         return SourceUnavailable(
             f"{settings.where} is too busy (429): {said}.", retry_after_seconds=retry_after(headers)
@@ -93,6 +100,14 @@ def incomplete(answer: Mapping[str, Any], settings: SearchSettings) -> SourceErr
 def unreachable(error: TransportError, settings: SearchSettings) -> SourceError:
     """The adapter's error for an answer that did not come, or is not one of a search server."""
     said = settings.redacted(str(error.message)).partition("\n")[0][:_LONGEST].rstrip(".")
+    if (described := _CONNECTING.fullmatch(said)) is not None:
+        said = described[1]
+    if isinstance(error, TlsError) and broke_off(said):
+        return SourceUnavailable(f"{settings.where} cannot be reached: {said}.")
+    if speaks_no_tls(said):
+        return SourceError(
+            f"{settings.where} does not speak TLS: begin [source] hosts with http://, or give the TLS port."
+        )
     if isinstance(error, TlsError) or "CERTIFICATE_VERIFY_FAILED" in said:
         return SourceError(
             f"{settings.where}: TLS failed: {said}. Set ca_file to the authority that signed the certificate."
@@ -101,7 +116,29 @@ def unreachable(error: TransportError, settings: SearchSettings) -> SourceError:
         return SourceUnavailable(f"{settings.where} did not answer within {settings.timeout_seconds:g} s.")
     if isinstance(error, SerializationError):
         return SourceUnavailable(f"{settings.where} answered what is no JSON: is there a proxy before it?")
-    return SourceUnavailable(f"{settings.where} cannot be reached: {said}.")
+    causes = list(_causes(error))
+    if any(isinstance(cause, aiohttp.ClientResponseError) for cause in causes):
+        return SourceError(
+            f"{settings.where} does not speak HTTP/1.1: it may be the transport port (9300), a gRPC or a TLS port. "
+            "Set [source] hosts to the port of the HTTP API."
+        )
+    if any(isinstance(cause, aiohttp.ServerDisconnectedError) for cause in causes):
+        in_the_clear = any(host.startswith("http:") for host in settings.hosts)
+        hint = "; if it speaks TLS, begin [source] hosts with https://" if in_the_clear else ""
+        return SourceUnavailable(f"{settings.where} closed the connection without an answer{hint}.")
+    # The client names TLS also where there is none; the operating system says what happened.
+    numbers = (cause.errno or 0 for cause in causes if isinstance(cause, OSError))
+    number = next((number for number in numbers if number > 0), 0)
+    return SourceUnavailable(
+        f"{settings.where} cannot be reached: {os.strerror(number) if number else said}."
+    )
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    cause = error.__cause__ or error.__context__
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__ or cause.__context__
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

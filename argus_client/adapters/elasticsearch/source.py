@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from argus_client.adapters.core.documents import Documents
@@ -25,6 +26,7 @@ from argus_client.adapters.source import SourceError
 
 _DATE_TYPES: Final = ("date", "date_nanos")
 _SAMPLE: Final = 20
+_SHOWN_FIELDS: Final = 30
 # Beyond this the server refuses rows as being from the future, and says so, which is what should happen to them.
 _SKEW_MS: Final = 300_000
 Hit = Mapping[str, Any]
@@ -43,6 +45,8 @@ class _Walk:
         newest_ms: Time of the last hit.
         pages: Number of the last page.
         rows: The rows that are not complete yet, where they are put together.
+        hits: Documents it has found.
+        unnamed: Those of them that name no host, where rows are put together.
     """
 
     since_ms: int
@@ -53,6 +57,8 @@ class _Walk:
     newest_ms: int | None = None
     rows: MetricSets | None = None
     pages: int = 0
+    hits: int = 0
+    unnamed: int = 0
 
     def next_cursor(self, since_ms: int) -> Cursor:
         """The cursor of the next page. Its number keeps cursors of one moment apart, also those of other walks."""
@@ -76,12 +82,15 @@ class SearchSource:
         self._walk: _Walk | None = None
         self._time_types: tuple[str, ...] = ()
         self._fields: Sequence[str] | None = None
+        self._is_first_run = False
+        self._warned: set[str] = set()
         mapped = [*context.mapping.fields, settings.time_field]
         wanted = MetricSets.wanted(mapped) if settings.by_metricset else mapped
         self._includes = list(dict.fromkeys(wanted))
 
     def begin(self, since_ms: int) -> Cursor:
         """The first cursor: everything from `since_ms` on, or from the beginning of its bucket."""
+        self._is_first_run = True
         return {"since_ms": self._floor(since_ms)}
 
     async def fetch(self, cursor: Cursor, limit: int) -> Page:
@@ -165,60 +174,114 @@ class SearchSource:
         if walk.rows is None:
             if self._fields is None:
                 # Of whole documents, once: to tell which fields nobody has mapped.
-                whole = await self._asked(walk, {"size": _SAMPLE, "_source": True})
+                whole = await self._asked(walk, {"size": _SAMPLE, "_source": True}, since_ms=walk.since_ms)
                 self._fields = Documents([_source_of(hit) for hit in whole["hits"]["hits"]]).fields() or None
             size = min(limit, self._settings.batch_documents)
             hits = await self._search(walk, size)
             documents = Projected([_source_of(hit) for hit in hits], self._fields or ())
             if len(hits) < size:
-                return self._last_page(walk, documents)
+                return await self._last_page(walk, documents)
             assert walk.newest_ms is not None
             return Page(documents, walk.next_cursor(walk.newest_ms), is_last=False)
         while True:
             hits = await self._search(walk, self._settings.batch_documents)
-            self._gather(walk.rows, hits)
+            walk.unnamed += self._gather(walk.rows, hits)
             if len(hits) < self._settings.batch_documents:
                 now = self._context.now_ms()
                 rows = walk.rows.take(now - self._settings.settle_ms, or_from_ms=now + _SKEW_MS)
-                return self._last_page(walk, Documents(rows))
+                return await self._last_page(walk, Documents(rows))
             assert walk.newest_ms is not None
             # In order of time: nothing of an earlier bucket than that of the last hit comes any more.
             if rows := walk.rows.take(walk.newest_ms):
                 return Page(Documents(rows), walk.next_cursor(self._floor(walk.newest_ms)), is_last=False)
 
-    def _last_page(self, walk: _Walk, records: Documents) -> Page:
+    async def _last_page(self, walk: _Walk, records: Documents) -> Page:
         """Nothing is later than these: the next page starts a little before them, for what comes late.
 
         A document from the future must not take the cursor there with it, and no bucket is left in which
         documents were seen and no row was made.
         """
         since = walk.since_ms
+        held = walk.rows.first_ms if walk.rows is not None else None
         if walk.newest_ms is not None:
             now = self._context.now_ms()
             start = min(walk.newest_ms, now) - int(self._context.overlap_seconds * 1_000)
-            held = walk.rows.first_ms if walk.rows is not None else None
             since = max(since, self._floor(start if held is None else min(start, held)))
-        return Page(records, {"since_ms": since}, is_last=True)
+        problem = ""
+        if len(records) or held is not None:
+            self._is_first_run = False
+        elif self._is_first_run:
+            problem = await self._why_nothing(walk)
+        return Page(records, {"since_ms": since}, is_last=True, problem=problem)
+
+    async def _why_nothing(self, walk: _Walk) -> str:
+        """What is wrong where a walk gave no row; empty where none may have been written yet, which is said once.
+
+        Raises:
+            SourceError: as in a search.
+        """
+        settings = self._settings
+        ((field, order),) = walk.order[0].items()
+        assert isinstance(order, dict)
+        one = {"size": 1, "_source": True, "sort": [{field: {**order, "order": "desc"}}]}
+        there = (await self._asked(walk, one, since_ms=None, filtered=False))["hits"]["hits"]
+        if not there:
+            self._warn_once(
+                f"{settings.index!r} has no document with a {settings.time_field} yet; waiting for one"
+            )
+            return ""
+        newest_ms = int(there[0]["sort"][0])
+        if newest_ms < walk.since_ms and not walk.hits:
+            self._warn_once(
+                f"{settings.index!r} has no document since {_utc(walk.since_ms)}; the newest is of {_utc(newest_ms)}. "
+                "If older ones are wanted, begin further back: --since"
+            )
+            return ""
+        fields = ", ".join(Documents([_source_of(there[0])]).fields()[:_SHOWN_FIELDS])
+        found = f"The newest document of {settings.index!r} has the fields {fields}"
+        if walk.unnamed:
+            names = ", ".join(self._context.mapping.server_name)
+            return f"None of {walk.unnamed} documents names a host in {names}. {found}. See [mapping] server_name"
+        if settings.by_metricset:
+            return (
+                f"No document of {settings.index!r} is of the metricsets {', '.join(settings.metricsets)}"
+                + (" and matches [source] filter" if settings.filter else "")
+                + f". {found}. If Metricbeat or Elastic Agent did not write them, set another [mapping] preset "
+                '("linborg", "contract") or layout = "rows"'
+            )
+        return (
+            f"No document of {settings.index!r} since {_utc(walk.since_ms)} matches [source] filter. {found}"
+        )
+
+    def _warn_once(self, line: str) -> None:
+        if line not in self._warned:
+            self._warned.add(line)
+            self._context.warn(line)
 
     async def _search(self, walk: _Walk, size: int) -> Sequence[Hit]:
         """The next hits of a walk."""
         what: dict[str, object] = {"size": size, "_source": {"includes": self._includes}}
         if walk.after is not None:
             what["search_after"] = walk.after
-        hits: Sequence[Hit] = (await self._asked(walk, what))["hits"]["hits"]
+        hits: Sequence[Hit] = (await self._asked(walk, what, since_ms=walk.since_ms))["hits"]["hits"]
+        walk.hits += len(hits)
         if hits:
             walk.after = hits[-1]["sort"]
             walk.newest_ms = int(hits[-1]["sort"][0])
         return hits
 
-    async def _asked(self, walk: _Walk, what: Mapping[str, object]) -> Mapping[str, Any]:
-        """The answer to a search of everything since the beginning of a walk."""
+    async def _asked(
+        self, walk: _Walk, what: Mapping[str, object], *, since_ms: int | None, filtered: bool = True
+    ) -> Mapping[str, Any]:
+        """The answer to a search within the point in time of a walk, of documents that have a time."""
         field_name = self._settings.time_field
-        start = {"range": {field_name: {"gte": walk.since_ms, "format": "epoch_millis"}}}
+        start: Mapping[str, object] = {"exists": {"field": field_name}}
+        if since_ms is not None:
+            start = {"range": {field_name: {"gte": since_ms, "format": "epoch_millis"}}}
         filters: list[Mapping[str, object]] = [start]
-        if self._settings.by_metricset:
+        if self._settings.by_metricset and filtered:
             filters.append({"terms": {"metricset.name": list(self._settings.metricsets)}})
-        if self._settings.filter:
+        if self._settings.filter and filtered:
             filters.append(self._settings.filter)
         body = {"query": {"bool": {"filter": filters}}, "sort": walk.order, **what}
         assert self._service is not None
@@ -226,10 +289,12 @@ class SearchSource:
         walk.pit = str(answer.get("pit_id") or walk.pit)
         return answer
 
-    def _gather(self, rows: MetricSets, hits: Sequence[Hit]) -> None:
+    def _gather(self, rows: MetricSets, hits: Sequence[Hit]) -> int:
+        """Puts hits into rows; returns how many name no host."""
         unnamed = [hit for hit in hits if not rows.add(int(hit["sort"][0]), _source_of(hit))]
         if unnamed:
             self._context.refuse("no_server_name", len(unnamed), f"document {unnamed[0].get('_id')!r}")
+        return len(unnamed)
 
     def _metricsets(self) -> MetricSets | None:
         if not self._settings.by_metricset:
@@ -239,6 +304,14 @@ class SearchSource:
 
     def _floor(self, moment_ms: int) -> int:
         return moment_ms - moment_ms % self._settings.bucket_ms if self._settings.by_metricset else moment_ms
+
+
+def _utc(moment_ms: int) -> str:
+    """A moment for people; any number, for one far off is what is to be shown."""
+    try:
+        return datetime.fromtimestamp(moment_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+    except (OverflowError, ValueError, OSError):
+        return f"{moment_ms} ms"
 
 
 def _source_of(hit: Hit) -> Mapping[str, Any]:

@@ -90,7 +90,8 @@ index = "metricbeat-*"                 # Elastic Agent: "metrics-system.*"; a li
 [mapping]
 preset = "metricbeat"                  # or "linborg", or "contract": the contract's own names
 
-# What the preset does not know; a default is what holds when no field has a value.
+# What the preset does not know: metricbeat has no java_cpu_pct, back_close_wait and front_close_wait. A default is what
+# holds when no field has a value.
 # [mapping.columns]
 # java_cpu_pct = { field = "java.cpu.ratio", scale = 100 }
 

@@ -31,15 +31,17 @@ class FileOptions:
 
     Attributes:
         patterns: Absolute paths, which may hold `*`; the one `-` is standard input.
-        format: jsonl, csv or parquet.
-        delimiter: Between two cells of CSV.
+        format: jsonl, csv or parquet; auto tells each file of text from its first lines.
+        delimiter: Between two cells of CSV; empty tells it from the header.
+        likely: The format by the names of the files, for a file whose lines do not tell it.
         settle_seconds: A last line without its end is taken once its file has not changed for this long.
     """
 
     patterns: tuple[str, ...]
     format: str
-    delimiter: str = ","
+    delimiter: str = ""
     settle_seconds: float = 5.0
+    likely: str = JSONL
 
     @property
     def is_stdin(self) -> bool:
@@ -63,27 +65,29 @@ def read_options(values: Mapping[str, object], context: SourceContext) -> FileOp
         raise table.error("paths", "names nothing; give a path, a pattern such as 'metrics/*.jsonl', or '-'")
     if STDIN in paths and len(paths) > 1:
         raise table.error("paths", "names standard input, '-', beside files; give one or the other")
-    chosen = wanted if wanted != AUTO else _guessed(table, paths)
+    likely = wanted if wanted != AUTO else _guessed(table, paths, context.base_dir)
+    chosen = PARQUET if likely == PARQUET else wanted
     if chosen == PARQUET and paths == (STDIN,):
         raise table.error("format", "is 'parquet', which cannot be read from standard input")
     if len(delimiter) > 1:
         raise table.error("delimiter", f"is {delimiter!r}; it must be one character")
-    tabs = chosen == CSV and not delimiter and all(path.endswith(".tsv") for path in paths)
+    if chosen != PARQUET and all(path.endswith(".tsv") for path in paths):
+        delimiter = delimiter or "\t"
     patterns = (
-        paths if paths == (STDIN,) else tuple(_absolute(path, chosen, context.base_dir) for path in paths)
+        paths if paths == (STDIN,) else tuple(_absolute(path, likely, context.base_dir) for path in paths)
     )
-    return FileOptions(patterns, chosen, delimiter or ("\t" if tabs else ","), settle_seconds)
+    return FileOptions(patterns, chosen, delimiter, settle_seconds, likely)
 
 
-def _guessed(table: Table, paths: tuple[str, ...]) -> str:
-    if paths == (STDIN,):
-        return JSONL
-    found = {_BY_SUFFIX.get(Path(path).suffix.lower(), "") for path in paths}
-    if len(found) == 1 and (chosen := found.pop()):
-        return chosen
-    raise table.error(
-        "format", f"is {AUTO!r}, which the names of the files do not tell; say jsonl, csv or parquet"
-    )
+def _guessed(table: Table, paths: tuple[str, ...], base_dir: Path) -> str:
+    """The format by the names: of text its first lines decide, so that names only have to tell it from Parquet."""
+    directories = [path for path in paths if path != STDIN and (base_dir / Path(path).expanduser()).is_dir()]
+    found = {_BY_SUFFIX.get(Path(path).suffix.lower(), JSONL) for path in paths}
+    if directories or (PARQUET in found and len(found) > 1):
+        raise table.error(
+            "format", f"is {AUTO!r}, which the names of the files do not tell; say jsonl, csv or parquet"
+        )
+    return found.pop() if len(found) == 1 else JSONL
 
 
 def _absolute(path: str, chosen: str, base_dir: Path) -> str:

@@ -6,7 +6,6 @@ import asyncio
 import glob
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -16,11 +15,13 @@ from argus_client.adapters.core.columnar import Columns
 from argus_client.adapters.core.spec import SourceContext
 from argus_client.adapters.files.options import FileOptions, check_parents
 from argus_client.adapters.pull import Cursor, Page
+from argus_client.adapters.source import SourceError
 from argus_client.extras import require
 
 NOT_PARQUET: Final = "not_parquet"
 # A file without its end is being written, unless it has not changed for so long.
 _DAMAGED_SECONDS: Final = 300.0
+_MAGIC: Final = b"PAR1"
 _DONE, _FILE, _ROW = "done", "file", "row"
 
 
@@ -46,6 +47,7 @@ class ParquetSource:
         self._options = options
         self._context = context
         self._group: tuple[str, int, int, Any] | None = None
+        self._warned: set[str] = set()
 
     def begin(self, since_ms: int) -> Cursor:
         """Every file: rows before `since_ms` are left out once their time is known."""
@@ -82,9 +84,22 @@ class ParquetSource:
         found: dict[str, int] = {}
         for pattern in self._options.patterns:
             for name in glob.glob(pattern, recursive=True):
+                try:
+                    status = os.stat(name)
+                except FileNotFoundError:
+                    continue
                 if os.path.isfile(name):
-                    found[name] = os.path.getsize(name)
+                    found[name] = status.st_size
+        if not found:
+            patterns = ", ".join(self._options.patterns)
+            self._warn_once("", f"no file matches {patterns} yet; waiting for one")
         return dict(sorted(found.items()))
+
+    def _warn_once(self, name: str, line: str) -> None:
+        """Says something of a file, or of all, if nothing was said of it before."""
+        if name not in self._warned:
+            self._warned.add(name)
+            self._context.warn(line)
 
     def _rows(self, name: str, size: int, row: int, limit: int) -> tuple[Columns, int, bool] | None:
         """Rows from `row` on, where they end, and whether that is the end; None for a file that is not whole."""
@@ -98,13 +113,29 @@ class ParquetSource:
                 if row >= total:
                     return Columns({}), row, True
                 table = self._read_group(file, name, size, group).slice(row - start, limit)
-        except (self._pa.ArrowInvalid, OSError) as error:
-            if self._context.now_ms() / 1000 - Path(name).stat().st_mtime < _DAMAGED_SECONDS:
+        except PermissionError as error:
+            raise SourceError(f"{name} cannot be read: {error.strerror}. Let this user read it.") from None
+        except FileNotFoundError:
+            return None
+        except (self._pa.ArrowException, OSError) as error:
+            why = str(error).partition("\n")[0][:80]
+            if self._may_become_whole(name):
+                self._warn_once(name, f"{name} is no whole Parquet file yet ({why}); it is looked at again")
                 return None
-            self._context.refuse(NOT_PARQUET, 1, f"{name}: {str(error).splitlines()[0][:80]}")
+            self._context.refuse(NOT_PARQUET, 1, f"{name}: {why}")
             return Columns({}), row, True
         reached = row + int(table.num_rows)
         return Columns(columns_of(table)), reached, reached >= total
+
+    def _may_become_whole(self, name: str) -> bool:
+        """Whether a file is one that is being written: it begins as it should, and changed lately."""
+        try:
+            with open(name, "rb") as file:
+                head = file.read(len(_MAGIC))
+                changed_at = os.fstat(file.fileno()).st_mtime
+        except FileNotFoundError:
+            return True
+        return _MAGIC.startswith(head) and self._context.now_ms() / 1000 - changed_at < _DAMAGED_SECONDS
 
     def _read_group(self, file: Any, name: str, size: int, group: int) -> Any:
         """A row group; the last one read is kept, for it is larger than a page."""

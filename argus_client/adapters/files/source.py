@@ -11,8 +11,9 @@ from typing import Any, Final
 
 from argus_client.adapters.core.documents import Documents
 from argus_client.adapters.core.spec import SourceContext
+from argus_client.adapters.files.detection import SAMPLE_LINES, Form, delimiter_of, told
 from argus_client.adapters.files.lines import CsvLines, JsonLines, LineFormat, header
-from argus_client.adapters.files.options import CSV, FileOptions, check_parents
+from argus_client.adapters.files.options import AUTO, CSV, FileOptions, check_parents
 from argus_client.adapters.files.tail import Place, TailedFile
 from argus_client.adapters.pull import Cursor, Page, SourceUnavailable
 from argus_client.adapters.source import SourceError
@@ -134,25 +135,41 @@ class FilesSource:
         return None if identity in present else file
 
     def _format(self, file: TailedFile) -> LineFormat | None:
-        """How to read a file; None while its header is not there yet."""
+        """How to read a file; None while its header, or enough to tell its format, is not there yet."""
         form = self._formats.get(file.identity)
         if form is None:
-            refuse = self._context.refuse
-            if self._options.format == CSV:
-                first = file.first_line()
-                if not first:
+            if (kind := self._form(file)) is None:
+                return None
+            if kind.format == CSV:
+                if not (first := file.first_line()):
                     return None
-                form = CsvLines(header(first, self._options.delimiter), self._options.delimiter, refuse)
+                delimiter = kind.delimiter or delimiter_of(first.decode("utf-8", errors="replace"))
+                form = CsvLines(header(first, delimiter), delimiter, self._context.refuse)
             else:
-                form = JsonLines(refuse)
+                form = JsonLines(self._context.refuse)
             self._formats[file.identity] = form
-        if file.offset == 0 and self._options.format == CSV:
+        if file.offset == 0 and isinstance(form, CsvLines):
             file.lines(1, unfinished=False, too_long=self._too_long)  # the header itself
         return form
 
+    def _form(self, file: TailedFile) -> Form | None:
+        options = self._options
+        if options.format != AUTO:
+            return Form(options.format, options.delimiter)
+        head = [line for line in file.head(SAMPLE_LINES) if line.strip()]
+        if (found := told(head, options.delimiter)) is not None:
+            if found.format != options.likely:
+                self._context.warn(f"{file.path} is read as {found.format}, as its first lines are")
+            return found
+        # A header by itself, or a first line that was cut: the next line tells, if there will be one.
+        is_enough = len(head) > 1 or options.likely == CSV or self._is_quiet(file)
+        return Form(options.likely, options.delimiter) if is_enough else None
+
+    def _is_quiet(self, file: TailedFile) -> bool:
+        return file.quiet_seconds(self._context.now_ms()) >= self._options.settle_seconds
+
     def _lines(self, file: TailedFile, limit: int) -> list[bytes]:
-        quiet = file.quiet_seconds(self._context.now_ms()) >= self._options.settle_seconds
-        return file.lines(limit, unfinished=quiet, too_long=self._too_long)
+        return file.lines(limit, unfinished=self._is_quiet(file), too_long=self._too_long)
 
     def _too_long(self, start: bytes) -> None:
         self._context.refuse(TOO_LONG, 1, start[:60].decode("utf-8", errors="replace"))

@@ -29,8 +29,8 @@ target = "127.0.0.1:50051"
 
 [source]
 paths = ["*.jsonl"]       # paths or patterns, relative to this file; "-" alone is standard input
-# format = "auto"         # jsonl, csv or parquet; auto goes by the file names
-# delimiter = ","         # of csv
+# format = "auto"         # jsonl, csv or parquet; auto tells text from its first lines, Parquet from the file names
+# delimiter = ","         # of csv; if it is not said, what the header has
 # settle_seconds = 5      # take a last line without its end once the file has been quiet for so long
 
 [mapping]

@@ -12,8 +12,9 @@ from typing import Any, Final
 
 from argus_client.adapters.core.documents import Documents
 from argus_client.adapters.core.spec import SourceContext
+from argus_client.adapters.files.detection import SAMPLE_LINES, Form, delimiter_of, told
 from argus_client.adapters.files.lines import CsvLines, JsonLines, LineFormat, header
-from argus_client.adapters.files.options import CSV, FileOptions
+from argus_client.adapters.files.options import AUTO, CSV, FileOptions
 from argus_client.adapters.pull import Cursor, Page
 
 _READ_BYTES: Final = 1 << 16
@@ -35,7 +36,8 @@ class StdinSource:
         self._options = options
         self._context = context
         self._descriptor = sys.stdin.fileno() if descriptor is None else descriptor
-        self._format: LineFormat | None = None if options.format == CSV else JsonLines(context.refuse)
+        self._format: LineFormat | None = None
+        self._head: list[bytes] = []
         self._lines: deque[bytes] = deque()
         self._room = threading.Condition()
         self._ended = False
@@ -63,7 +65,7 @@ class StdinSource:
             if not self._lines and not over:
                 self._news.clear()
             self._room.notify_all()
-        return Page(Documents(self._documents(lines)), {}, is_last=over, is_end=over)
+        return Page(Documents(self._documents(lines, over)), {}, is_last=over, is_end=over)
 
     async def close(self) -> None:
         """Reads no further."""
@@ -71,11 +73,31 @@ class StdinSource:
             self._ended = True
             self._room.notify_all()
 
-    def _documents(self, lines: list[bytes]) -> list[Mapping[str, Any]]:
-        if self._format is None and lines:
-            names = header(lines.pop(0), self._options.delimiter)
-            self._format = CsvLines(names, self._options.delimiter, self._context.refuse)
-        return [] if self._format is None else self._format.documents(lines)
+    def _documents(self, lines: list[bytes], over: bool) -> list[Mapping[str, Any]]:
+        if self._format is None:
+            self._head += [line for line in lines if line.strip()]
+            if not self._head or (form := self._form(over)) is None:
+                return []
+            lines, self._head = self._head, []
+            self._format = self._opened(form, lines)
+        return self._format.documents(lines)
+
+    def _form(self, over: bool) -> Form | None:
+        """How to read what has come; None while it does not tell, and is held back for more."""
+        options = self._options
+        if options.format != AUTO:
+            return Form(options.format, options.delimiter)
+        enough = over or len(self._head) >= SAMPLE_LINES
+        return told(self._head[:SAMPLE_LINES], options.delimiter) or (
+            Form(options.likely) if enough else None
+        )
+
+    def _opened(self, form: Form, lines: list[bytes]) -> LineFormat:
+        if form.format != CSV:
+            return JsonLines(self._context.refuse)
+        first = lines.pop(0)
+        delimiter = form.delimiter or delimiter_of(first.decode("utf-8", errors="replace"))
+        return CsvLines(header(first, delimiter), delimiter, self._context.refuse)
 
     def _read(self, loop: asyncio.AbstractEventLoop) -> None:
         rest = b""

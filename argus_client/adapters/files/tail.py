@@ -108,6 +108,10 @@ class TailedFile:
         """Seconds since it was last written to."""
         return now_ms / 1000 - os.fstat(self._file.fileno()).st_mtime
 
+    def head(self, limit: int) -> list[bytes]:
+        """Its first lines, whole, at most `limit` and no more than a megabyte of them."""
+        return self._read(0, _READ_BYTES).split(b"\n")[:-1][:limit]
+
     def first_line(self) -> bytes:
         """Its first line, whole; empty while there is none."""
         text = b""

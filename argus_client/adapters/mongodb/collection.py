@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final
 
 from bson.codec_options import DatetimeConversion, TypeDecoder, TypeRegistry
+from bson.datetime_ms import DatetimeMS
 from bson.decimal128 import Decimal128
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
@@ -18,6 +20,7 @@ from argus_client.adapters.mongodb.times import BSON_TYPES, TimeFormat
 from argus_client.adapters.source import SourceError
 
 _NAMES_SHOWN: Final = 8
+_SAMPLE: Final = 1_000
 Document = Mapping[str, Any]
 
 
@@ -71,12 +74,11 @@ class CollectionCheck:
         self._collection = collection
         self._settings = settings
         self._warn = warn
+        self._is_collection = False
+        self._is_indexed = False
 
-    async def exists(self) -> bool:
+    async def exists(self) -> None:
         """MongoDB answers a query of what is not there with nothing, so that a misspelt name would wait for ever.
-
-        Returns:
-            Whether an index on the time is known to be there.
 
         Raises:
             SourceError: there is no such collection.
@@ -89,7 +91,8 @@ class CollectionCheck:
                 f"The database {self._settings.database!r} has no collection {self._settings.collection!r}; "
                 + (f"it has {there}." if names else "it has none at all: check its name too.")
             )
-        return kind == "collection" and await self._has_index()
+        self._is_collection = kind == "collection"
+        self._is_indexed = self._is_collection and await self._has_index()
 
     async def time_format(self) -> TimeFormat | None:
         """How time is written: as configured, or as in a document; None while there are no documents.
@@ -125,15 +128,36 @@ class CollectionCheck:
         return Documents([document] if document else []).fields()
 
     async def others(self, form: TimeFormat) -> None:
-        """Warns of documents whose time is of another type, which a query by time does not see. Needs the index."""
+        """Warns of documents whose time is of another type, which a query by time does not see.
+
+        With an index on the time all documents are looked at, without one only some: they would all be read.
+        """
         types = sorted({*BSON_TYPES.values()} - {BSON_TYPES[form.kind]})
-        other = await self._first({self._settings.time_field: {"$type": types}})
+        if self._is_indexed:
+            other = await self._first({self._settings.time_field: {"$type": types}})
+        else:
+            other = await self._other_of_some(form)
         if other is not None:
             self._warn(
                 f"{self._settings.namespace} also holds documents whose {self._settings.time_field!r} is of type "
                 f"{' or '.join(types)}, such as that with _id {other.get('_id')!r}: they are not read. "
                 f"Time is read as {form.kind}."
             )
+
+    async def _other_of_some(self, form: TimeFormat) -> Document | None:
+        """Of the documents inserted last, or of any where there is no order, one with a time of another type."""
+        field = self._settings.time_field
+        found = self._collection.find(
+            {},
+            projection=[field],
+            sort=[("_id", -1)] if self._is_collection else None,
+            limit=_SAMPLE,
+            max_time_ms=int(self._settings.timeout_seconds * 1_000),
+        )
+        async with found:
+            documents = await found.to_list()
+        ours = BSON_TYPES[form.kind]
+        return next((one for one in documents if _bson_type(value_of(one, field)) not in ("", ours)), None)
 
     async def _kind(self) -> str | None:
         """`collection`, `view` or `timeseries`; None when there is none. `unknown` when it must not be asked."""
@@ -166,6 +190,16 @@ class CollectionCheck:
 
     async def _first(self, query: Mapping[str, Any]) -> Document | None:
         return await self._collection.find_one(query, max_time_ms=int(self._settings.timeout_seconds * 1_000))
+
+
+def _bson_type(value: object) -> str:
+    """The name of `BSON_TYPES` for a value; empty for one that none of them is."""
+    if isinstance(value, datetime | DatetimeMS):
+        return "date"
+    if isinstance(value, str):
+        return "string"
+    is_number = isinstance(value, int | float | Decimal128) and not isinstance(value, bool)
+    return "number" if is_number else ""
 
 
 def value_of(document: Document, field: str) -> Any:

@@ -45,6 +45,7 @@ _CAUSES: Final[Mapping[str, str]] = {
     "timed out": "the connection timed out",
     "connection closed": "it closed the connection: it may ask for TLS (tls = true)",
 }
+_LASTING: Final = ("CERTIFICATE_VERIFY_FAILED", "WRONG_VERSION_NUMBER")
 
 
 def translated(error: PyMongoError | BSONError, settings: MongoSettings) -> SourceError:
@@ -100,7 +101,7 @@ def _unreachable(said: str, where: str) -> SourceError:
     for sign, cause in _CAUSES.items():
         if sign in said:
             line = f"No server of {where} can be reached; {cause}."
-            return SourceError(line) if sign == "CERTIFICATE_VERIFY_FAILED" else SourceUnavailable(line)
+            return SourceError(line) if sign in _LASTING else SourceUnavailable(line)
     if "No primary available" in said or "No replica set members" in said:
         return SourceUnavailable(f"{where} has no member that may be read now: see read_preference.")
     return SourceUnavailable(f"No server of {where} can be reached: {said.partition(',')[0]}.")

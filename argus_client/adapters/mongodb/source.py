@@ -142,10 +142,10 @@ class MongoSource:
             self._collection = opened(self._client[self._settings.database], self._settings.collection)
         if self._looked_at is None:
             check = CollectionCheck(self._collection, self._settings, self._context.warn)
-            has_index = await check.exists()
+            await check.exists()
             self._looked_at = known or await check.time_format()
             self._fields = await check.fields()
-            if self._looked_at is not None and has_index:
+            if self._looked_at is not None:
                 await check.others(self._looked_at)
         return self._collection, known or self._looked_at
 

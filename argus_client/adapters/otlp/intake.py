@@ -45,12 +45,36 @@ class Taken:
     """How a request ended.
 
     Attributes:
-        rejected_points: Data points of host metrics that could not be used. They must not be sent again.
+        rejected_points: Data points of host metrics that could not be used, or whose rows the Argus server refused.
+            They must not be sent again.
         problem: Why, for the first of them; empty for none.
     """
 
     rejected_points: int
     problem: str
+
+
+@dataclass(slots=True)
+class _Share:
+    """What a request has in a bucket.
+
+    Attributes:
+        bucket: The bucket.
+        answer: Set once its rows are settled, or cannot be for now.
+        settled_before: The rows that were settled before the request came.
+        points: Data points of the request.
+    """
+
+    bucket: Bucket
+    answer: Answer
+    settled_before: Sequence[Row]
+    points: int = 0
+
+    @property
+    def refusal(self) -> str:
+        """Why the Argus server has refused a row that came of the request, or of the same sent before; else empty."""
+        own = [row for row in self.bucket.rows if row not in self.settled_before] or self.bucket.rows
+        return next((row.refusal for row in own if row.refusal), "")
 
 
 class Intake:
@@ -112,18 +136,22 @@ class Intake:
             self._refuse("unusable_points", reading.rejected, reading.problem)
         self._requests += 1
         try:
-            answers = [
-                answer for name, points in reading.points.items() for answer in self._add(name, points)
-            ]
-            if answers:
-                await asyncio.wait(answers)
+            shares = [share for name, points in reading.points.items() for share in self._add(name, points)]
+            if shares:
+                await asyncio.wait({share.answer for share in shares})
         finally:
             self._requests -= 1
-        for answer in answers:
-            if (error := answer.result()) is not None:
+        for share in shares:
+            if (error := share.answer.result()) is not None:
                 self._count("requests_put_off", 1)
                 raise error
-        return Taken(reading.rejected, reading.problem)
+        refused = [share for share in shares if share.refusal]
+        if not refused:
+            return Taken(reading.rejected, reading.problem)
+        points = sum(share.points for share in refused)
+        self._count("points_refused", points)
+        said = f"The Argus server refused {refused[0].refusal}"
+        return Taken(reading.rejected + points, "; ".join(filter(None, (reading.problem, said))))
 
     async def close(self) -> None:
         """Ends deliveries that are under way; who waits for them is told that they are not known to be done."""
@@ -132,30 +160,31 @@ class Intake:
         if self._deliveries:
             await asyncio.wait(self._deliveries)
 
-    def _add(self, name: str, points: Sequence[Point]) -> set[Answer]:
-        """Puts points into their buckets; returns the answers to wait for."""
+    def _add(self, name: str, points: Sequence[Point]) -> list[_Share]:
+        """Puts points into their buckets; returns what of them to wait for."""
         self._tidy()
         server = self._servers.get(name)
         if server is None:
             server = self._servers[name] = Server(name)
         server.heard_at = self._monotonic()
         resolution_ms = self._limits.resolution_seconds * 1000
-        touched: dict[int, Bucket] = {}
-        answers: set[Answer] = set()
+        touched: dict[int, _Share] = {}
         left_out = 0
         for point in points:
             at_ms = point.at_ns // 1_000_000
             at_ms -= at_ms % resolution_ms
-            if (bucket := touched.get(at_ms)) is None:
-                bucket = touched[at_ms] = server.bucket(at_ms)
-                answers.add(self._open(server, bucket))
-            if bucket.values.add(point) and bucket.rows:
+            if (share := touched.get(at_ms)) is None:
+                bucket = server.bucket(at_ms)
+                settled = [row for row in bucket.rows if row.is_settled]
+                share = touched[at_ms] = _Share(bucket, self._open(server, bucket), settled)
+            share.points += 1
+            if share.bucket.values.add(point) and share.bucket.rows:
                 left_out += 1
         if left_out:
             self._count("points_left_out", left_out)
         for bucket in server.open_before(max(touched)):
             self._close(server, bucket)
-        return answers
+        return list(touched.values())
 
     def _open(self, server: Server, bucket: Bucket) -> Answer:
         if bucket.answer is None or bucket.closing is None:
@@ -223,9 +252,11 @@ class Intake:
             }
         )
         try:
-            await self._sink.deliver(records, timeout_seconds=self._limits.answer_seconds)
+            delivered = await self._sink.deliver(records, timeout_seconds=self._limits.answer_seconds)
         except SourceUnavailable as error:
             return error
+        for index, reason in delivered.refused.items():
+            rows[index][1].refusal = reason
         return None
 
     def _tidy(self) -> None:

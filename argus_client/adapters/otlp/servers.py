@@ -24,12 +24,14 @@ class Row:
         columns: What was measured, by contract column.
         answer: Of the delivery under way; None when there is none.
         is_settled: The Argus server has answered for it.
+        refusal: Why the Argus server has refused it; empty where it has not.
     """
 
     at_ms: int
     columns: dict[str, float]
     answer: Answer | None = None
     is_settled: bool = False
+    refusal: str = ""
 
 
 class Bucket:

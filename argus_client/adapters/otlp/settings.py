@@ -49,6 +49,8 @@ max_request_mb = 4               # unpacked
 # key_file = "server.key"
 # client_ca_file = "clients.pem" # senders must have a certificate of this authority
 
+# Host metrics hold no java_cpu_pct and no front_close_wait: these are not measured.
+
 # Server names are rewritten like this: without their domain.
 # [[mapping.names]]
 # match = '\\.example\\.com$'

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from argus_client.adapters.encryption import asks_for_tls, broke_off, speaks_no_tls
 from argus_client.adapters.prometheus.series import Grid
 from argus_client.adapters.pull import SourceUnavailable
 from argus_client.adapters.source import SourceError
@@ -98,6 +99,11 @@ class PrometheusApi:
             transport=transport,
         )
 
+    @property
+    def url(self) -> str:
+        """Where it asks."""
+        return self._access.url
+
     async def query_range(self, query: str, grid: Grid) -> Answer:
         """The series of a query at the times of a grid.
 
@@ -121,8 +127,14 @@ class PrometheusApi:
         data = body.get("data")
         if not isinstance(data, dict) or data.get("resultType") != "matrix":
             raise SourceError(f"{self._access.url} answered a range query without a matrix of series.")
+        found = data.get("result") or ()
+        if any("histograms" in series for series in found):
+            raise QueryError(
+                "it gives native histograms, and a column is a number: ask for histogram_quantile(...) or "
+                "histogram_avg(...)"
+            )
         return Answer(
-            [(series.get("metric", {}), series.get("values", [])) for series in data.get("result") or ()],
+            [(series.get("metric", {}), series.get("values", [])) for series in found],
             tuple(body.get("warnings") or ()),
         )
 
@@ -157,12 +169,19 @@ class PrometheusApi:
             raise QueryTimeout(
                 f"{url} gave no answer within {self._access.timeout_seconds:g} s (timeout_seconds)."
             ) from None
+        except (self._httpx.LocalProtocolError, self._httpx.InvalidURL) as error:
+            # Its text may quote a header, and so a token.
+            kind = type(error).__name__
+            raise SourceError(
+                f"{url} cannot be asked ({kind}): a header of [source.headers], the token, or the url holds what HTTP "
+                "does not allow."
+            ) from None
+        except self._httpx.DecodingError as error:
+            raise SourceError(f"{url} answered what cannot be unpacked: {error}.") from None
+        except self._httpx.RemoteProtocolError as error:
+            raise _not_http(url, str(error)) from None
         except self._httpx.TransportError as error:
-            if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in _causes(error)):
-                raise SourceError(
-                    f"The certificate of {url} is not trusted: {error}. Set [source.tls] ca_file to its authority."
-                ) from None
-            raise SourceUnavailable(f"{url} cannot be reached: {error or type(error).__name__}.") from None
+            raise _unreachable(url, error) from None
 
     def _body(self, response: httpx.Response) -> dict[str, Any]:
         """The JSON of an answer that is one.
@@ -194,11 +213,42 @@ class PrometheusApi:
             )
         if status in (400, 413, 422) and body:
             raise QueryTooLarge(said) if _TOO_MUCH.search(said) else QueryError(said)
+        if status == 400 and asks_for_tls(response.text):
+            raise SourceError(f"{url} speaks TLS: begin [source] url with https://.")
         kind = response.headers.get("content-type", "nothing").partition(";")[0]
         raise SourceError(
             f"{url}/api/v1/query_range answered {status} with {kind}: this is no Prometheus API. Set [source] url to "
             "what comes before /api/v1."
         )
+
+
+def _not_http(url: str, said: str) -> SourceError:
+    """The error of an answer that is no HTTP/1.1, or of none: whoever listens there may be restarting."""
+    if "disconnected" in said or "closed" in said:
+        hint = "" if url.startswith("https:") else "; if it speaks TLS, begin [source] url with https://"
+        return SourceUnavailable(f"{url} closed the connection without an answer{hint}.")
+    return SourceError(
+        f"{url} does not speak HTTP/1.1: it may be a gRPC or a TLS port. Set [source] url to the port of the HTTP API."
+    )
+
+
+def _unreachable(url: str, error: Exception) -> SourceError:
+    """The error of a connection that could not be made, or broke."""
+    tls = next((cause for cause in _causes(error) if isinstance(cause, ssl.SSLError)), None)
+    if tls is None or broke_off(str(tls)):
+        return SourceUnavailable(f"{url} cannot be reached: {error or type(error).__name__}.")
+    if isinstance(tls, ssl.SSLCertVerificationError):
+        return SourceError(
+            f"The certificate of {url} is not trusted: {error}. Set [source.tls] ca_file to its authority."
+        )
+    if speaks_no_tls(str(tls)):
+        return SourceError(
+            f"{url} does not speak TLS: begin [source] url with http://, or give its TLS port."
+        )
+    return SourceError(
+        f"TLS with {url} failed: {error}. See [source.tls]: ca_file is whom to trust, cert_file and key_file are who "
+        "the adapter is."
+    )
 
 
 def _causes(error: BaseException) -> Generator[BaseException]:

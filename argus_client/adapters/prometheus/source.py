@@ -28,6 +28,8 @@ _MOST_POINTS: Final = 11_000
 _SERVERS_AT_FIRST: Final = 400
 """Servers that are assumed until the first page shows how many there are."""
 _GROWTH: Final = 4
+_EMPTY_STRETCHES: Final = 64
+"""Stretches without a series that are passed in one page. They grow, so that this is more than half a year."""
 _PORT: Final = re.compile(r":\d+$")
 
 
@@ -37,6 +39,7 @@ class Reading:
 
     Attributes:
         queries: PromQL by contract column; each gives one series per server.
+        origin: Where they come from, for messages: the preset and its matchers.
         label: The label that names the server.
         strips_port: Whether `host:9100` is the server `host`.
         step_seconds: From one row of a server to the next. Rows lie on multiples of it.
@@ -45,6 +48,7 @@ class Reading:
     """
 
     queries: Mapping[str, str]
+    origin: str = ""
     label: str = "instance"
     strips_port: bool = True
     step_seconds: int = 30
@@ -94,29 +98,39 @@ class PrometheusSource:
         """The rows of the next stretch of time, about `limit` at most. See `PullSource.fetch`."""
         next_ms, seen_ms = _times(cursor)
         next_ms = self._on_grid(next_ms)  # whoever left the cursor may have gone by another step
-        newest_ms = self._now_ms() - round(self._reading.settle_seconds * 1000)
-        newest_ms -= newest_ms % self._step_ms
+        newest_ms = self._newest_ms()
         if newest_ms < next_ms or newest_ms <= seen_ms:
             return Page(Columns({}), cursor, is_last=True)
-        due = (newest_ms - next_ms) // self._step_ms + 1
-        grid, columns = await self._ask(Grid(next_ms, self._step_ms, min(due, self._points(limit))))
-        records = joined(grid, columns)
-        self._servers = max(len({name for servers in columns.values() for name in servers}), 1)
-        self._points_before = grid.points
-        self._ceiling = min(self._ceiling * 5 // 4 + 1, _MOST_POINTS)
+        # Not one page each: a page without rows would move the cursor on over what wrong queries do not see.
+        for _ in range(_EMPTY_STRETCHES):
+            newest_ms = self._newest_ms()
+            due = (newest_ms - next_ms) // self._step_ms + 1
+            grid, columns = await self._ask(Grid(next_ms, self._step_ms, min(due, self._points(limit))))
+            records = joined(grid, columns)
+            self._servers = max(len({name for servers in columns.values() for name in servers}), 1)
+            self._points_before = grid.points
+            self._ceiling = min(self._ceiling * 5 // 4 + 1, _MOST_POINTS)
+            next_ms = grid.end_ms + self._step_ms
+            if len(records) or grid.end_ms >= newest_ms:
+                break
         if grid.end_ms < newest_ms:
-            return Page(records, {"next_ms": grid.end_ms + self._step_ms}, is_last=False)
-        self._say_what_is_missing(columns)
+            return Page(records, {"next_ms": next_ms}, is_last=False)
         overlap_ms = round(self._reading.overlap_seconds * 1000)
         return Page(
             records,
             {"next_ms": self._on_grid(grid.end_ms - overlap_ms), "seen_ms": grid.end_ms},
             is_last=True,
+            problem=await self._what_is_missing(columns, grid.end_ms),
         )
 
     async def close(self) -> None:
         """Closes the connections."""
         await self._api.close()
+
+    def _newest_ms(self) -> int:
+        """The last time of the grid that scrapes have settled for."""
+        newest_ms = self._now_ms() - round(self._reading.settle_seconds * 1000)
+        return newest_ms - newest_ms % self._step_ms
 
     def _on_grid(self, at_ms: int) -> int:
         """The first time of the grid that is not before `at_ms`."""
@@ -199,14 +213,23 @@ class PrometheusSource:
             found[name] = (other, np.where(np.isnan(known), values, known))
         return {name: values for name, (_, values) in found.items()}
 
-    def _say_what_is_missing(self, columns: Mapping[str, Mapping[str, Any]]) -> None:
+    async def _what_is_missing(self, columns: Mapping[str, Mapping[str, Any]], at_ms: int) -> str:
+        """Says which columns have no series; returns what is wrong if none has any where something is scraped."""
         missing = [column for column, servers in columns.items() if not servers]
         if len(missing) == len(columns):
-            self._warn_once(
-                "No query gives any series. Check that the exporter is scraped, and [source] preset and match."
+            scraped = await self._api.query_range("count(up)", Grid(at_ms, self._step_ms, 1))
+            if not scraped.series:
+                self._warn_once(f"Nothing was scraped yet at {self._api.url}; waiting for series")
+                return ""
+            column, query = next(iter(self._reading.queries.items()))
+            return (
+                f"No series for any column: {self._reading.origin} on {self._api.url}. Check that its exporter is "
+                "scraped, and [source] preset, match and queries; ask there, for instance, what "
+                f"{column} is made of: {query}"
             )
-        elif missing:
+        if missing:
             self._warn_once(f"No series for {', '.join(missing)}: not measured by what is scraped.")
+        return ""
 
     def _warn_once(self, line: str) -> None:
         if line not in self._warned:

@@ -230,6 +230,15 @@ async def test_points_that_cannot_be_used_are_told_in_a_partial_success() -> Non
     assert as_json.json()["partialSuccess"]["rejectedDataPoints"] == "2"
 
 
+async def test_rows_the_server_refuses_are_told_in_a_partial_success() -> None:
+    sink = FakeSink()
+    sink.refuses = {"web-1"}
+    async with receiving(sink) as addresses, grpc.aio.insecure_channel(addresses.grpc) as channel:
+        answer = await MetricsServiceStub(channel).Export(LOAD)
+    assert answer.partial_success.rejected_data_points == 1
+    assert answer.partial_success.error_message == "The Argus server refused web-1 is bad"
+
+
 async def test_full_success_is_an_empty_answer() -> None:
     async with receiving(FakeSink()) as addresses, grpc.aio.insecure_channel(addresses.grpc) as channel:
         answer = await MetricsServiceStub(channel).Export(LOAD)

@@ -41,6 +41,7 @@ class FakeSink:
         counts: What the receiver counted.
         fail: Deliveries still to be refused.
         gate: Deliveries wait for it.
+        refuses: Servers whose rows are refused.
         retry_after_seconds: See `Sink`.
     """
 
@@ -52,6 +53,7 @@ class FakeSink:
         self.fail = 0
         self.gate = asyncio.Event()
         self.gate.set()
+        self.refuses: set[str] = set()
         self.retry_after_seconds = 0.0
 
     async def deliver(self, records: Records, *, timeout_seconds: float) -> Delivered:
@@ -63,7 +65,8 @@ class FakeSink:
             self.fail -= 1
             raise SourceUnavailable("away", retry_after_seconds=7.0)
         self.rows += rows
-        return Delivered(len(rows))
+        refused = {index: f"{row[0]} is bad" for index, row in enumerate(rows) if row[0] in self.refuses}
+        return Delivered(len(rows), refused=refused)
 
 
 def as_rows(records: Records) -> list[Row]:
@@ -127,6 +130,28 @@ async def test_a_request_is_answered_when_its_rows_are_in_the_server() -> None:
         assert not answer.done()
         sink.gate.set()
         assert await answer == Taken(0, "")
+
+
+async def test_points_whose_row_is_refused_are_told_to_who_sent_them_and_to_no_other() -> None:
+    sink = FakeSink()
+    sink.refuses = {"web-2"}
+    mine = together(request(load(1.5)), request(load(1.5), memory(0.5), host="web-2"))
+    async with intake(sink, grace=0.1) as taking:
+        one, other = await asyncio.gather(taking.take(mine), taking.take(request(load(1.0), host="web-3")))
+        assert one == Taken(2, "The Argus server refused web-2 is bad")
+        assert other == Taken(0, "")
+        assert sink.counts["points_refused"] == 2
+        assert await taking.take(mine) == one, "the answer may have been lost"
+
+
+async def test_a_row_that_is_refused_does_not_speak_for_the_next_one_of_its_bucket() -> None:
+    sink = FakeSink()
+    sink.refuses = {"web-1"}
+    async with intake(sink) as taking:
+        assert (await taking.take(request(load(1.5)))).rejected_points == 1
+        sink.refuses.clear()
+        assert await taking.take(request(memory(0.5))) == Taken(0, "")
+    assert len(sink.rows) == 2
 
 
 async def held(value: object) -> object:

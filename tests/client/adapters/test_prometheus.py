@@ -145,6 +145,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         | windows("win-2:9182", FORMERLY)
         | {f'many{{instance="m{index:02}"}}': level(index) for index in range(50)}
         | {
+            'up{instance="web-1:9100"}': level(1.0),
             'process_cpu_usage{instance="web-1:8080"}': level(0.1),
             'process_cpu_usage{instance="web-1:8081"}': level(0.2),
             'odd{instance="nan"}': level(math.nan),
@@ -384,9 +385,17 @@ async def test_columns_no_exporter_has_are_named(ask: Any) -> None:
         "No series for disk_usage_pct, net_in_mb_s, net_out_mb_s, back_close_wait: not measured by what is scraped."
     ]
     nothing = ask(preset="node_exporter", match='job="nowhere"')
-    await nothing.pages(END - 300)
-    (line,) = nothing.warnings
-    assert line.startswith("No query gives any series. Check")
+    pages, _ = await nothing.pages(END - 300)
+    assert pages[-1].problem.startswith(
+        "No series for any column: preset 'node_exporter' with match 'job=\"nowhere\"' on http://127.0.0.1:"
+    )
+
+
+async def test_a_stretch_before_the_first_series_is_no_page(ask: Any) -> None:
+    source = ask(preset="node_exporter", match='instance="web-1:9100"')
+    page = await source.source.fetch(source.source.begin(round(T0 * 1000) - 7 * 86_400_000), 1000)
+    assert len(page.records) > 0
+    assert page.problem == ""
 
 
 @pytest.mark.parametrize(

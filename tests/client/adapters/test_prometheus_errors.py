@@ -32,6 +32,7 @@ class FakePrometheus:
 
     Attributes:
         status, body, headers: The answer.
+        answers: Other answers, by query.
         requests: Path, headers and form of each request.
     """
 
@@ -39,6 +40,7 @@ class FakePrometheus:
         self.status = 200
         self.body: Any = matrix()
         self.headers: dict[str, str] = {}
+        self.answers: dict[str, Any] = {}
         self.requests: list[tuple[str, dict[str, str], dict[str, str]]] = []
         fake = self
 
@@ -48,7 +50,8 @@ class FakePrometheus:
                 fake.requests.append(
                     (self.path, dict(self.headers), {name: values[0] for name, values in form.items()})
                 )
-                text = fake.body if isinstance(fake.body, str) else json.dumps(fake.body)
+                body = fake.answers.get(form["query"][0], fake.body)
+                text = body if isinstance(body, str) else json.dumps(body)
                 self.send_response(fake.status)
                 for name, value in fake.headers.items():
                     self.send_header(name, value)
@@ -63,9 +66,9 @@ class FakePrometheus:
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
 
 
-def matrix(*series: tuple[dict[str, str], float], **more: Any) -> dict[str, Any]:
+def matrix(*series: tuple[dict[str, str], float], at_ms: int = NOW_MS, **more: Any) -> dict[str, Any]:
     """A successful answer: one value for each series, at the newest time."""
-    newest = NOW_MS // 1000 - 30
+    newest = at_ms // 1000 - 30
     newest -= newest % 30
     result = [{"metric": labels, "values": [[newest, str(value)]]} for labels, value in series]
     return {"status": "success", "data": {"resultType": "matrix", "result": result}, **more}
@@ -73,6 +76,12 @@ def matrix(*series: tuple[dict[str, str], float], **more: Any) -> dict[str, Any]
 
 def failure(error: str, kind: str = "execution") -> dict[str, str]:
     return {"status": "error", "errorType": kind, "error": error}
+
+
+HISTOGRAMS = {
+    "status": "success",
+    "data": {"resultType": "matrix", "result": [{"metric": {"instance": "a"}, "histograms": [[1, {}]]}]},
+}
 
 
 @contextmanager
@@ -129,6 +138,8 @@ async def fetch(url: str, *, pages: int = 1, warnings: list[str] | None = None, 
         (302, "", "this is no Prometheus API"),
         (200, "<html>log in</html>", "answered 200 with text/html: this is no Prometheus API"),
         (200, {"status": "success", "data": {"resultType": "scalar"}}, "without a matrix"),
+        (200, HISTOGRAMS, "query of load_average is refused: it gives native histograms"),
+        (200, matrix(({"job": "node"}, 1.0)), "a series without the label 'instance': {job=\"node\"}"),
         (
             500,
             failure("exceeded the maximum number of series (err-mimir-max-series-per-query)"),
@@ -163,6 +174,13 @@ async def test_what_may_pass_is_unavailable(
         await fetch(fake.url)
     wait = caught.value.retry_after_seconds
     assert (wait is None) if least is None or most is None else (wait is not None and least <= wait <= most)
+
+
+async def test_a_token_that_is_no_header_is_an_error_that_does_not_show_it(fake: FakePrometheus) -> None:
+    with pytest.raises(SourceError, match="the token, or the url holds what HTTP does not allow") as caught:
+        await fetch(fake.url, headers={"X-Token": "secret\nword"})
+    assert not isinstance(caught.value, SourceUnavailable)
+    assert "secret" not in str(caught.value)
 
 
 async def test_a_server_that_is_not_there_is_unavailable(fake: FakePrometheus) -> None:
@@ -207,8 +225,9 @@ async def test_a_certificate_nobody_vouches_for_is_an_error(tmp_path: Path) -> N
         with pytest.raises(SourceError, match=r"is not trusted.*Set \[source.tls\] ca_file") as caught:
             await fetch(url)
         assert not isinstance(caught.value, SourceUnavailable)
+        assert fake.requests == []
         await fetch(url, base_dir=tmp_path, tls={"ca_file": "ca.pem"})
-    assert len(fake.requests) == 1
+    assert fake.requests
 
 
 async def test_a_partial_answer_is_taken_and_said_once(fake: FakePrometheus) -> None:
@@ -221,10 +240,24 @@ async def test_a_partial_answer_is_taken_and_said_once(fake: FakePrometheus) -> 
     assert page.records.column("mem_used_pct") is None
 
 
+async def test_no_series_are_a_problem_only_where_something_is_scraped(fake: FakePrometheus) -> None:
+    warnings: list[str] = []
+    page = await fetch(fake.url, warnings=warnings)
+    assert (page.problem, page.is_last) == ("", True)
+    assert warnings == [f"Nothing was scraped yet at {fake.url}; waiting for series"]
+    fake.answers["count(up)"] = matrix(({}, 1.0))
+    page = await fetch(fake.url)
+    assert page.problem.startswith(
+        f"No series for any column: the queries of [source.queries] on {fake.url}."
+    )
+    assert page.problem.endswith("what load_average is made of: load")
+
+
 async def test_who_asks_proves_it(fake: FakePrometheus, tmp_path: Path) -> None:
     (tmp_path / "password").write_text("open sesame\n")
     (tmp_path / "token").write_text("first\n")
     headers = {"X-Scope-OrgID": "ops"}
+    fake.body = matrix(({"instance": "a:9100"}, 1.5))
     await fetch(
         fake.url + "/prefix/", base_dir=tmp_path, username="ada", password_file="password", headers=headers
     )
@@ -248,6 +281,7 @@ async def test_who_asks_proves_it(fake: FakePrometheus, tmp_path: Path) -> None:
     [
         ({}, "[source] url is missing"),
         ({"url": "prometheus:9090"}, "[source] url is no address"),
+        ({"url": "http://prometheus:99090"}, "[source] url is no address"),
         ({"url": "http://ada:pass@h"}, "holds a user or password; use username and password_file"),
         ({"url": "http://h", "preset": "node"}, "[source] preset is 'node'; allowed are 'node_exporter'"),
         ({"url": "http://h", "preset": "none"}, "[source] queries is empty"),

@@ -12,7 +12,8 @@ import pytest
 from argus_client import Unauthenticated
 from argus_client.adapters.core.config import AdapterConfig, ServerConfig
 from argus_client.adapters.core.documents import Documents
-from argus_client.adapters.core.receiver import Receiver
+from argus_client.adapters.core.mapping_config import MappingConfig
+from argus_client.adapters.core.receiver import RETRY_SECONDS, Receiver
 from argus_client.adapters.pull import SourceUnavailable
 from argus_client.adapters.push import Sink
 from argus_client.adapters.source import SourceError
@@ -43,8 +44,15 @@ def server() -> Iterator[FakeServer]:
 
 
 @asynccontextmanager
-async def receiving(server: FakeServer) -> AsyncIterator[tuple[Receiver, Sink, HandedSource]]:
-    config = AdapterConfig("mine", server=ServerConfig(server.target), state_dir=Path())
+async def receiving(
+    server: FakeServer, mapping: MappingConfig | None = None
+) -> AsyncIterator[tuple[Receiver, Sink, HandedSource]]:
+    config = AdapterConfig(
+        "mine",
+        server=ServerConfig(server.target),
+        mapping=mapping or MappingConfig(),
+        state_dir=Path(),
+    )
     source, stop = HandedSource(), asyncio.Event()
     receiver = Receiver(config, source, stop)
     running = asyncio.create_task(receiver.run())
@@ -80,6 +88,14 @@ async def test_what_is_not_answered_in_time_is_to_be_sent_again(server: FakeServ
         assert caught.value.retry_after_seconds
         server.release_acks()
         await sink.deliver(records(0, 5), timeout_seconds=10)
+
+
+async def test_a_sender_that_gives_up_after_ten_seconds_outlives_a_restart_of_the_server() -> None:
+    client = ServerConfig("127.0.0.1:1").client()
+    reconnect = client._connection.config.stream_backoff
+    await client.close()
+    # It is told to wait just before the server is back, and the connection may take as long again.
+    assert reconnect.maximum_seconds + 2 * RETRY_SECONDS < 10
 
 
 async def test_rows_without_a_name_are_told_to_whoever_sent_them(server: FakeServer) -> None:
@@ -129,8 +145,18 @@ async def test_refused_rows_are_told_to_whoever_sent_them_and_to_no_other(server
         "server_name",
         "web-1 is refused",
     )
+    assert both.refused == {1: "web-1 server_name: OUT_OF_RANGE: web-1 is refused"}
     assert both.problem == "refused by the Argus server: web-1 server_name: OUT_OF_RANGE: web-1 is refused"
     assert (other.rows, other.rejected_rows, other.problem) == (2, 0, "")
+
+
+async def test_refused_rows_are_told_by_record_whatever_became_of_their_names(server: FakeServer) -> None:
+    server.refuse_servers(["web-1"])
+    mapping = MappingConfig.from_table({"names": [{"match": r"\.example\.com$", "replace": ""}]}, {})
+    given = [document(0, server_name=None), document(0), document(1, server_name="web-1.example.com")]
+    async with receiving(server, mapping) as (_, sink, _):
+        done = await sink.deliver(Documents(given), timeout_seconds=10)
+    assert (done.rows, done.unmapped_rows, list(done.refused)) == (2, 1, [2])
 
 
 async def test_a_sender_is_shown_a_few_refusals_and_the_number_of_all(server: FakeServer) -> None:

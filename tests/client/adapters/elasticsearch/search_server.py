@@ -242,8 +242,11 @@ class SearchServer:
             raise Refused(400, "illegal_argument_exception", "Result window is too large")
         rows = self._points[key]
         matched = [row for row in rows if _matches(row[2]["_source"], body["query"])]
+        ((_, how),) = body["sort"][0].items()
         keyed = sorted(
-            ((self._sort_values(row, body["sort"]), row) for row in matched), key=lambda pair: pair[0]
+            ((self._sort_values(row, body["sort"]), row) for row in matched),
+            key=lambda pair: pair[0],
+            reverse=how["order"] == "desc",
         )
         if (after := body.get("search_after")) is not None:
             keyed = [pair for pair in keyed if pair[0] > after]
@@ -278,7 +281,7 @@ class SearchServer:
         values: list[Any] = []
         for clause in sort:
             ((name, how),) = clause.items()
-            assert how["order"] == "asc"
+            assert how["order"] == "asc" or len(sort) == 1
             if name == "_shard_doc":
                 if self.flavour == "opensearch" and tuple(map(int, self.version.split(".")[:2])) < (3, 3):
                     raise Refused(400, "query_shard_exception", "No mapping found for [_shard_doc]")
@@ -320,6 +323,8 @@ def _matches(source: Mapping[str, Any], query: Mapping[str, Any]) -> bool:
         assert list(what) == ["filter"], what
         return all(_matches(source, clause) for clause in what["filter"])
     ((path, condition),) = what.items()
+    if name == "exists":
+        return _at(source, condition) is not None
     value = _at(source, path)
     if name == "range":
         assert set(condition) == {"gte", "format"}

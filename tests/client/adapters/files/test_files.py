@@ -230,6 +230,66 @@ async def test_csv_is_read_under_the_header_of_each_file(reader: Reader, tmp_pat
     assert await reader.read() == ["6"], "under the header that was read by another process"
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("m.jsonl", "n,name\n1,a\n2,b\n", "m.jsonl is read as csv, as its first lines are"),
+        ("m.log", "n;name\n1;a,b\n2;b,c\n", "m.log is read as csv, as its first lines are"),
+        ("m.txt", "n\tname\n1\ta\n2\tb\n", "m.txt is read as csv, as its first lines are"),
+        ("m.csv", '{"n": "1", "name": "a"}\n{"n": "2"}\n', "m.csv is read as jsonl, as its first lines are"),
+        ("m.csv", "n|name\n1|a,b\n2|b,c\n", ""),
+        ("m.txt", '{"n": "1"}\n{"n": "2"}\n', ""),
+    ],
+)
+async def test_the_first_lines_tell_the_format_and_not_the_name(
+    reader: Reader, tmp_path: Path, name: str, text: str, said: str
+) -> None:
+    (tmp_path / name).write_text(text)
+    reader.make(paths=name)
+    assert await reader.read() == ["1", "2"]
+    assert reader.refused == []
+    assert [line.rpartition("/")[2] for line in reader.warned] == ([said] if said else [])
+    with (tmp_path / name).open("a") as file:
+        file.write(text.splitlines(keepends=True)[-1])
+    await reader.restart(paths=name)
+    assert await reader.read() == ["2"], "as the process before read it"
+
+
+async def test_a_cut_first_line_does_not_tell_the_format(reader: Reader, tmp_path: Path) -> None:
+    (tmp_path / "m.jsonl").write_text('4, "host": "web-1"}\n{"n": 5}\n')
+    reader.make(paths="m.jsonl")
+    assert await reader.read() == [5]
+    assert [kind for kind, _, _ in reader.refused] == ["not_json"]
+
+
+async def test_one_line_that_does_not_tell_waits_for_the_next(reader: Reader, tmp_path: Path) -> None:
+    path = tmp_path / "m.jsonl"
+    path.write_text("n,name\n")
+    reader.now_ms = int(path.stat().st_mtime * 1000)
+    reader.make(paths="m.jsonl")
+    assert await reader.read() == []
+    assert reader.refused == []
+    with path.open("a") as file:
+        file.write("1,a\n")
+    assert await reader.read() == ["1"]
+
+
+async def test_lines_that_tell_nothing_are_not_waited_for(reader: Reader, tmp_path: Path) -> None:
+    path = tmp_path / "m.jsonl"
+    path.write_text("<xml>\n<row/>\n")
+    reader.now_ms = int(path.stat().st_mtime * 1000)
+    reader.make(paths="m.jsonl")
+    assert await reader.read() == []
+    assert [kind for kind, _, _ in reader.refused] == ["not_json", "not_json"]
+
+
+async def test_what_is_said_to_be_json_lines_is_read_as_such(reader: Reader, tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_text("n,name\n1,a\n")
+    reader.make(paths="m.csv", format="jsonl")
+    assert await reader.read() == []
+    assert [kind for kind, _, _ in reader.refused] == ["not_json", "not_json"]
+
+
 async def test_a_header_that_is_not_whole_waits(reader: Reader, tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("n,na")
@@ -276,6 +336,39 @@ async def test_standard_input_ends_with_its_pipe(reader: Reader) -> None:
     os.close(out)
 
 
+@pytest.mark.parametrize(
+    ("pieces", "found", "refused"),
+    [
+        ([b"n,na", b"me\n", b"1,a\n2,b\n3"], ["1", "2"], ["not_csv"]),
+        ([b"starting, please wait\n", b'{"n": 1}\n{"n": 2}\n'], [1, 2], ["not_json"]),
+        ([b"no rows today\n"], [], ["not_json"]),
+        ([b"n;name\n", b"1;a\n"], ["1"], []),
+    ],
+)
+async def test_standard_input_tells_its_format(
+    reader: Reader, pieces: list[bytes], found: list[Any], refused: list[str]
+) -> None:
+    from argus_client.adapters.files.options import read_options
+    from argus_client.adapters.files.stdin import StdinSource
+
+    out, into = os.pipe()
+    context = SourceContext(refuse=lambda *refused: reader.refused.append(refused))
+    source = StdinSource(read_options({"paths": "-"}, context), context, out)
+    for piece in pieces:
+        os.write(into, piece)
+    os.close(into)
+    values: list[Any] = []
+    while True:
+        page = await source.fetch({}, 1)  # line by line, as if they came one after the other
+        column = page.records.column("n")
+        values += [] if column is None else column.tolist()
+        if page.is_end:
+            break
+    os.close(out)
+    assert values == found
+    assert [kind for kind, _, _ in reader.refused] == refused
+
+
 def parquet(path: Path, numbers: range, **options: Any) -> None:
     table = pa.table(
         {
@@ -310,6 +403,33 @@ async def test_parquet_files_are_read_once_by_name_and_size(reader: Reader, tmp_
     assert await reader.read() == []
 
 
+async def test_a_parquet_file_that_is_being_written_is_said_once(reader: Reader, tmp_path: Path) -> None:
+    path = tmp_path / "c.parquet"
+    path.write_bytes(b"PAR1 half of a file")
+    reader.now_ms = int(path.stat().st_mtime * 1000)
+    reader.make(paths=".", format="parquet")
+    assert await reader.read() == await reader.read() == []
+    assert reader.refused == []
+    assert len(reader.warned) == 1
+    assert "c.parquet is no whole Parquet file yet" in reader.warned[0]
+
+
+async def test_what_never_was_parquet_is_counted_at_once(reader: Reader, tmp_path: Path) -> None:
+    path = tmp_path / "c.parquet"
+    path.write_text("n,name\n1,a\n")
+    reader.now_ms = int(path.stat().st_mtime * 1000)
+    reader.make(paths=".", format="parquet")
+    assert await reader.read() == []
+    assert [kind for kind, _, _ in reader.refused] == ["not_parquet"]
+
+
+async def test_a_parquet_directory_that_is_not_there_is_said(reader: Reader) -> None:
+    reader.make(paths="days", format="parquet")
+    assert await reader.read() == await reader.read() == []
+    assert len(reader.warned) == 1
+    assert "no file matches" in reader.warned[0]
+
+
 async def test_a_damaged_parquet_file_is_counted_once(reader: Reader, tmp_path: Path) -> None:
     (tmp_path / "c.parquet").write_bytes(b"PAR1 half of a file")
     reader.make(paths=".", format="parquet")
@@ -324,8 +444,8 @@ async def test_a_damaged_parquet_file_is_counted_once(reader: Reader, tmp_path: 
         ({}, "paths is missing"),
         ({"paths": []}, "names nothing"),
         ({"paths": ["-", "a.jsonl"]}, "beside files"),
-        ({"paths": "a.txt"}, "say jsonl, csv or parquet"),
-        ({"paths": ["a.csv", "b.jsonl"]}, "say jsonl, csv or parquet"),
+        ({"paths": "."}, "say jsonl, csv or parquet"),
+        ({"paths": ["a.csv", "b.parquet"]}, "say jsonl, csv or parquet"),
         ({"paths": "-", "format": "parquet"}, "cannot be read from standard input"),
         ({"paths": "a.csv", "delimiter": ";;"}, "must be one character"),
         ({"paths": "nowhere/a.csv"}, "there is no directory"),

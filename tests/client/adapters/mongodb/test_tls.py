@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from collections.abc import Mapping
 from pathlib import Path
@@ -43,3 +44,20 @@ async def test_tls_checks_the_certificate(tmp_path: Path) -> None:
         with pytest.raises(SourceUnavailable, match="tls = true"):
             await read({})
         await close_built()
+
+
+@pytest.mark.usefixtures("_forgotten_sockets")
+async def test_a_server_that_answers_in_the_clear_is_an_error() -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1000)
+        writer.write(b"no TLS is spoken here\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        host, port = server.sockets[0].getsockname()
+        values = {"uri": f"mongodb://{host}:{port}", "timeout_seconds": 1.0, "tls": True, **TABLE}
+        source = Harness().build(values, MAPPING)
+        with pytest.raises(SourceError, match="it does not speak TLS: set tls = false") as error:
+            await source.fetch(source.begin(0), 10)
+        await close_built()
+    assert not isinstance(error.value, SourceUnavailable)
