@@ -102,7 +102,8 @@ class PrometheusSource:
         if newest_ms < next_ms or newest_ms <= seen_ms:
             return Page(Columns({}), cursor, is_last=True)
         # Not one page each: a page without rows would move the cursor on over what wrong queries do not see.
-        for _ in range(_EMPTY_STRETCHES):
+        stretches = 0
+        while True:
             newest_ms = self._newest_ms()
             due = (newest_ms - next_ms) // self._step_ms + 1
             grid, columns = await self._ask(Grid(next_ms, self._step_ms, min(due, self._points(limit))))
@@ -111,7 +112,8 @@ class PrometheusSource:
             self._points_before = grid.points
             self._ceiling = min(self._ceiling * 5 // 4 + 1, _MOST_POINTS)
             next_ms = grid.end_ms + self._step_ms
-            if len(records) or grid.end_ms >= newest_ms:
+            stretches += 1
+            if len(records) or grid.end_ms >= newest_ms or stretches == _EMPTY_STRETCHES:
                 break
         if grid.end_ms < newest_ms:
             return Page(records, {"next_ms": next_ms}, is_last=False)
