@@ -10,6 +10,7 @@ import threading
 from typing import Any, Final
 
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from argus_client import Backoff
 from argus_client.cli.connecting import Connect
@@ -42,6 +43,20 @@ def url_of(listener: socket.socket, settings: UiSettings) -> str:
     return f"http://{shown}:{port}{settings.root_path}/"
 
 
+class Connection(HttpToolsProtocol):
+    """A connection whose web socket outlives the request before it.
+
+    A proxy may ask for a web socket on a connection as soon as it has the last byte of a page, which is before uvicorn
+    has noted that the page is done; uvicorn then takes the connection for an idle one and closes it after its
+    keep-alive time, with the web socket in it.
+    """
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Closes the connection if it is still one that waits for requests."""
+        if self.transport.get_protocol() is self:
+            super().timeout_keep_alive_handler()
+
+
 class Server(uvicorn.Server):
     """Says where it is once it can be reached.
 
@@ -55,6 +70,7 @@ class Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app,
+                http=Connection,
                 log_level="warning",
                 access_log=False,
                 # The forwarded headers are read where it is known who is believed.
