@@ -12,7 +12,7 @@ Rooms:
     app.py           composition root: wires all of the below
     subscription.py  the one subscription: newest fleet, state of the connection, what the server offers
     columns.py       a snapshot as columns; spark.py packs sparklines into short texts
-    shared.py        answers made once per snapshot, however many browsers ask
+    answers.py       what many browsers ask for, made once: kept for a while, or until the next snapshot
     heat.py          the fleet as grids; server_document.py one server, both as plain values
     feed.py          documents: built once, compressed once, the same bytes for every browser
     page.py          the one page: head with the first payload in it, frame, router

@@ -1,15 +1,16 @@
-"""Answers of the server that many browsers ask for: asked for once, kept for a while."""
+"""Answers that many browsers ask for: made once, then kept for a while or until the next snapshot."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from collections.abc import Awaitable, Callable, Hashable
+from typing import Any, Final, Generic, TypeVar
 
 from argus_ui.feed import Document
 
 _MOST: Final = 100
+T = TypeVar("T")
 
 
 class Answers:
@@ -51,6 +52,37 @@ class Answers:
             del self._kept[next(iter(self._kept))]
 
 
+class PerSnapshot(Generic[T]):
+    """Holds what was made for the newest snapshot, and lets those who ask at the same time wait for one answer.
+
+    Args:
+        tag: Names the newest snapshot.
+    """
+
+    def __init__(self, tag: Callable[[], str]) -> None:
+        self._tag = tag
+        self._held_tag = ""
+        self._held: dict[Hashable, asyncio.Task[T]] = {}
+
+    async def get(self, key: Hashable, make: Callable[[], Awaitable[T]]) -> T:
+        """What was made for this key since the newest snapshot came, else what `make` returns now.
+
+        Raises:
+            Exception: What `make` raises. It is not held.
+        """
+        if (tag := self._tag()) != self._held_tag:
+            self._held_tag, self._held = tag, {}
+        held = self._held
+        if key not in held:
+            held[key] = asyncio.create_task(_await(make))
+        try:
+            # A browser that goes away must not take the answer from the others.
+            return await asyncio.shield(held[key])
+        except Exception:
+            held.pop(key, None)
+            raise
+
+
 async def _document(ask: Callable[[], Awaitable[Any]]) -> Document:
     found = await ask()
     # Thousands of rows take a while to write and to compress.
@@ -59,3 +91,7 @@ async def _document(ask: Callable[[], Awaitable[Any]]) -> Document:
 
 def _failed(task: asyncio.Task[Document]) -> bool:
     return task.done() and (task.cancelled() or task.exception() is not None)
+
+
+async def _await(make: Callable[[], Awaitable[T]]) -> T:
+    return await make()

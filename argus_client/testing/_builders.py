@@ -179,7 +179,7 @@ def make_alert(
         risk_score=65.0,
         probability=0.9,
         minutes_to_breach=42.0,
-        cause="memory 90 % -> 98 % in 42 min",
+        cause="memory 90 % → 98 % in 42 min",
         started_at_ms=now_ms,
         fired_at_ms=now_ms + 300_000 if state is not AlertState.PENDING else 0,
         resolved_at_ms=now_ms + 900_000 if state is AlertState.RESOLVED else 0,

@@ -156,9 +156,9 @@ def threshold_phrase(
         return f"{signal.label} {_number(current)}{unit} now, critical from {_number(critical)}{unit}"
     likely = "" if probability >= _NEAR_CERTAIN else f", {max(1, round(probability * 100))} % likely"
     if math.isnan(minutes):
-        return f"{signal.label} -> {_number(critical)}{unit} within {duration_text(horizon_minutes)}{likely}"
+        return f"{signal.label} → {_number(critical)}{unit} within {duration_text(horizon_minutes)}{likely}"
     start = "" if math.isnan(current) else f"{_below(current, critical)}{unit} "
-    return f"{signal.label} {start}-> {_number(critical)}{unit} in {duration_text(minutes)}{likely}"
+    return f"{signal.label} {start}→ {_number(critical)}{unit} in {duration_text(minutes)}{likely}"
 
 
 def _unit(signal: Signal, per_core: bool) -> str:

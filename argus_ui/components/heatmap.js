@@ -265,6 +265,6 @@ function described({ line, column, x, y }, grid, servers, width) {
     told.facts.push([metricLabel(cell.metric), `${withUnit(cell.now, unit)} now`], ["worst median", withUnit(cell.expected, unit)], ["worst of the band", withUnit(cell.possible, unit)]);
   }
   if (cell.critical !== null) told.facts.push(["critical", `${cell.lowIsBad ? "≤" : "≥"} ${withUnit(cell.critical, unit)}`]);
-  if (share !== null) told.facts.push(["share", `${percent(100 * share)}${share >= 1 ? " ▲ crossed" : ""}`]);
+  if (share !== null) told.facts.push(["share", `${percent(100 * share)}${share >= 1 ? " ▲ critical" : ""}`]);
   return told;
 }

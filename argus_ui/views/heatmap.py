@@ -11,10 +11,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from argus_client import FleetSnapshot, InvalidArgument, NotReady
+from argus_ui.answers import PerSnapshot
 from argus_ui.components.heatmap import Heatmap
 from argus_ui.feed import Document
 from argus_ui.heat import Metric, by_metric, forecasts_of, metrics_of, over_time
-from argus_ui.shared import PerSnapshot
 from argus_ui.view import View, ViewContext
 
 # Forecasts of the whole fleet are worth some work; they hardly change from tick to tick.

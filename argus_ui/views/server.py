@@ -11,10 +11,10 @@ from starlette.routing import Route
 
 from argus_client import InvalidArgument, NotReady
 from argus_ui.access.proxy import prefix_of
+from argus_ui.answers import PerSnapshot
 from argus_ui.components.server_detail import ServerDetail
 from argus_ui.feed import Document
 from argus_ui.server_document import event_document, history_document, server_document
-from argus_ui.shared import PerSnapshot
 from argus_ui.view import View, ViewContext
 
 # The whole window of the server; it is asked once per snapshot for all browsers that look at this server.

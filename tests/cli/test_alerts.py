@@ -28,7 +28,7 @@ def server() -> Iterator[FakeServer]:
 def test_alerts_as_a_table_and_as_json(argus: Command, server: FakeServer) -> None:
     out = argus("alerts", "list", "--target", server.target).out
     assert "[red]web-2" in out
-    assert "memory 90 % -> 98 %" in out
+    assert "memory 90 % → 98 %" in out
     listed = argus("alerts", "list", "--target", server.target, "--json").json()
     assert [(alert["server_name"], alert["state"], alert["level"]) for alert in listed] == [
         ("web-1", "firing", "critical"),
@@ -149,7 +149,7 @@ def test_a_program_that_reads_a_table_gets_it_whole(argus: Command, server: Fake
         one for one in argus("alerts", "list", "--target", server.target).out.splitlines() if long in one
     )
     assert line.split()[0] == f"{long}-mem_used_pct"
-    assert "memory 90 % -> 98 %" in line
+    assert "memory 90 % → 98 %" in line
     argus("alerts", "silence", "1h", "--server", long, "--comment", "w" * 150, "--target", server.target)
     out = argus("alerts", "silences", "--target", server.target).out
     assert long in out

@@ -20,7 +20,7 @@ ROW = (
     "0123456789abcdef",
     "web-1.example.org",
     "critical",
-    "memory 90 % -> 98 % in 42 min",
+    "memory 90 % → 98 % in 42 min",
     "2026-01-31 14:00:00",
 )
 

@@ -56,7 +56,7 @@ def fleet(
         server.causes.add(
             metric=metrics_pb2.METRIC_MEM_USED_PCT,
             points=30.0,
-            text=f"memory {60 + i} % -> 98 % in {10 * i} min",
+            text=f"memory {60 + i} % → 98 % in {10 * i} min",
         )
         if i < max(3, len(names) // 5):
             server.first_breach.CopyFrom(

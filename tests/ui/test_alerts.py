@@ -74,7 +74,7 @@ async def test_alerts_stand_where_they_are_in_their_life(
     page = await open_page(f"{dashboard.url}alerts", ready=ROW)
     assert await servers(page) == ["db-first", "db-again"]
     await expect(row(page, "db-first")).to_contain_text("Critical")
-    await expect(row(page, "db-first")).to_contain_text("memory 90 % -> 98 % in 42 min")
+    await expect(row(page, "db-first")).to_contain_text("memory 90 % → 98 % in 42 min")
     await expect(row(page, "db-first")).to_contain_text("90 %")
     await expect(row(page, "db-again")).to_contain_text("fired 3")
     for show, held in (("pending", ["web-soon"]), ("acknowledged", ["web-owned"]), ("muted", ["web-muted"])):

@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from argus_client import NotFound
-from argus_ui.answers import Answers
+from argus_ui.answers import Answers, PerSnapshot
 
 
 class Asked:
@@ -72,3 +72,54 @@ async def test_what_is_kept_is_bounded() -> None:
         await answers.get(str(i), 10.0, asked)
     await answers.get("0", 10.0, asked)
     assert asked.times == 102
+
+
+async def test_it_is_made_once_per_snapshot() -> None:
+    tag = "1"
+    made: list[str] = []
+    held: PerSnapshot[int] = PerSnapshot(lambda: tag)
+
+    async def make() -> int:
+        made.append(tag)
+        number = len(made)
+        await asyncio.sleep(0)
+        return number
+
+    found = await asyncio.gather(held.get("a", make), held.get("a", make), held.get("b", make))
+    assert list(found) == [1, 1, 2]
+    assert await held.get("a", make) == 1
+    tag = "2"
+    assert await held.get("a", make) == 3
+
+
+async def test_one_who_goes_away_does_not_take_it_along() -> None:
+    held: PerSnapshot[str] = PerSnapshot(lambda: "1")
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def make() -> str:
+        begun.set()
+        await go_on.wait()
+        return "made"
+
+    first = asyncio.create_task(held.get("a", make))
+    await begun.wait()
+    second = asyncio.create_task(held.get("a", make))
+    first.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await first
+    go_on.set()
+    assert await second == "made"
+
+
+async def test_an_error_is_not_held_for_the_snapshot() -> None:
+    held: PerSnapshot[str] = PerSnapshot(lambda: "1")
+
+    async def fail() -> str:
+        raise ValueError("no")
+
+    async def make() -> str:
+        return "made"
+
+    with pytest.raises(ValueError, match="no"):
+        await held.get("a", fail)
+    assert await held.get("a", make) == "made"

@@ -157,7 +157,7 @@ async def test_it_colours_tells_and_leads_to_a_server(open_page: Open, dashboard
         "worst median2 %",
         "worst of the band1 %",
         "critical≤ 5 %",
-        "▲ crossed",
+        "▲ critical",
     ):
         await expect(tip).to_contain_text(part)
     await page.click(CANVAS, position={"x": 240, "y": 30 + 26 + 10})

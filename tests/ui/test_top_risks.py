@@ -26,7 +26,7 @@ async def test_cards_say_how_bad_why_and_when(open_page: Open, dashboard: Dashbo
     await expect(cards).to_have_count(5)
     second = cards.nth(1)
     await expect(second).to_contain_text("web-0001")
-    await expect(second).to_contain_text("memory 61 % -> 98 % in 10 min")
+    await expect(second).to_contain_text("memory 61 % → 98 % in 10 min")
     await expect(second).to_contain_text("+30")
     await expect(second).to_contain_text("in 12 min")
     await expect(second).to_contain_text("Memory above 98 %, probability 83 %")

@@ -95,7 +95,7 @@ def test_an_alert_is_there_while_it_fires_and_gone_when_it_resolved(manager: str
             "profile": "database",
         }
         annotations = alert["annotations"]
-        assert annotations["summary"] == "ppdb001: memory 60 % -> 99 % in 42 min"
+        assert annotations["summary"] == "ppdb001: memory 60 % → 99 % in 42 min"
         assert (annotations["minutes_left"], annotations["probability"]) == ("42", "1.00")
         assert annotations["dashboard"] == alert["generatorURL"] == "https://argus.example/servers/ppdb001"
         made.resolve("ppdb001")

@@ -101,7 +101,7 @@ def test_a_webhook_hears_of_firing_and_resolved_once_each(receiver: Receiver) ->
     data = firing["data"]
     assert (data["server"], data["metric"], data["level"]) == ("web-1", "mem_used_pct", "warning")
     assert (data["probability"], data["minutes_to_breach"]) == (1.0, 42.0)
-    assert data["cause"] == "memory 60 % -> 98 % in 42 min"
+    assert data["cause"] == "memory 60 % → 98 % in 42 min"
     assert data["dashboard_url"] == "https://argus.example/servers/web-1"
     assert resolved["data"]["alert_id"] == data["alert_id"]
     assert resolved["data"]["resolved_at_ms"] == START_MS + 41 * MINUTE_MS

@@ -76,7 +76,7 @@ def test_disk_that_fills_in_hours_is_degrading_though_calm_now() -> None:
     assert frame.breach_probabilities.tolist() == [1]
     assert frame.probability_30m.tolist() == [0]
     assert frame.probability_8h.tolist() == [1]
-    assert frame.cause_texts == (("disk 84 % -> 95 % in 3 h 20 min",),)
+    assert frame.cause_texts == (("disk 84 % → 95 % in 3 h 20 min",),)
     assert frame.cause_kinds[0].tolist() == [CauseKind.THRESHOLD_BREACH, 0, 0]
 
 
