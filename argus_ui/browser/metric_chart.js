@@ -1,6 +1,6 @@
 // One metric of a server: past, band of what is to come, thresholds, now, and the moment of the breach.
 import { computed, onBeforeUnmount, onMounted, ref, shallowRef, watch } from "vue";
-import { loadEcharts, palette } from "argus/charts.js";
+import { palette, useEchart } from "argus/charts.js";
 import { clock, metricLabel, metricUnit, minutes, moment, number, utc, withUnit } from "argus/format.js";
 import { pointsOf, topOf, valueAt } from "argus/metric_series.js";
 import { dark } from "argus/theme.js";
@@ -15,20 +15,6 @@ const DAY = 86_400_000;
 /** The moment people point at, shared by all charts: `{ ms, over }`, or null. */
 const cursor = shallowRef(null);
 
-const waiting = [];
-
-/** Makes charts one a frame: a page of them must not freeze. */
-function soon(make) {
-  waiting.push(make);
-  if (waiting.length === 1) requestAnimationFrame(next);
-}
-
-function next() {
-  waiting[0]();
-  waiting.shift();
-  if (waiting.length) requestAnimationFrame(next);
-}
-
 const dayLabel = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric" });
 const short = new Intl.NumberFormat(undefined, { notation: "compact", maximumFractionDigits: 1 });
 
@@ -39,7 +25,6 @@ export const MetricChart = {
     const box = ref(null);
     const ready = ref(false);
     let chart = null;
-    let gone = false;
 
     const unit = computed(() => metricUnit(props.metric.name));
     const label = computed(() => metricLabel(props.metric.name));
@@ -67,32 +52,24 @@ export const MetricChart = {
         notMerge: whole, lazyUpdate: !whole,
       });
     };
-    const resize = new ResizeObserver(() => chart?.resize());
+    const make = useEchart(box, (made) => {
+      chart = made;
+      draw(true);
+      ready.value = true;
+      emit("drawn");
+    });
     const seen = new IntersectionObserver(
-      async (entries) => {
+      (entries) => {
         if (!entries.some((entry) => entry.isIntersecting)) return;
         seen.disconnect();
-        const echarts = await loadEcharts();
-        soon(() => {
-          if (gone) return;
-          chart = echarts.init(box.value, null, { renderer: "canvas" });
-          draw(true);
-          ready.value = true;
-          emit("drawn");
-          resize.observe(box.value);
-        });
+        make();
       },
       { rootMargin: "200px" },
     );
     onMounted(() => seen.observe(box.value));
     watch(() => [props.metric, props.span, props.breach], () => draw(false));
     watch([dark, () => props.large], () => draw(true));
-    onBeforeUnmount(() => {
-      gone = true;
-      seen.disconnect();
-      resize.disconnect();
-      chart?.dispose();
-    });
+    onBeforeUnmount(() => seen.disconnect());
 
     const point = (event) => {
       const area = box.value.getBoundingClientRect();

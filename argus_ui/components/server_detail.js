@@ -145,7 +145,7 @@ export default {
         </div>
         <div class="a-metrics" :aria-busy="!detail"><MetricChart v-for="chart in charts" :key="chart.metric.name" v-bind="chart" @drawn="drawn = true" /></div>
       </section>
-      <ServerEvents v-if="recorded" :name="server.name" :range="range" :alerts="server.alerts" />
+      <ServerEvents v-if="recorded && detail" :name="server.name" :range="range" :alerts="server.alerts" />
     </template>`,
 };
 

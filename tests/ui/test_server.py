@@ -161,6 +161,18 @@ async def test_hovering_tells_quantiles_and_how_far_ahead(
 
 
 @in_browser
+async def test_charts_follow_the_width_of_the_page(open_page: Open, dashboard: DashboardProcess) -> None:
+    page = await open_page(f"{dashboard.url}server?name=web-0001", ready=NAME)
+    await drawn(page)
+    for width in (1500, 700):
+        await page.set_viewport_size({"width": width, "height": 900})
+        await page.wait_for_function(
+            """() => [...document.querySelectorAll(".a-metric-canvas")].every(
+                 (box) => box.querySelector("canvas").clientWidth === box.clientWidth)"""
+        )
+
+
+@in_browser
 async def test_the_range_is_in_the_address(
     open_page: Open, dashboard: DashboardProcess, argus: FakeServer
 ) -> None:
