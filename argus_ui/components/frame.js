@@ -8,7 +8,7 @@ import { href, route } from "argus/navigation.js";
 import { loadAllParts } from "argus/parts.js";
 import { Palette } from "argus/palette.js";
 import { Shortcuts } from "argus/shortcuts.js";
-import { Banners, StatusBar } from "argus/status.js";
+import { Banners, StatusBar, StatusSheet } from "argus/status.js";
 import { dark, setDark } from "argus/theme.js";
 
 const PHONE_TABS = 4;
@@ -16,7 +16,7 @@ const PHONE_TABS = 4;
 const SCROLL = 120;
 
 export default {
-  components: { Icon, Palette, Shortcuts, StatusBar, Banners },
+  components: { Icon, Palette, Shortcuts, StatusBar, StatusSheet, Banners },
   directives: { dialog: vDialog },
   props: { views: Array, user: String, canLogOut: Boolean },
   setup(props) {
@@ -70,8 +70,8 @@ export default {
       </nav>
       <div class="a-body">
         <header class="a-top">
-          <h1>{{ here ? here.title : "Not found" }}</h1>
-          <StatusBar />
+          <h1 :title="here?.title">{{ here ? here.title : "Not found" }}</h1>
+          <StatusBar :open="open === 'status'" @toggle="toggle('status')" />
           <button class="a-go" title="Go to a server or a view (Ctrl K)" @click="toggle('palette')" data-test="open-palette">
             <Icon name="search" :size="15" /><span>Go to</span><kbd>Ctrl K</kbd>
           </button>
@@ -100,5 +100,6 @@ export default {
       </div>
       <Palette v-if="open === 'palette'" :views="offered.filter((view) => view.menu)" @close="open = ''" />
       <Shortcuts v-if="open === 'keys'" @close="open = ''" />
+      <StatusSheet v-if="open === 'status'" @close="open = ''" />
     </div>`,
 };
