@@ -73,7 +73,13 @@
     return found;
   };
 
-  /** Texts that lie on top of each other, or of heads without a gap between them. */
+  /** Rectangles of the controls in an element that have an edge of their own. */
+  const controlRects = (element) =>
+    [...element.querySelectorAll("button, input, select"), ...(element.matches("button, input, select") ? [element] : [])]
+      .filter((control) => isShown(control) && parseFloat(getComputedStyle(control).borderLeftWidth) > 0)
+      .map((control) => control.getBoundingClientRect());
+
+  /** Texts and controls that lie on top of each other, or texts of heads without a gap between them. */
   const collisions = () => {
     const found = [];
     for (const parent of document.querySelectorAll(".a-frame *")) {
@@ -81,7 +87,7 @@
       if (!/flex|grid|table-row/.test(display) || parent.children.length < 2 || !isShown(parent)) continue;
       const children = [...parent.children]
         .filter((child) => !["absolute", "fixed", "sticky"].includes(getComputedStyle(child).position) && !child.matches(".a-overlay"))
-        .map((child) => ({ child, rects: textRects(child) }))
+        .map((child) => ({ child, rects: [...textRects(child), ...controlRects(child)] }))
         .filter(({ rects }) => rects.length && rects.length < 60);
       const isHead = parent.querySelector(":scope > [role=columnheader], :scope > th") !== null;
       const gap = isHead ? GAP : 0;
