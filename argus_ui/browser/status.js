@@ -68,7 +68,7 @@ export const StatusSheet = {
         <dl class="a-facts">
           <dt>Connection</dt><dd>{{ state.text }}</dd>
           <template v-if="fleet">
-            <dt>Forecast</dt><dd>{{ age(forecastAge()) }} old, from {{ moment(origin) }} on <small class="a-muted">{{ utc(origin) }}</small></dd>
+            <dt>Forecast</dt><dd>{{ age(forecastAge()) }} old, begins {{ moment(origin) }} <small class="a-muted">{{ utc(origin) }}</small></dd>
             <dt>Revision</dt><dd>{{ fleet.revision }}</dd>
             <dt>Model</dt><dd>{{ modelName }} <small class="a-muted">{{ model.kind }} on {{ model.device }}, loaded {{ moment(model.loaded_at_ms) }}</small></dd>
           </template>

@@ -15,10 +15,12 @@ import pytest
 from playwright.async_api import Browser, Page, expect
 
 from argus_client import AlertMatcher, ArgusClient, DayOfWeek, MaintenanceWindow
+from argus_client.testing import FakeServer, make_alert
 from argus_ui.views import all_views
 from tests.processes import ROOT, Process, ServerProcess, until
 from tests.ui.conftest import PHONE, SIZE, Open, free_port
 from tests.ui.dashboards import DashboardProcess
+from tests.ui.fleets import HOSTILE, fleet
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.slow]
 
@@ -34,6 +36,7 @@ MORE: tuple[tuple[str, str, str], ...] = (
     ("status", "/", "connection"),
     ("palette", "/", "open-palette"),
     ("alert", "/alerts?show=pending", "alert"),
+    ("acknowledging", "/alerts?show=pending", "acknowledge"),
     ("acknowledged", "/alerts?show=acknowledged", ""),
     ("silences", "/alerts?show=silences", ""),
     ("new-silence", "/alerts?show=silences", "new-silence"),
@@ -118,6 +121,7 @@ async def test_every_view_is_worth_looking_at(open_page: Open, real: tuple[Dashb
     shown = [(view.name, view.path if view.menu else f"{view.path}?name=NAME", "") for view in all_views()]
     problems = []
     for title, path, click in (*shown, *MORE):
+        is_view = (title, path, click) in shown
         await _resize(page, SIZE["width"])
         await page.goto(dashboard.url + path.removeprefix("/").replace("NAME", quote(name)))
         await page.wait_for_selector(".a-main > *")
@@ -125,13 +129,16 @@ async def test_every_view_is_worth_looking_at(open_page: Open, real: tuple[Dashb
         await page.wait_for_function(_STILL)
         if click:
             await page.get_by_test_id(click).first.click()
-        for width in WIDTHS:
+        for width in WIDTHS if is_view else WIDTHS[::2]:
             await _resize(page, width)
             problems += [f"{title} at {width} px: {one}" for one in await _settled(page, "layoutFaults()")]
             await expect(page.get_by_test_id("connection")).to_be_in_viewport()
             await expect(page.get_by_test_id("forecast-age")).to_be_in_viewport()
-            if width == PHONE["width"] or (width == SIZE["width"] and not click):
+            if width in (PHONE["width"], SIZE["width"]):
                 await _picture(page, title, width=width)
+        if not is_view:
+            await _resize(page, PHONE["width"])
+            await _picture(page, title, width=PHONE["width"])
         problems += [f"{title}: {one}" for one in await _settled(page, "paleTexts()")]
         problems += [f"{title}: focus ring of {one}" for one in await _settled(page, "cutRings()")]
     assert not problems, "\n".join(problems)
@@ -154,6 +161,26 @@ async def test_every_view_is_worth_looking_at_in_the_dark(
         problems += [f"{view.name}: {one}" for one in await _settled(page, "paleTexts()")]
         await _resize(page, PHONE["width"])
         await _picture(page, view.name, width=PHONE["width"], dark=True)
+    assert not problems, "\n".join(problems)
+
+
+@pytest.mark.parametrize(
+    "path", ["", "top-risks?all=1&count=10", "heatmap", "alerts?show=pending", "server?name=NAME"]
+)
+async def test_names_of_strangers_do_not_break_the_layout(
+    path: str, argus: FakeServer, dashboard: DashboardProcess, open_page: Open
+) -> None:
+    argus.publish(fleet(HOSTILE))
+    longest = max(HOSTILE, key=len)
+    argus.put_alerts(*(make_alert(name, state="pending") for name in HOSTILE))
+    page = await open_page(dashboard.url)
+    await page.add_init_script(path=LAYOUT)
+    await page.goto(dashboard.url + path.replace("NAME", longest))
+    await page.wait_for_selector(f"text={longest}" if path != "heatmap" else "canvas")
+    problems = []
+    for width in WIDTHS:
+        await _resize(page, width)
+        problems += [f"{path} at {width} px: {one}" for one in await _settled(page, "layoutFaults()")]
     assert not problems, "\n".join(problems)
 
 

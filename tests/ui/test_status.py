@@ -39,7 +39,7 @@ async def test_the_connection_tells_model_and_age_when_it_is_pressed(
     await expect(sheet).to_be_in_viewport(ratio=1)
     await expect(pill).to_have_attribute("aria-expanded", "true")
     await expect(sheet).to_contain_text(f"Connected to the Argus server {argus.target}.")
-    await expect(sheet).to_contain_text(re.compile(r"Forecast\s*\d+ s old, from .* UTC"))
+    await expect(sheet).to_contain_text(re.compile(r"Forecast\s*\d+ s old, begins .* UTC"))
     await expect(sheet).to_contain_text(re.compile(r"Revision\s*\d+"))
     model = fleet().header.model
     await expect(sheet).to_contain_text(model.revision)
