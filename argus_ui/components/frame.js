@@ -91,11 +91,14 @@ export default {
         <a v-for="view in tabs" :key="view.name" :class="{ active: view.path === route.path }" :href="href(view.path)">
           <Icon :name="view.icon" :size="20" /><span>{{ view.title }}</span>
         </a>
-        <button v-if="rest.length" :class="{ active: open === 'more' }" @click="toggle('more')"><Icon name="more" :size="20" /><span>More</span></button>
+        <button v-if="rest.length || canLogOut" :class="{ active: open === 'more' }" @click="toggle('more')"><Icon name="more" :size="20" /><span>More</span></button>
       </nav>
       <div v-if="open === 'more'" class="a-overlay a-sheet" @click="open = ''">
         <div v-dialog="{ close: () => (open = '') }" class="a-palette" role="dialog" aria-modal="true" aria-label="More views">
           <a v-for="view in rest" :key="view.name" class="a-nav" :href="href(view.path)"><Icon :name="view.icon" /><span>{{ view.title }}</span></a>
+          <form v-if="canLogOut" method="post" :action="href('/logout')">
+            <button class="a-nav" :title="'Log out ' + user"><Icon name="logout" /><span>Log out</span></button>
+          </form>
         </div>
       </div>
       <Palette v-if="open === 'palette'" :views="offered.filter((view) => view.menu)" @close="open = ''" />
