@@ -12,21 +12,19 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Final
 
 from argus_server.alerts.store import FILE as ALERTS_FILE
 from argus_server.alerts.store import SINK_MARK
 from argus_server.security.key_file import KEYS_FILE
 from argus_server.store.catalog import ROLLED_FILE, UNFINISHED
 from argus_server.store.checkpoint import Checkpoints
+from argus_server.store.directory import settle
 from argus_server.store.errors import StoreError
 from argus_server.store.segment import segment_paths, sync_directory
 from argus_server.store.tables import TABLES
-
-_ATTEMPTS: Final = 20
 
 
 def backup(source: Path, destination: Path) -> int:
@@ -87,7 +85,7 @@ def _copy_log(source: Path, destination: Path) -> None:
         shutil.rmtree(destination, ignore_errors=True)
         _copy(segment_paths(source), source, destination)
 
-    _settle(source, again)
+    settle(source, again)
 
 
 def _copy_parquet(source: Path, destination: Path) -> None:
@@ -98,7 +96,7 @@ def _copy_parquet(source: Path, destination: Path) -> None:
         missing = [path for path in parts if not (destination / path.relative_to(source)).exists()]
         _copy(missing, source, destination)
 
-    _settle(source, again)
+    settle(source, again)
 
 
 def _copy_checkpoints(source: Path, destination: Path) -> None:
@@ -115,7 +113,7 @@ def _copy_checkpoints(source: Path, destination: Path) -> None:
         if finished and not whole and finished != sorted(source.glob("*")):
             raise FileNotFoundError(source)
 
-    _settle(source, again)
+    settle(source, again)
 
 
 def _whole_checkpoints(directory: Path) -> Iterator[Path]:
@@ -153,14 +151,3 @@ def _copy(paths: Iterable[Path], source: Path, destination: Path) -> None:
         target = destination / path.relative_to(source)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(path, target)
-
-
-def _settle(source: Path, attempt: Callable[[], None]) -> None:
-    """Tries again while files vanish in front of it."""
-    for _ in range(_ATTEMPTS):
-        try:
-            attempt()
-        except FileNotFoundError:
-            continue
-        return
-    raise StoreError(f"files of {source} changed in {_ATTEMPTS} attempts to copy them; try again later")
