@@ -19,6 +19,7 @@ from pathlib import Path
 from argus_server.alerts.store import FILE as ALERTS_FILE
 from argus_server.alerts.store import SINK_MARK
 from argus_server.security.key_file import KEYS_FILE
+from argus_server.security.keyring import USED_FILE
 from argus_server.store.catalog import ROLLED_FILE, UNFINISHED
 from argus_server.store.checkpoint import Checkpoints
 from argus_server.store.directory import settle
@@ -58,8 +59,10 @@ def backup(source: Path, destination: Path) -> int:
         _copy_alerts(source / ALERTS_FILE, unfinished / ALERTS_FILE, delivered)
         if (source / "models").is_dir():
             shutil.copytree(source / "models", unfinished / "models")
-        if (source / KEYS_FILE).is_file():
-            shutil.copy2(source / KEYS_FILE, unfinished / KEYS_FILE)
+        # The second says that there were keys: without the first beside it, a server on the copy does not start.
+        for name in (KEYS_FILE, USED_FILE):
+            if (source / name).is_file():
+                shutil.copy2(source / name, unfinished / name)
         _sync(unfinished)
         unfinished.rename(destination)
         sync_directory(destination.absolute().parent)
