@@ -284,6 +284,12 @@ async def test_a_file_that_vanishes_between_two_looks_is_no_file_without_keys(
     assert ring.problem == f"the former API keys stay in force: {path} is gone"
     aside.rename(path)
     ring.refresh()
+    assert ring.problem == ""
+    path.rename(aside)
+    ring.refresh()
+    assert ring.problem
+    aside.rename(path)
+    ring.refresh()
     assert ring.problem == "", "the same file again is as good as before"
     assert ring.authenticate(key).name == "operator"
 

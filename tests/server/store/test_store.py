@@ -6,6 +6,7 @@ import errno
 import logging
 import os
 import resource
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -28,6 +29,7 @@ from argus_server.store.parquet import open_part, reading
 from argus_server.store.samples import SampleRows
 from argus_server.store.store import Store
 from argus_server.store.tables import METRICS_SCHEMA, METRICS_TABLE, TABLES, Table
+from argus_server.store.upkeep import Upkeep
 from argus_server.window.fleet_window import FleetWindow
 from tests.server.store.rows import (
     DAY_MS,
@@ -724,6 +726,25 @@ def test_upkeep_rolls_merges_and_forgets_by_itself(root: Path) -> None:
     until(lambda: stored(store) == sorted(kept) and not metrics(store).unrolled())
     until(lambda: len(metrics(store).parts) == 1)
     store.close()
+
+
+def test_upkeep_goes_on_after_a_moment_without_memory() -> None:
+    from tests.processes import until
+
+    failed: list[str] = []
+    done = threading.Event()
+
+    def work() -> bool:
+        if not failed:
+            raise MemoryError
+        done.set()
+        return False
+
+    upkeep = Upkeep({"work": work}, 0.001, failed.append, retry_seconds=0.0)
+    upkeep.start()
+    until(done.is_set)
+    upkeep.close()
+    assert failed == ["work"]
 
 
 def test_a_segment_stays_until_two_checkpoints_cover_it(root: Path) -> None:
