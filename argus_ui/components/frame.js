@@ -96,7 +96,7 @@ export default {
       <div v-if="open === 'more'" class="a-overlay a-sheet" @click="open = ''">
         <div v-dialog="{ close: () => (open = '') }" class="a-palette" role="dialog" aria-modal="true" aria-label="More views">
           <a v-for="view in rest" :key="view.name" class="a-nav" :href="href(view.path)"><Icon :name="view.icon" /><span>{{ view.title }}</span></a>
-          <form v-if="canLogOut" method="post" :action="href('/logout')">
+          <form v-if="canLogOut" @click.stop method="post" :action="href('/logout')">
             <button class="a-nav" :title="'Log out ' + user"><Icon name="logout" /><span>Log out</span></button>
           </form>
         </div>
