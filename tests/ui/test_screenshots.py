@@ -134,11 +134,9 @@ async def test_every_view_is_worth_looking_at(open_page: Open, real: tuple[Dashb
             problems += [f"{title} at {width} px: {one}" for one in await _settled(page, "layoutFaults()")]
             await expect(page.get_by_test_id("connection")).to_be_in_viewport()
             await expect(page.get_by_test_id("forecast-age")).to_be_in_viewport()
-            if width in (PHONE["width"], SIZE["width"]):
-                await _picture(page, title, width=width)
-        if not is_view:
-            await _resize(page, PHONE["width"])
-            await _picture(page, title, width=PHONE["width"])
+        for width in (SIZE["width"], PHONE["width"]) if is_view else (PHONE["width"],):
+            await _resize(page, width)
+            await _picture(page, title, width=width)
         problems += [f"{title}: {one}" for one in await _settled(page, "paleTexts()")]
         problems += [f"{title}: focus ring of {one}" for one in await _settled(page, "cutRings()")]
     assert not problems, "\n".join(problems)
