@@ -2,10 +2,11 @@ import { computed, ref } from "vue";
 import { Chart, palette } from "argus/charts.js";
 import { downloadCsv } from "argus/csv.js";
 import { Icon } from "argus/icons.js";
-import { Waiting, isRecorded, useAnswer, useRange } from "argus/past.js";
+import { isRecorded, isRecording, usePast, useRange } from "argus/past.js";
 import { dark } from "argus/theme.js";
 import { gapOf, legend, plain, points, timeAxis, tooltip, valueAxis } from "argus/time_chart.js";
 import { shownWhen } from "argus/timing.js";
+import { Waiting } from "argus/waiting.js";
 
 // From the ground up: trouble stands at the bottom, where its height can be read.
 const LEVELS = [["critical", "Critical"], ["warning", "Warning"], ["degrading", "Degrading"], ["healthy", "Healthy"]];
@@ -17,7 +18,7 @@ export default {
   props: { ranges: Object },
   setup(props) {
     const range = useRange(props.ranges);
-    const answer = useAnswer(() => `/api/history/fleet?range=${range.value}`, () => props.ranges[range.value]);
+    const answer = usePast(() => `/api/history/fleet?range=${range.value}`, props.ranges, range);
     const recorded = computed(() => answer.data.value && isRecorded(answer.data.value.total_servers));
     const option = computed(() => {
       const data = answer.data.value;
@@ -58,14 +59,14 @@ export default {
     };
     const drawn = ref(false);
     shownWhen("history", () => drawn.value || answer.problem.value || (answer.data.value && !recorded.value), 2);
-    return { answer, drawn, option, recorded, save };
+    return { answer, drawn, isRecording, option, recorded, save };
   },
   template: `
-    <section class="a-panel" aria-label="Fleet over time" data-test="fleet-chart">
+    <section v-if="isRecording" class="a-panel" aria-label="Fleet over time" data-test="fleet-chart">
       <header class="a-panel-head"><h2>Fleet over time</h2><button v-if="recorded" class="a-button a-push" title="These points as CSV" @click="save()"><Icon name="download" :size="15" />CSV</button></header>
+      <Waiting :answer="answer" what="The past of the fleet" height="386px" />
       <Chart v-if="recorded" :option="option" @drawn="drawn = true" style="height: 386px" />
       <div v-else-if="answer.data.value" class="a-empty"><h2>Nothing recorded in this range</h2><p>The fleet is recorded once per minute while the server runs.</p></div>
-      <Waiting v-else :answer="answer" what="The past of the fleet" style="height: 386px" />
     </section>`,
 };
 
