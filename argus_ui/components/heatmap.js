@@ -5,7 +5,7 @@ import { palette } from "argus/charts.js";
 import { downloadCsv } from "argus/csv.js";
 import { fleet, link } from "argus/feed.js";
 import { clearFilters, isFiltered, matching, profile, profiles, search, setProfile, setSearch, sort } from "argus/filters.js";
-import { metricLabel, metricUnit, minutes, moment, utc, withUnit } from "argus/format.js";
+import { NONE, metricLabel, metricUnit, minutes, moment, utc, withUnit } from "argus/format.js";
 import { END, WARM, gradient } from "argus/heat_colors.js";
 import { drawHeat, edgesOf, lineAt, linesOf } from "argus/heat_canvas.js";
 import { cellPlace, metricGrid, timeGrid } from "argus/heat_grid.js";
@@ -231,7 +231,7 @@ function described({ line, column, x, y }, grid, servers, width) {
     const { ms, from, ahead } = grid.columns[column];
     told.when = `${moment(ms)}, ${Math.abs(from) < 1 ? "now" : from > 0 ? `${minutes(from)} ahead` : `${minutes(-from)} ago`}`;
     told.utc = utc(ms);
-    told.facts.push([metricLabel(cell.metric), `${withUnit(cell.value, unit)}${ahead ? "" : " measured"}`]);
+    told.facts.push([metricLabel(cell.metric), cell.value === null ? NONE : `${withUnit(cell.value, unit)}${ahead ? "" : " measured"}`]);
   } else {
     told.facts.push([metricLabel(cell.metric), `${withUnit(cell.now, unit)} now`], ["worst median", withUnit(cell.expected, unit)], ["worst of the band", withUnit(cell.possible, unit)]);
   }

@@ -100,14 +100,18 @@ def test_how_near_a_value_is_to_its_thresholds() -> None:
 
 def test_each_server_is_of_the_metric_that_is_nearest() -> None:
     message = prediction_pb2.GetForecastResponse(header=snapshot_pb2.SnapshotHeader(step_seconds=300))
-    for name, idle, memory in (("a", 10.0, 50.0), ("b", 90.0, 50.0), ("c", None, None), ("d", None, 1.0)):
+    # Name, idle CPU, memory: now and in a step. What is over by then is near as well.
+    for name, *metrics in (
+        ("a", [90.0, 10.0], [50.0, 50.0]),
+        ("b", [6.0, 90.0], [50.0, 50.0]),
+        ("c", [], []),
+        ("d", [], [1.0, 1.0]),
+    ):
         server = message.servers.add(server_name=name)
-        for metric, value in (("cpu_idle_pct", idle), ("mem_used_pct", memory)):
-            if value is not None:
-                server.forecasts.add(metric=metric_number(metric), history=[value], p50=[value])
+        for metric, values in zip(("cpu_idle_pct", "mem_used_pct"), metrics, strict=True):
+            if values:
+                server.forecasts.add(metric=metric_number(metric), history=values[:1], p50=values[1:])
     found = FleetForecast.from_proto(message)
-    # What is over by the time of the first forecast is near as well.
-    found.servers["b"].forecasts["cpu_idle_pct"].history[-1] = 6.0
     idle = Metric("cpu_idle_pct", True, {"": (15.0, 5.0)})
     assert nearest([found], [idle, MEMORY], {"a": "", "d": ""}) == [(idle, ["a", "b"]), (MEMORY, ["d"])]
     assert nearest([], [idle], {}) == nearest([found], [], {}) == []
@@ -369,16 +373,21 @@ async def test_each_server_over_time_by_the_metric_that_is_nearest(
             forecast.history.extend([value] * 12)
             server.forecasts.append(forecast)
     publish(argus, dashboard, snapshot)
-    found = httpx.get(f"{dashboard.url}api/heatmap/time?metric=nearest&hours=3").json()
+    async with httpx.AsyncClient(base_url=dashboard.url) as http:
+        found = (await http.get("/api/heatmap/time?metric=nearest&hours=3")).json()
     assert dict(zip(found["servers"], found["metric"], strict=True)) == {"a": 0, "b": 1}
     assert [one["name"] for one in found["metrics"]] == ["cpu_idle_pct", "mem_used_pct"]
-    page = await open_page(f"{dashboard.url}heatmap?show=time&group=none", ready=CANVAS)
+    page = await open_page(f"{dashboard.url}heatmap?show=time&group=none&hours=3", ready=CANVAS)
     await painted(page)
+    box = await page.locator(CANVAS).bounding_box()
+    assert box is not None
+    # Of three hours that were and eight to come, the last that was is measured.
+    x = 190 + (box["width"] - 190) * 2.5 / 11
     tip = page.get_by_test_id("heat-tip")
     for i, text in enumerate(
         ("CPU idle3 % measured", "Memory95 % measured", "nothing measured that has a threshold")
     ):
-        await page.hover(CANVAS, position={"x": 500, "y": 34 + 20 * i + 10})
+        await page.hover(CANVAS, position={"x": x, "y": 34 + 20 * i + 10})
         await expect(tip).to_contain_text(text)
     async with page.expect_download() as download:
         await page.get_by_test_id("heat-csv").click()
