@@ -30,7 +30,7 @@ _UNITS: Final = {
     "w": timedelta(weeks=1),
     "M": timedelta(days=30),
 }
-_LENGTH: Final = re.compile(r"\s*(\d{1,6})\s*([smhdwM])\s*")
+_LENGTH: Final = re.compile(r"\s*([0-9]{1,6})\s*([smhdwM])\s*")
 _MILLISECOND: Final = timedelta(milliseconds=1)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST_MS: Final = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MILLISECOND
