@@ -107,7 +107,8 @@ function drawRow(pen, { name, profile, height }, y, { grid, edges, left, colors,
     const color = colorOf(place, dark);
     next = i + 1;
     // Neighbours of one colour are one rectangle, unless there is something to write into each.
-    while (grid.kind === "time" && !(isTall && place >= 1) && next < places.length && colorOf(places[next], dark) === color && !(isTall && places[next] >= 1)) next++;
+    const isPlain = (one) => grid.kind === "time" && !(isTall && places[one] >= 1);
+    while (isPlain(i) && next < places.length && isPlain(next) && colorOf(places[next], dark) === color) next++;
     const x = edges[i];
     const w = edges[next] - x - (grid.kind === "metrics" ? gap : 0);
     if (!color) {

@@ -5,10 +5,10 @@ import { downloadCsv } from "argus/csv.js";
 import { fleet, link } from "argus/feed.js";
 import { age, chance, metricLabel, metricUnit, minutes, withUnit } from "argus/format.js";
 import { Icon } from "argus/icons.js";
-import { href, route, serverPath, setQuery } from "argus/navigation.js";
-import { isRecorded, isRecording, usePast, useRange } from "argus/past.js";
+import { route, setQuery } from "argus/navigation.js";
+import { RANGE_LABELS, isRecorded, isRecording, usePast, useRange } from "argus/past.js";
 import { dark } from "argus/theme.js";
-import { gapOf, legend, points, timeAxis, tooltip, valueAxis } from "argus/time_chart.js";
+import { gapOf, legend, points, spoken, timeAxis, tooltip, valueAxis } from "argus/time_chart.js";
 import { shownWhen } from "argus/timing.js";
 import { Waiting } from "argus/waiting.js";
 
@@ -41,8 +41,9 @@ export default {
       setQuery({ server: server.value, metric: metric.value });
     }, { immediate: true });
     const horizon = computed(() => (props.horizons.includes(Number(route.query.horizon)) ? Number(route.query.horizon) : 60));
+    const question = computed(() => ({ server: server.value, metric: metric.value, horizon: horizon.value, range: range.value }));
     const answer = usePast(
-      () => server.value && metric.value && withQuery("/api/accuracy/server", { server: server.value, metric: metric.value, horizon: horizon.value, range: range.value }),
+      () => server.value && metric.value && withQuery("/api/accuracy/server", question.value),
       props.ranges,
       range,
     );
@@ -54,8 +55,8 @@ export default {
       if (!found.value || answer.data.value.bucket_seconds !== fleet.value?.step_seconds) return null;
       const { actual, p10, p50, p90 } = found.value;
       // The last step is still filling.
-      const both = actual.slice(0, -1).flatMap((value, i) => (value === null || p50[i] === null ? [] : [value >= p10[i] && value <= p90[i]]));
-      return { of: both.length, inside: both.filter(Boolean).length };
+      const steps = [...actual.keys()].slice(0, -1).filter((i) => actual[i] !== null && p50[i] !== null);
+      return { of: steps.length, inside: steps.filter((i) => actual[i] >= p10[i] && actual[i] <= p90[i]).length };
     });
     const option = computed(() => {
       void dark.value; // the colours are other ones then
@@ -71,7 +72,7 @@ export default {
       const labels = { color: colors.muted, fontSize: 11, formatter: (value) => withUnit(value, unit) };
       return {
         animation: false,
-        aria: { enabled: true },
+        aria: spoken(`${metricLabel(metric.value)} as measured and as forecast, over the last ${RANGE_LABELS[range.value]}`),
         grid: { left: 48, right: 14, top: 34, bottom: 26 },
         legend: legend(colors, NAMES),
         tooltip: tooltip(colors, (name, value) => (name === NAMES[2] ? value : withUnit(value, unit))),
@@ -79,7 +80,10 @@ export default {
         yAxis: valueAxis(colors, { scale: unit !== "%", axisLabel: labels }),
         series: [
           { ...hidden, name: "_p10", data: points(times, p10, gap) },
-          { ...hidden, name: NAMES[2], data: band, itemStyle: { color: colors.accent, opacity: 0.5 }, areaStyle: { color: colors.accent, opacity: 0.18 } },
+          {
+            ...hidden, name: NAMES[2], data: band,
+            itemStyle: { color: colors.accent, opacity: 0.5 }, areaStyle: { color: colors.accent, opacity: 0.18 },
+          },
           {
             name: NAMES[1], type: "line", symbolSize: 4, data: points(times, p50, gap),
             itemStyle: { color: colors.accent }, lineStyle: { width: 1.6, type: "dashed" },
@@ -93,11 +97,14 @@ export default {
     });
     const drawn = ref(false);
     shownWhen("accuracy", () => drawn.value || answer.problem.value || (answer.data.value && !recorded.value), 2);
-    const save = () => downloadCsv("argus-accuracy.csv", ["time", "server", "metric", "horizon_minutes", ...COLUMNS], answer.data.value.times_ms.map((time, i) =>
-      [new Date(time).toISOString(), server.value, metric.value, horizon.value, ...COLUMNS.map((name) => found.value[name][i])]));
+    const save = () => {
+      const rows = answer.data.value.times_ms.map((time, i) =>
+        [new Date(time).toISOString(), server.value, metric.value, horizon.value, ...COLUMNS.map((name) => found.value[name][i])]);
+      downloadCsv("argus-accuracy.csv", ["time", "server", "metric", "horizon_minutes", ...COLUMNS], rows);
+    };
     return {
-      FEW, age, answer, chance, compared, counted, drawn, horizon, href, isRecording, metric, metricLabel, metrics, minutes, names, option, recorded, save,
-      server, serverPath, setQuery,
+      FEW, age, answer, chance, compared, counted, drawn, horizon, isRecording, metric, metricLabel, metrics, minutes, names,
+      option, recorded, save, server, setQuery,
     };
   },
   template: `

@@ -4,7 +4,7 @@ import { withQuery } from "argus/api.js";
 import { palette } from "argus/charts.js";
 import { downloadCsv } from "argus/csv.js";
 import { fleet, link } from "argus/feed.js";
-import { clearFilters, isFiltered, matching, profile, profiles, search, setProfile, setSearch, sort } from "argus/filters.js";
+import { clearFilters, matching, profile, profiles, search, setProfile, setSearch, sort } from "argus/filters.js";
 import { NONE, metricLabel, metricUnit, minutes, moment, utc, withUnit } from "argus/format.js";
 import { END, WARM, gradient } from "argus/heat_colors.js";
 import { drawHeat, edgesOf, lineAt, linesOf } from "argus/heat_canvas.js";
@@ -68,7 +68,8 @@ export default {
     const drawn = ref(false);
     shownWhen("heatmap", () => drawn.value || (fleet.value && !matching.value.length));
     const rowHeight = computed(() => (isDense.value ? DENSE : TALL));
-    const map = computed(() => (fleet.value ? linesOf(matching.value, fleet.value.servers, rowHeight.value, isGrouped.value) : { lines: [], height: 0 }));
+    const map = computed(() =>
+      fleet.value ? linesOf(matching.value, fleet.value.servers, rowHeight.value, isGrouped.value) : { lines: [], height: 0 });
     const left = computed(() => (isDense.value ? 14 : width.value > WIDE ? 190 : 112));
     const head = computed(() => (grid.value?.kind === "metrics" && (width.value - left.value) / grid.value.columns.length < 84 ? 166 : 34));
 
@@ -83,8 +84,10 @@ export default {
         const height = Math.min(map.value.height + head.value + 2, window.innerHeight - top);
         canvas.value.style.height = `${height}px`;
         drawHeat(canvas.value, {
-          grid: grid.value, lines: map.value.lines, scrolled: Math.max(0, stuckAt()), head: head.value, left: left.value, width: width.value, height,
-          colors: palette(), dark: dark.value, chosen: chosen.value, levels: fleet.value.servers.level.map((level) => LEVELS[level].key),
+          grid: grid.value, lines: map.value.lines, scrolled: Math.max(0, stuckAt()),
+          head: head.value, left: left.value, width: width.value, height,
+          colors: palette(), dark: dark.value, chosen: chosen.value,
+          levels: fleet.value.servers.level.map((level) => LEVELS[level].key),
         });
         drawn.value = width.value > 0;
       });
@@ -149,9 +152,11 @@ export default {
 
     const save = () => {
       const { cell, columns, kind, metricOf } = grid.value;
-      const head = ["server", "profile", ...(kind === "time" ? ["metric"] : []), ...columns.map(({ key, ms }) => key ?? new Date(ms).toISOString())];
-      downloadCsv(`argus-heatmap-${kind}.csv`, head, rows.value.map(({ name, profile: of }) =>
-        [name, of, ...(kind === "time" ? [metricOf(name)] : []), ...columns.map((_, i) => cell(name, of, i)?.value ?? null)]));
+      const isTime = kind === "time";
+      const names = columns.map(({ key, ms }) => key ?? new Date(ms).toISOString());
+      const lines = rows.value.map(({ name, profile: of }) =>
+        [name, of, ...(isTime ? [metricOf(name)] : []), ...columns.map((_, i) => cell(name, of, i)?.value ?? null)]);
+      downloadCsv(`argus-heatmap-${kind}.csv`, ["server", "profile", ...(isTime ? ["metric"] : []), ...names], lines);
     };
     const legend = computed(() => {
       if (value.value === "now") return "As measured last.";
@@ -163,8 +168,9 @@ export default {
       setQuery({ [name]: picked === plain ? null : picked });
     };
     return {
-      END, HOURS, NEAREST, ORDERS, VALUES, WARM, box, canvas, choices, clearFilters, dark, field, fleet, gradient, grid, head, hours, hover, isDense, isFiltered, isGrouped,
-      legend, link, map, matching, metric, metricLabel, open, problem, profile, profiles, route, save, search, set, setProfile, setQuery, setSearch, show, sort, spoken, tip, value,
+      END, HOURS, NEAREST, ORDERS, VALUES, WARM, box, canvas, choices, clearFilters, dark, field, fleet, gradient, grid, head,
+      hours, hover, isDense, isGrouped, legend, link, map, matching, metric, metricLabel, open, problem, profile, profiles, save,
+      search, set, setProfile, setQuery, setSearch, show, sort, spoken, tip, value,
     };
   },
   template: `
@@ -233,7 +239,11 @@ function described({ line, column, x, y }, grid, servers, width) {
     told.utc = utc(ms);
     told.facts.push([metricLabel(cell.metric), cell.value === null ? NONE : `${withUnit(cell.value, unit)}${ahead ? "" : " measured"}`]);
   } else {
-    told.facts.push([metricLabel(cell.metric), `${withUnit(cell.now, unit)} now`], ["worst median", withUnit(cell.expected, unit)], ["worst of the band", withUnit(cell.possible, unit)]);
+    told.facts.push(
+      [metricLabel(cell.metric), `${withUnit(cell.now, unit)} now`],
+      ["worst median", withUnit(cell.expected, unit)],
+      ["worst of the band", withUnit(cell.possible, unit)],
+    );
   }
   for (const limit of ["warning", "critical"]) {
     if (cell[limit] !== null) told.facts.push([limit, `${cell.lowIsBad ? "≤" : "≥"} ${withUnit(cell[limit], unit)}`]);

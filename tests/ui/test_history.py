@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -85,6 +86,29 @@ async def test_a_range_in_numbers_and_charts(
     await expect(page.get_by_test_id("range-1w")).to_have_class("active")
     assert "range=1w" in page.url
     await expect(page.get_by_test_id("card-alerts")).to_be_visible()
+
+
+async def test_what_is_a_mean_is_called_one(
+    open_page: Open, dashboard: DashboardProcess, argus: FakeServer
+) -> None:
+    page = await open_page(f"{dashboard.url}history?range=8h", ready=SUMMARY)
+    chart = page.get_by_test_id("fleet-chart").locator(".a-chart")
+    await chart.hover(position={"x": 300, "y": 120})
+    await expect(chart).to_contain_text("Critical 1Warning 1")
+    await expect(chart).not_to_contain_text("Means")
+    fleet = argus.history.fleet
+    fleet.bucket_seconds = 240
+    del fleet.critical_count[:], fleet.incident_probability_8h_maximum[:]
+    fleet.critical_count.extend([0.4] * 60)
+    fleet.incident_probability_8h_maximum.extend([0.75] * 60)
+    await page.get_by_test_id("range-30m").click()
+    await expect(page.get_by_test_id("range-30m")).to_have_class("active")
+    await page.mouse.move(0, 0)
+    await chart.hover(position={"x": 300, "y": 120})
+    await expect(chart).to_contain_text("Means of 4 min")
+    await expect(chart).to_contain_text("Critical 0.4, at most 1Warning 1")
+    await expect(chart).to_contain_text("Incident in 8 h 70 %, at most 75 %")
+    await expect(chart).to_have_attribute("aria-label", re.compile("^Servers by level .* last 30 min"))
 
 
 async def test_events_are_filtered_and_stay_texts(
