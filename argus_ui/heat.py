@@ -103,7 +103,7 @@ async def forecasts_of(
 
 
 def by_metric(forecasts: Sequence[FleetForecast], metrics: Sequence[Metric]) -> dict[str, Any]:
-    """Every metric of every server: now, the worst median and the worst of the bad side of the band.
+    """Every metric of every server: now, and the worst from now on of the medians and of the bad side of the band.
 
     Takes a while with thousands of servers: not for the event loop.
     """
@@ -113,11 +113,9 @@ def by_metric(forecasts: Sequence[FleetForecast], metrics: Sequence[Metric]) -> 
         columns.append(
             {
                 **metric.to_json_dict(),
-                "now": metric.worst(_grid([None if one is None else one.history[-1:] for one in rows])).round(
-                    2
-                ),
-                "expected": metric.worst(_grid([None if one is None else one.p50 for one in rows])).round(2),
-                "possible": metric.worst(_grid([metric.pessimistic(one) for one in rows])).round(2),
+                "now": metric.worst(_now(rows)).round(2),
+                "expected": metric.worst(_from_now(rows, _medians(rows))).round(2),
+                "possible": metric.worst(_from_now(rows, [metric.pessimistic(one) for one in rows])).round(2),
             }
         )
     return {"origin_ms": _origin_ms(forecasts), "servers": _names(forecasts), "metrics": columns}
@@ -142,7 +140,13 @@ def nearest(
     if not names or not metrics:
         return []
     of_servers = [profiles.get(name, "") for name in names]
-    found = np.stack([metric.nearness(_expected(forecasts, metric), of_servers) for metric in metrics])
+    rows = [_rows(forecasts, metric) for metric in metrics]
+    found = np.stack(
+        [
+            metric.nearness(metric.worst(_from_now(own, _medians(own))), of_servers)
+            for metric, own in zip(metrics, rows, strict=True)
+        ]
+    )
     is_known = ~np.isnan(found).all(axis=0)
     first = np.nan_to_num(found, nan=-np.inf).argmax(axis=0)
     groups = [
@@ -165,7 +169,7 @@ def over_time(parts: Sequence[tuple[Metric, Sequence[FleetForecast]]]) -> dict[s
         [metric.sign for (metric, _), own in zip(parts, rows, strict=True) for _ in own], np.float32
     )
     past = _grid([None if one is None else one.history for own in rows for one in own])
-    expected = _grid([None if one is None else one.p50 for own in rows for one in own])
+    expected = _grid([one for own in rows for one in _medians(own)])
     possible = _grid(
         [metric.pessimistic(one) for (metric, _), own in zip(parts, rows, strict=True) for one in own]
     )
@@ -194,11 +198,18 @@ def _metric(info: ServerInfo, name: str, profiles: Sequence[str]) -> Metric:
     return Metric(name, low_is_bad, limits)
 
 
-def _expected(forecasts: Sequence[FleetForecast], metric: Metric) -> _Floats:
-    """The worst of now and of the medians to come, one per server."""
-    rows = _rows(forecasts, metric)
-    now = _grid([None if one is None else one.history[-1:] for one in rows])
-    return metric.worst(np.hstack((now, _grid([None if one is None else one.p50 for one in rows]))))
+def _medians(rows: Sequence[Forecast | None]) -> list[_Floats | None]:
+    return [None if one is None else one.p50 for one in rows]
+
+
+def _now(rows: Sequence[Forecast | None]) -> _Floats:
+    """What was measured last, [servers, 1 or, without any, 0]."""
+    return _grid([None if one is None else one.history[-1:] for one in rows])
+
+
+def _from_now(rows: Sequence[Forecast | None], ahead: Sequence[_Floats | None]) -> _Floats:
+    """What was measured last and what is to come, [servers, steps]."""
+    return np.hstack((_now(rows), _grid(ahead)))
 
 
 def _rows(forecasts: Sequence[FleetForecast], metric: Metric) -> list[Forecast | None]:

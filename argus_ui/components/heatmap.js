@@ -161,7 +161,7 @@ export default {
     const legend = computed(() => {
       if (value.value === "now") return "As measured last.";
       const what = value.value === "possible" ? "the bad side of the band, as bad as one time in ten" : "the median";
-      return show.value === "time" ? `Left of now as measured, right of it ${what}.` : `The worst of the next 8 hours: ${what}.`;
+      return show.value === "time" ? `Left of now as measured, right of it ${what}.` : `The worst from now to 8 hours ahead: now as measured, then ${what}.`;
     });
     const set = (name, plain) => (event) => {
       const picked = event.target?.value ?? event;
@@ -241,8 +241,8 @@ function described({ line, column, x, y }, grid, servers, width) {
   } else {
     told.facts.push(
       [metricLabel(cell.metric), `${withUnit(cell.now, unit)} now`],
-      ["worst median", withUnit(cell.expected, unit)],
-      ["worst of the band", withUnit(cell.possible, unit)],
+      ["worst expected", withUnit(cell.expected, unit)],
+      ["worst possible", withUnit(cell.possible, unit)],
     );
   }
   for (const limit of ["warning", "critical"]) {

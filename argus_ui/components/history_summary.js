@@ -51,8 +51,7 @@ export default {
       <Waiting v-if="cards" :answer="answer" what="The summary" />
       <div v-if="cards" class="a-past-cards" data-test="summary">
         <div v-for="card in cards" :key="card.key" class="a-tile" :title="card.title" :data-test="'card-' + card.key">
-          <span class="a-tile-label">{{ card.label }}</span><strong>{{ card.value }}</strong><small class="a-muted">{{ card.detail }}</small>
-          <a v-if="card.key === 'predicted'" class="a-link" :href="href('/accuracy?range=' + range)" data-test="to-accuracy">Forecast against actual</a>
+          <span class="a-tile-label">{{ card.label }}</span><strong>{{ card.value }}</strong><small class="a-muted">{{ card.detail }}<template v-if="card.key === 'predicted'"> · <a class="a-link" :href="href('/accuracy?range=' + range)" title="Forecasts against what came" data-test="to-accuracy">Accuracy</a></template></small>
         </div>
       </div>
       <div v-else class="a-panel a-past-cards-wait"><Waiting :answer="answer" what="The summary" /></div>

@@ -35,7 +35,9 @@ def routes(context: ViewContext) -> list[Route]:
 
     def tag() -> str:
         snapshot = context.subscription.fleet.snapshot
-        fleet = "" if snapshot is None else f"{snapshot.header.instance_id} {hash(frozenset(snapshot.servers))}"
+        fleet = (
+            "" if snapshot is None else f"{snapshot.header.instance_id} {hash(frozenset(snapshot.servers))}"
+        )
         return f"{fleet} {time.monotonic() // _HELD_SECONDS}"
 
     made: PerSnapshot[Document] = PerSnapshot(tag)

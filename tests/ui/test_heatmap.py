@@ -74,7 +74,10 @@ def test_the_worst_is_the_highest_or_the_lowest() -> None:
     np.testing.assert_array_equal(memory["possible"], [10, 8, math.nan])
     low = Metric("mem_used_pct", True, {})
     (memory,) = by_metric([forecast_of(([1, 2], [3, 9, 4]))], [low])["metrics"]
-    assert (memory["expected"], memory["possible"]) == ([3], [2])
+    assert (memory["expected"], memory["possible"]) == ([2], [2])
+    # A value that is bad now is not covered by a forecast that it will be better.
+    (memory,) = by_metric([forecast_of(([99], [3, 9, 4]))], [MEMORY])["metrics"]
+    assert (memory["now"], memory["expected"], memory["possible"]) == ([99], [99], [99])
 
 
 def test_time_is_cut_into_columns_that_meet_at_the_origin() -> None:
@@ -203,8 +206,8 @@ async def test_it_colours_tells_and_leads_to_a_server(open_page: Open, dashboard
     await expect(tip).to_contain_text("dat-0000")
     for part in (
         "CPU idle2.5 % now",
-        "worst median2 %",
-        "worst of the band1 %",
+        "worst expected2 %",
+        "worst possible1 %",
         "critical≤ 5 %",
         "▲ critical",
     ):
@@ -280,7 +283,7 @@ async def test_a_thousand_servers_fit_and_scroll(
     )
     await page.hover(CANVAS, position={"x": 200, "y": 400})
     await expect(page.get_by_test_id("heat-tip")).to_contain_text("ml_compute")
-    await expect(page.get_by_test_id("heat-tip")).to_contain_text("worst median90 %")
+    await expect(page.get_by_test_id("heat-tip")).to_contain_text("worst expected91 %")
     assert await page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
 
 
