@@ -17,6 +17,17 @@ export function points(times, values, gap, more = () => []) {
   return found;
 }
 
+/** Milliseconds within a line in which nothing came for longer than `gap`. */
+export function missing(times, values, gap) {
+  let last = null;
+  return times.reduce((sum, time, i) => {
+    if (values[i] === null) return sum;
+    const pause = last === null ? 0 : time - last;
+    last = time;
+    return pause > gap ? sum + pause : sum;
+  }, 0);
+}
+
 /** How long a line goes on without a point, milliseconds: what is recorded every `seconds`, in buckets of that width. */
 export const gapOf = (seconds, bucketSeconds) => 2500 * Math.max(seconds, bucketSeconds);
 

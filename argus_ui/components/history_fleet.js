@@ -1,11 +1,11 @@
 import { computed, ref } from "vue";
 import { Chart, palette } from "argus/charts.js";
 import { downloadCsv } from "argus/csv.js";
-import { age, number } from "argus/format.js";
+import { age, minutes, number } from "argus/format.js";
 import { Icon } from "argus/icons.js";
 import { RANGE_LABELS, isRecorded, isRecording, usePast, useRange } from "argus/past.js";
 import { dark } from "argus/theme.js";
-import { gapOf, legend, points, spoken, timeAxis, tooltip, valueAxis } from "argus/time_chart.js";
+import { gapOf, legend, missing, points, spoken, timeAxis, tooltip, valueAxis } from "argus/time_chart.js";
 import { shownWhen } from "argus/timing.js";
 import { Waiting } from "argus/waiting.js";
 
@@ -23,6 +23,10 @@ export default {
     const range = useRange(props.ranges);
     const answer = usePast(() => `/api/history/fleet?range=${range.value}`, props.ranges, range);
     const recorded = computed(() => answer.data.value && isRecorded(answer.data.value.total_servers));
+    const unwatched = computed(() => {
+      const { bucket_seconds: bucket, times_ms: times, total_servers: values } = answer.data.value;
+      return missing(times, values, gapOf(RECORDED_SECONDS, bucket));
+    });
     const option = computed(() => {
       const data = answer.data.value;
       void dark.value; // the colours are other ones then
@@ -82,13 +86,14 @@ export default {
     };
     const drawn = ref(false);
     shownWhen("history", () => drawn.value || answer.problem.value || (answer.data.value && !recorded.value), 2);
-    return { answer, drawn, isRecording, option, recorded, save };
+    return { answer, drawn, isRecording, minutes, option, recorded, save, unwatched };
   },
   template: `
     <section v-if="isRecording" class="a-panel" aria-label="Fleet over time" data-test="fleet-chart">
       <header class="a-panel-head"><h2>Fleet over time</h2><button v-if="recorded" class="a-button a-push" title="These points as CSV" @click="save()"><Icon name="download" :size="15" />CSV</button></header>
       <Waiting :answer="answer" what="The past of the fleet" height="386px" />
-      <Chart v-if="recorded" :option="option" @drawn="drawn = true" style="height: 386px" />
+      <template v-if="recorded"><Chart :option="option" @drawn="drawn = true" style="height: 386px" />
+        <p v-if="unwatched" class="a-muted" data-test="unwatched">Nothing was recorded for {{ minutes(unwatched / 60000) }} in between: the Argus server did not run then, and no alert could fire.</p></template>
       <div v-else-if="answer.data.value" class="a-empty"><h2>Nothing recorded in this range</h2><p>The fleet is recorded once per minute while the server runs.</p></div>
     </section>`,
 };

@@ -96,8 +96,12 @@ async def test_what_is_a_mean_is_called_one(
     await chart.hover(position={"x": 300, "y": 120})
     await expect(chart).to_contain_text("Critical 1Warning 1")
     await expect(chart).not_to_contain_text("Means")
+    await expect(page.get_by_test_id("unwatched")).to_have_count(0)
+    await expect(page.get_by_test_id("fleet-chart")).not_to_contain_text("Nothing recorded")
     fleet = argus.history.fleet
     fleet.bucket_seconds = 240
+    # A server that did not run for the half hour before the last ten minutes.
+    fleet.total_servers[20:50] = [math.nan] * 30
     del fleet.critical_count[:], fleet.incident_probability_8h_maximum[:]
     fleet.critical_count.extend([0.4] * 60)
     fleet.incident_probability_8h_maximum.extend([0.75] * 60)
@@ -108,6 +112,7 @@ async def test_what_is_a_mean_is_called_one(
     await expect(chart).to_contain_text("Means of 4 min")
     await expect(chart).to_contain_text("Critical 0.4, at most 1Warning 1")
     await expect(chart).to_contain_text("Incident in 8 h 70 %, at most 75 %")
+    await expect(page.get_by_test_id("unwatched")).to_contain_text("for 31 min in between")
     await expect(chart).to_have_attribute("aria-label", re.compile("^Servers by level .* last 30 min"))
 
 
