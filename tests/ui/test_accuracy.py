@@ -142,6 +142,7 @@ async def test_strange_names_are_only_names(
     argus.history.servers[HOSTILE[0]] = past(HOSTILE[0], [50.0, 50.0], [40.0, NAN], [60.0, NAN])
     page = await open_page(f"{dashboard.url}accuracy", ready="[data-test=counted]")
     await expect(page.get_by_test_id("check-server")).to_have_value(HOSTILE[0])
+    await expect(page.locator("canvas")).to_be_visible()
     await page.locator(".a-chart").hover()
     await expect(page.locator(".a-chart")).to_contain_text("40 % to 60 %")
     assert await page.evaluate("window.pwned") is None

@@ -93,6 +93,7 @@ async def test_what_is_a_mean_is_called_one(
 ) -> None:
     page = await open_page(f"{dashboard.url}history?range=8h", ready=SUMMARY)
     chart = page.get_by_test_id("fleet-chart").locator(".a-chart")
+    await expect(chart.locator("canvas")).to_be_visible()
     await chart.hover(position={"x": 300, "y": 120})
     await expect(chart).to_contain_text("Critical 1Warning 1")
     await expect(chart).not_to_contain_text("Means")
@@ -107,12 +108,12 @@ async def test_what_is_a_mean_is_called_one(
     fleet.incident_probability_8h_maximum.extend([0.75] * 60)
     await page.get_by_test_id("range-30m").click()
     await expect(page.get_by_test_id("range-30m")).to_have_class("active")
+    await expect(page.get_by_test_id("unwatched")).to_contain_text("for 31 min in between")
     await page.mouse.move(0, 0)
     await chart.hover(position={"x": 300, "y": 120})
     await expect(chart).to_contain_text("Means of 4 min")
     await expect(chart).to_contain_text("Critical 0.4, at most 1Warning 1")
     await expect(chart).to_contain_text("Incident in 8 h 70 %, at most 75 %")
-    await expect(page.get_by_test_id("unwatched")).to_contain_text("for 31 min in between")
     await expect(chart).to_have_attribute("aria-label", re.compile("^Servers by level .* last 30 min"))
 
 
