@@ -45,9 +45,9 @@ columns.py), `getJson` and `postJson` of `argus/api.js`, `route`, `setQuery`, `n
 (filters, selection and range live in the URL, and nowhere else), `argus/format.js`, `argus/icons.js`,
 `argus/filters.js`, `argus/spark.js`, `argus/charts.js` (ECharts, loaded when first drawn), `argus/csv.js`, `onKey` of
 `argus/keys.js`. Say with `shownWhen("<name>", isReady)` of `argus/timing.js` when the view has what it is about: the
-benchmark waits for it. Ask with `useAnswer` of `argus/answer.js`: it asks again when there is news, when the page is looked at
-again and when a connection is back, and has the last answer of a view that is opened again. Class names begin with `a-`; rules that only one view needs go into `browser/<name>.css`. Give
-what a test clicks a `data-test`.
+benchmark waits for it. Ask with `useAnswer` of `argus/answer.js`: it asks again when there is news, when the page is
+looked at again and when a connection is back, and has the last answer of a view that is opened again. Class names
+begin with `a-`; rules that only one view needs go into `browser/<name>.css`. Give what a test clicks a `data-test`.
 
 Names of servers, authors and notes come from strangers. They are text nodes (`{{ name }}`, `h("span", name)`), query
 parameters and JSON; never HTML, never JavaScript, never a part of a path.
