@@ -30,9 +30,11 @@ _UNITS: Final = {
     "w": timedelta(weeks=1),
     "M": timedelta(days=30),
 }
-_LENGTH: Final = re.compile(r"\s*(\d{1,6})\s*([smhdwM])\s*")
+_LENGTH: Final = re.compile(r"\s*([0-9]{1,6})\s*([smhdwM])\s*")
 _MILLISECOND: Final = timedelta(milliseconds=1)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_LATEST_MS: Final = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MILLISECOND
+_MOST: Final = 2**31 - 1
 
 
 def length_of(text: Length) -> timedelta:
@@ -85,6 +87,10 @@ def _milliseconds(name: str, instant: Instant) -> int:
         milliseconds = instant
     if milliseconds <= 0:
         raise InvalidArgument(f"{name}={instant!r} is before 1970 or 0; give a later time.")
+    if milliseconds > _LATEST_MS:
+        raise InvalidArgument(
+            f"{name}={instant!r} is after the year 9999; give Unix milliseconds of at most {_LATEST_MS}."
+        )
     return milliseconds
 
 
@@ -212,8 +218,10 @@ class PartialFile:
 
 
 def _count(name: str, value: int) -> int:
-    if value < 0:
-        raise InvalidArgument(f"{name} is {value}; it must be 0, for what the server takes, or more.")
+    if not 0 <= value <= _MOST:
+        raise InvalidArgument(
+            f"{name} is {value}; it must be 0, for what the server takes, or a number up to {_MOST}."
+        )
     return value
 
 

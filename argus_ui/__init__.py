@@ -14,6 +14,7 @@ Rooms:
     columns.py       a snapshot as columns; spark.py packs sparklines into short texts
     answers.py       what many browsers ask for, made once: kept for a while, or until the next snapshot
     heat.py          the fleet as grids; server_document.py one server, both as plain values
+    past.py          ranges and horizons of the views of the past
     feed.py          documents: built once, compressed once, the same bytes for every browser
     page.py          the one page: head with the first payload in it, frame, router
     view.py          what a view is; actions.py what people do about alerts
@@ -44,9 +45,9 @@ columns.py), `getJson` and `postJson` of `argus/api.js`, `route`, `setQuery`, `n
 (filters, selection and range live in the URL, and nowhere else), `argus/format.js`, `argus/icons.js`,
 `argus/filters.js`, `argus/spark.js`, `argus/charts.js` (ECharts, loaded when first drawn), `argus/csv.js`, `onKey` of
 `argus/keys.js`. Say with `shownWhen("<name>", isReady)` of `argus/timing.js` when the view has what it is about: the
-benchmark waits for it. Keep answers with `argus/held.js` (`following` and `useAnswer` do), so that a view opened again
-has something to show. Class names begin with `a-`; rules that only one view needs go into `browser/<name>.css`. Give
-what a test clicks a `data-test`.
+benchmark waits for it. Ask with `useAnswer` of `argus/answer.js`: it asks again when there is news, when the page is
+looked at again and when a connection is back, and has the last answer of a view that is opened again. Class names
+begin with `a-`; rules that only one view needs go into `browser/<name>.css`. Give what a test clicks a `data-test`.
 
 Names of servers, authors and notes come from strangers. They are text nodes (`{{ name }}`, `h("span", name)`), query
 parameters and JSON; never HTML, never JavaScript, never a part of a path.

@@ -1,13 +1,16 @@
-"""Bodies of requests: JSON objects, and what is in them."""
+"""Bodies of requests: JSON objects, and what is in them; and numbers in their queries."""
 
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, Final
 
 from starlette.requests import Request
 
 from argus_client import InvalidArgument
+
+# The largest whole number that every reader of JSON tells apart from its neighbours.
+_MOST: Final = 2**53 - 1
 
 
 async def read_json(request: Request) -> dict[str, Any]:
@@ -67,9 +70,22 @@ def number_of(asked: dict[str, Any], name: str) -> float:
     """A number in the body of a request.
 
     Raises:
-        InvalidArgument: It is no number.
+        InvalidArgument: It is no number, or none that JSON can carry without loss.
     """
     value = asked.get(name)
     if not isinstance(value, int | float) or isinstance(value, bool):
         raise InvalidArgument(f"{name} is {value!r}; it must be a number")
+    if not abs(value) <= _MOST:
+        raise InvalidArgument(f"{name} is {value}; it must be a number from -{_MOST} to {_MOST}")
     return value
+
+
+def whole_number_of(text: str, name: str) -> int:
+    """A whole number in the query of a request.
+
+    Raises:
+        InvalidArgument: The text is none, or none from 0 to 2**53 - 1.
+    """
+    if not (text.isascii() and text.isdecimal() and len(text) <= len(str(_MOST)) and int(text) <= _MOST):
+        raise InvalidArgument(f"{name} is {text[:40]!r}; it must be a whole number from 0 to {_MOST}")
+    return int(text)

@@ -1,7 +1,7 @@
 // Draws what is in sight of a heatmap, however many rows it has: one canvas, no elements per cell.
-import { number } from "argus/format.js";
+import { metricLabel, number } from "argus/format.js";
 import { colorOf } from "argus/heat_colors.js";
-import { cellShare } from "argus/heat_grid.js";
+import { cellPlace } from "argus/heat_grid.js";
 
 const FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif';
 const GROUP = 26;
@@ -100,13 +100,15 @@ function drawRow(pen, { name, profile, height }, y, { grid, edges, left, colors,
     pen.fillStyle = isChosen ? colors.accent : colors.text;
     pen.fillText(fitted(pen, name, left - 20), 12, y + height / 2 + 0.5);
   }
-  const shares = sharesOf(grid, name, profile);
+  const places = placesOf(grid, name, profile);
+  const isEmpty = grid.kind === "time" && places.every((place) => place === null);
   for (let i = 0, next = 0; i < grid.columns.length; i = next) {
-    const share = shares[i];
-    const color = colorOf(share, dark);
+    const place = places[i];
+    const color = colorOf(place, dark);
     next = i + 1;
     // Neighbours of one colour are one rectangle, unless there is something to write into each.
-    while (grid.kind === "time" && !(isTall && share >= 1) && next < shares.length && colorOf(shares[next], dark) === color && !(isTall && shares[next] >= 1)) next++;
+    const isPlain = (one) => grid.kind === "time" && !(isTall && places[one] >= 1);
+    while (isPlain(i) && next < places.length && isPlain(next) && colorOf(places[next], dark) === color) next++;
     const x = edges[i];
     const w = edges[next] - x - (grid.kind === "metrics" ? gap : 0);
     if (!color) {
@@ -119,13 +121,14 @@ function drawRow(pen, { name, profile, height }, y, { grid, edges, left, colors,
     if (grid.kind === "metrics" && isTall) {
       pen.fillStyle = color.ink;
       pen.textAlign = "center";
-      pen.font = `${share >= 1 ? 700 : 400} 11px ${FONT}`;
-      pen.fillText((share >= 1 && w > 44 ? "▲ " : "") + number(grid.cell(name, profile, i).value), x + w / 2, y + height / 2 + 0.5);
-    } else if (isTall && share >= 1 && w >= 4) {
+      pen.font = `${place >= 1 ? 700 : 400} 11px ${FONT}`;
+      pen.fillText((place >= 1 && w > 44 ? "▲ " : "") + number(grid.cell(name, profile, i).value), x + w / 2, y + height / 2 + 0.5);
+    } else if (isTall && place >= 1 && w >= 4) {
       pen.fillStyle = color.ink;
       pen.fillRect(x + w / 2 - 1.5, y + height / 2 - 1.5, 3, 3);
     }
   }
+  if (isEmpty && isTall) drawWhy(pen, grid.metricOf(name), left, y + height / 2, colors);
   if (isChosen) {
     pen.strokeStyle = colors.accent;
     pen.lineWidth = 2;
@@ -133,15 +136,26 @@ function drawRow(pen, { name, profile, height }, y, { grid, edges, left, colors,
   }
 }
 
+/** Says why there is nothing in a row. */
+function drawWhy(pen, metric, left, y, colors) {
+  const why = ` ${metric ? `${metricLabel(metric)}: not measured, or without a threshold` : "nothing measured that has a threshold"} `;
+  pen.font = `400 11px ${FONT}`;
+  pen.textAlign = "left";
+  pen.fillStyle = colors.surface;
+  pen.fillRect(left + 10, y - 7, pen.measureText(why).width, 14);
+  pen.fillStyle = colors.muted;
+  pen.fillText(why, left + 10, y + 0.5);
+}
+
 const known = new WeakMap();
 
-/** Shares of a row, worked out when it is first seen. */
-function sharesOf(grid, name, profile) {
+/** Places of a row, worked out when it is first seen. */
+function placesOf(grid, name, profile) {
   if (!known.has(grid)) known.set(grid, new Map());
   const rows = known.get(grid);
-  let shares = rows.get(name);
-  if (!shares) rows.set(name, (shares = grid.columns.map((_, i) => cellShare(grid.cell(name, profile, i)))));
-  return shares;
+  let places = rows.get(name);
+  if (!places) rows.set(name, (places = grid.columns.map((_, i) => cellPlace(grid.cell(name, profile, i)))));
+  return places;
 }
 
 function drawHead(pen, grid, edges, head, colors, height) {

@@ -1,8 +1,7 @@
 // What the heatmap shows, as a grid: columns with labels, and of each row a value and its threshold per column.
-import { fleet, link } from "argus/feed.js";
+import { fleet } from "argus/feed.js";
 import { metricLabel } from "argus/format.js";
-import { shareOf } from "argus/heat_colors.js";
-import { outlookOf } from "argus/spark.js";
+import { placeOf } from "argus/heat_colors.js";
 
 const MINUTE = 60_000;
 
@@ -16,53 +15,35 @@ export function metricGrid(found, value) {
       const row = rows.get(name);
       const metric = found.metrics[column];
       if (row === undefined) return null;
-      const critical = metric.critical[profile] ?? null;
-      return { metric: metric.name, value: metric[value][row], critical, lowIsBad: metric.low_is_bad, now: metric.now[row], expected: metric.expected[row], possible: metric.possible[row] };
+      const { now, expected, possible } = metric;
+      return { value: metric[value][row], now: now[row], expected: expected[row], possible: possible[row], ...limitsOf(metric, profile) };
     },
   };
 }
 
-/** Servers by time, from /api/heatmap/time. */
+/** Servers by time, each by one metric, from /api/heatmap/time. */
 export function timeGrid(found, value) {
   const rows = rowsOf(found.servers);
   const past = found.past[0]?.length ?? 0;
   const width = found.column_seconds / 60;
   const columns = timeColumns(found.origin_ms, past, width, found[value][0]?.length ?? 0, width);
+  const metricOf = (name) => found.metrics[found.metric[rows.get(name)]] ?? null;
   return {
     kind: "time", origin: found.origin_ms, columns, past,
+    metricOf: (name) => metricOf(name)?.name ?? null,
     cell(name, profile, column) {
       const row = rows.get(name);
       if (row === undefined) return null;
       const held = column < past ? found.past[row][column] : found[value][row][column - past];
-      return { metric: found.name, value: held, critical: found.critical[profile] ?? null, lowIsBad: found.low_is_bad };
+      return { value: held, ...limitsOf(metricOf(name), profile) };
     },
   };
 }
 
-/** Servers by time, each by the metric that matters most on it: what every snapshot carries anyway, as rough as a sparkline. */
-export function urgentGrid(value) {
-  const { history_step_seconds: before, band_step_seconds: after, origin_ms: origin, servers } = fleet.value;
-  const indices = rowsOf(servers.name);
-  const held = new Map();
-  const outlook = (name) => {
-    if (!held.has(name)) held.set(name, indices.has(name) ? outlookOf(fleet.value, indices.get(name)) : null);
-    return held.get(name);
-  };
-  const sample = servers.name.map(outlook).find(Boolean);
-  const past = sample?.history.length ?? 0;
-  const columns = timeColumns(origin, past, before / 60, sample?.p50.length ?? 0, after / 60);
-  return {
-    kind: "time", origin, columns, past,
-    cell(name, profile, column) {
-      const found = outlook(name);
-      if (!found) return null;
-      const lowIsBad = link.low_is_bad.includes(found.metric);
-      const band = value === "expected" ? found.p50 : lowIsBad ? found.p10 : found.p90;
-      const share = column < past ? found.history[column] : band[column - past];
-      const critical = servers.outlook_critical[indices.get(name)];
-      return { metric: found.metric, value: share === null || share === undefined ? null : share * found.high, critical, lowIsBad, isRough: true };
-    },
-  };
+/** What a metric is measured against on servers of a profile. Profiles are named by strangers. */
+function limitsOf({ name, low_is_bad, limits }, profile) {
+  const [warning, critical] = Object.hasOwn(limits, profile) ? limits[profile] : [null, null];
+  return { metric: name, warning, critical, lowIsBad: low_is_bad };
 }
 
 const rowsOf = (names) => new Map(names.map((name, i) => [name, i]));
@@ -77,5 +58,5 @@ function timeColumns(origin, past, before, ahead, after) {
   });
 }
 
-/** Share of the critical threshold that a cell has reached; null when not known. */
-export const cellShare = (cell) => (cell ? shareOf(cell.value, cell.critical, cell.lowIsBad) : null);
+/** Where a cell stands on the way to its thresholds; null when not known. */
+export const cellPlace = (cell) => (cell ? placeOf(cell.value, cell.warning, cell.critical, cell.lowIsBad) : null);

@@ -1,86 +1,49 @@
-// Questions about the past: of the range in the URL, asked again while somebody looks, patient with long ones.
-import { computed, onBeforeUnmount, ref, shallowRef, watch } from "vue";
-import { getJson } from "argus/api.js";
+// Questions about the past: of the range in the URL, patient with long ones.
+import { computed } from "vue";
+import { useAnswer } from "argus/answer.js";
 import { link } from "argus/feed.js";
-import { held, hold } from "argus/held.js";
-import { route } from "argus/navigation.js";
+import { Icon } from "argus/icons.js";
+import { route, setQuery } from "argus/navigation.js";
+import { Waiting } from "argus/waiting.js";
 
 const USUAL = "1d";
+// The first answer about a long range reads all its samples; when its time is up, the server goes on where it was.
 const PATIENCE = 30;
-const SLOW_MS = 2500;
-const TOOK_TOO_LONG = 504;
 
-export const RANGE_LABELS = { "30m": "30 min", "1h": "1 h", "3h": "3 h", "8h": "8 h", "1d": "1 day", "1w": "1 week", "1M": "1 month" };
+export const RANGE_LABELS = { "30m": "30 min", "1h": "1 h", "3h": "3 h", "8h": "8 h", "1d": "1 day", "1w": "1 week", "1M": "30 days" };
 
-/** The range of this view, of those there are. */
-export const useRange = (ranges) => computed(() => (route.query.range in ranges ? route.query.range : USUAL));
+/** Whether the Argus server records a past. */
+export const isRecording = computed(() => link.services.includes("History"));
 
-/** An answer that is kept up to date. `path` gives where it is, or null for nothing to ask; `every` seconds between two. */
-export function useAnswer(path, every) {
-  const data = shallowRef(null);
-  const problem = ref("");
-  const loading = ref(false);
-  const slow = ref(false);
-  let asking = null;
-  let timer = null;
+/** The range of this view, of those there are: `{ "1d": 60, ... }`, with the seconds after which to ask again. */
+export const useRange = (ranges) => computed(() => (Object.hasOwn(ranges, route.query.range ?? "") ? route.query.range : USUAL));
 
-  const load = async () => {
-    clearTimeout(timer);
-    asking?.abort();
-    const wanted = path();
-    if (!wanted) return;
-    const mine = (asking = new AbortController());
-    loading.value = true;
-    const patience = setTimeout(() => (slow.value = true), SLOW_MS);
-    for (let left = PATIENCE; ; left--) {
-      try {
-        const found = await getJson(wanted, { signal: mine.signal });
-        if (mine.signal.aborted) break;
-        data.value = found;
-        hold(wanted, found);
-        problem.value = "";
-      } catch (error) {
-        if (mine.signal.aborted) break;
-        // The server goes on reading where its time was up.
-        if (error.status === TOOK_TOO_LONG && left) continue;
-        problem.value = error.message;
-      }
-      break;
-    }
-    clearTimeout(patience);
-    if (asking !== mine) return;
-    loading.value = slow.value = false;
-    timer = setTimeout(() => (document.hidden ? (timer = null) : load()), 1000 * every());
-  };
-  const look = () => timer === null && !document.hidden && load();
-  document.addEventListener("visibilitychange", look);
-  const stop = watch(path, (wanted) => {
-    data.value = wanted ? held(wanted) : null;
-    load();
-  }, { immediate: true });
-  // What could not be answered is asked again as soon as the server is back.
-  const stopWaiting = watch(() => link.state, (state) => state === "live" && problem.value && load());
-  onBeforeUnmount(() => {
-    stop();
-    stopWaiting();
-    clearTimeout(timer);
-    asking?.abort();
-    asking = null;
-    document.removeEventListener("visibilitychange", look);
-  });
-  return { data, loading, problem, slow };
-}
-
-/** What stands where an answer is not yet, or never. */
-export const Waiting = {
-  props: { answer: Object, what: String },
-  template: `
-    <div class="a-waiting" role="status">
-      <template v-if="answer.problem.value"><b>{{ what }} cannot be read</b><span>{{ answer.problem.value }}</span></template>
-      <span v-else-if="answer.slow.value" class="a-loading">Reading; a long range takes a while the first time</span>
-      <span v-else class="a-loading">Reading</span>
-    </div>`,
-};
+/** An answer about a range, as `useAnswer` gives it. */
+export const usePast = (path, ranges, range) =>
+  useAnswer(() => isRecording.value && path(), { every: () => ranges[range.value], patience: PATIENCE });
 
 /** Has any of these numbers been recorded? */
 export const isRecorded = (values) => values.some((value) => value !== null);
+
+/** What is shown in place of a past where there is none. */
+export const NotRecording = {
+  components: { Icon, Waiting },
+  setup: () => ({ link }),
+  template: `
+    <Waiting v-if="!link.services.length" />
+    <div v-else class="a-empty" data-test="no-history"><Icon name="history" :size="34" /><h2>Nothing is recorded</h2>
+      <p>This Argus server keeps no history. Start it with <code>argus server --data-dir DIR</code>.</p></div>`,
+};
+
+/** Choice of the range. */
+export const RangeSwitch = {
+  props: { ranges: Object },
+  setup(props) {
+    return { RANGE_LABELS, range: useRange(props.ranges), setQuery };
+  },
+  template: `
+    <div class="a-switch" role="group" aria-label="Range">
+      <button v-for="(_, key) in ranges" :key="key" :class="{ active: key === range }" :aria-pressed="key === range" :data-test="'range-' + key"
+        @click="setQuery({ range: key })">{{ RANGE_LABELS[key] }}</button>
+    </div>`,
+};

@@ -1,14 +1,14 @@
 import { computed, nextTick, onBeforeUnmount, onMounted, ref, shallowRef, watch } from "vue";
-import { getJson, withQuery } from "argus/api.js";
+import { useAnswer } from "argus/answer.js";
+import { withQuery } from "argus/api.js";
 import { palette } from "argus/charts.js";
 import { downloadCsv } from "argus/csv.js";
 import { fleet, link } from "argus/feed.js";
-import { clearFilters, isFiltered, matching, profile, profiles, search, setProfile, setSearch } from "argus/filters.js";
-import { metricLabel, metricUnit, minutes, moment, percent, utc, withUnit } from "argus/format.js";
-import { TOP_SHARE, gradient } from "argus/heat_colors.js";
+import { clearFilters, matching, profile, profiles, search, setProfile, setSearch, sort } from "argus/filters.js";
+import { NONE, metricLabel, metricUnit, minutes, moment, utc, withUnit } from "argus/format.js";
+import { END, WARM, gradient } from "argus/heat_colors.js";
 import { drawHeat, edgesOf, lineAt, linesOf } from "argus/heat_canvas.js";
-import { cellShare, metricGrid, timeGrid, urgentGrid } from "argus/heat_grid.js";
-import { held, hold } from "argus/held.js";
+import { cellPlace, metricGrid, timeGrid } from "argus/heat_grid.js";
 import { Icon } from "argus/icons.js";
 import { onKey } from "argus/keys.js";
 import { LEVELS } from "argus/levels.js";
@@ -18,13 +18,15 @@ import { shownWhen } from "argus/timing.js";
 
 const VALUES = [["now", "Now"], ["expected", "Expected in 8 h"], ["possible", "Possible in 8 h"]];
 const HOURS = [["3", "3 h"], ["8", "8 h"], ["24", "1 day"]];
-const URGENT = "urgent";
+const ORDERS = [["risk", "By risk"], ["name", "By name"], ["breach", "By time left"]];
+/** Each server by the metric that is nearest to its critical threshold. */
+const NEAREST = "nearest";
+const METRICS = "/api/heatmap/metrics";
 const TALL = 20;
 const DENSE = 6;
 /** From as many servers on, rows lose their names to begin with. */
 const MANY = 200;
-// The dashboard makes the grids of the whole fleet anew this often.
-const HELD_MS = 15_000;
+const EVERY_SECONDS = 15;
 const WIDE = 640;
 
 export default {
@@ -33,8 +35,6 @@ export default {
     const box = ref(null);
     const canvas = ref(null);
     const field = ref(null);
-    const found = shallowRef(null);
-    const problem = ref("");
     const tip = shallowRef(null);
     const width = ref(0);
 
@@ -44,55 +44,32 @@ export default {
       const asked = VALUES.some(([key]) => key === route.query.value) ? route.query.value : "expected";
       return show.value === "time" && asked === "now" ? "expected" : asked;
     });
-    const metric = computed(() => route.query.metric ?? URGENT);
+    const choices = computed(() => Object.keys(link.thresholds));
+    const metric = computed(() => (choices.value.includes(route.query.metric) ? route.query.metric : NEAREST));
     const hours = computed(() => (HOURS.some(([key]) => key === route.query.hours) ? route.query.hours : "8"));
     const isGrouped = computed(() => route.query.group !== "none");
     const isDense = computed(() => (route.query.rows ? route.query.rows === "dense" : matching.value.length > MANY));
     const chosen = computed(() => route.query.at ?? "");
-    const isUrgent = computed(() => show.value === "time" && metric.value === URGENT);
 
-    const wanted = computed(() => {
-      if (isUrgent.value) return "";
-      return show.value === "metrics" ? "/api/heatmap/metrics" : withQuery("/api/heatmap/time", { metric: metric.value, hours: hours.value });
-    });
-    let askedAt = 0;
-    let asking = "";
-    const load = async () => {
-      const path = wanted.value;
-      if (!path || !fleet.value || asking === path || document.hidden) return;
-      const count = fleet.value.servers.name.length;
-      if (found.value?.path !== path) found.value = held(path) ?? found.value;
-      if (found.value?.path === path && found.value.count === count && Date.now() - askedAt < HELD_MS) return;
-      asking = path;
-      askedAt = Date.now();
-      try {
-        const body = await getJson(path);
-        if (path !== wanted.value) return;
-        found.value = { path, body, count };
-        hold(path, found.value);
-        problem.value = "";
-      } catch (error) {
-        if (path === wanted.value) problem.value = error.message;
-      } finally {
-        if (asking === path) asking = "";
-      }
-    };
-    watch(wanted, () => {
-      problem.value = "";
-      load();
-    });
-    watch(fleet, load);
+    // The whole fleet is some work for the Argus server, and hardly changes from tick to tick.
+    const { data, problem, ask } = useAnswer(
+      () => {
+        if (!fleet.value) return null;
+        return show.value === "metrics" ? METRICS : withQuery("/api/heatmap/time", { metric: metric.value, hours: hours.value });
+      },
+      { every: () => EVERY_SECONDS, follow: fleet },
+    );
+    watch(() => fleet.value?.servers.name.length, (count, before) => before && ask());
 
     const grid = computed(() => {
-      if (!fleet.value) return null;
-      if (isUrgent.value) return urgentGrid(value.value);
-      if (found.value?.path !== wanted.value) return null;
-      return show.value === "metrics" ? metricGrid(found.value.body, value.value) : timeGrid(found.value.body, value.value);
+      if (!fleet.value || !data.value) return null;
+      return show.value === "metrics" ? metricGrid(data.value, value.value) : timeGrid(data.value, value.value);
     });
     const drawn = ref(false);
     shownWhen("heatmap", () => drawn.value || (fleet.value && !matching.value.length));
     const rowHeight = computed(() => (isDense.value ? DENSE : TALL));
-    const map = computed(() => (fleet.value ? linesOf(matching.value, fleet.value.servers, rowHeight.value, isGrouped.value) : { lines: [], height: 0 }));
+    const map = computed(() =>
+      fleet.value ? linesOf(matching.value, fleet.value.servers, rowHeight.value, isGrouped.value) : { lines: [], height: 0 });
     const left = computed(() => (isDense.value ? 14 : width.value > WIDE ? 190 : 112));
     const head = computed(() => (grid.value?.kind === "metrics" && (width.value - left.value) / grid.value.columns.length < 84 ? 166 : 34));
 
@@ -107,8 +84,10 @@ export default {
         const height = Math.min(map.value.height + head.value + 2, window.innerHeight - top);
         canvas.value.style.height = `${height}px`;
         drawHeat(canvas.value, {
-          grid: grid.value, lines: map.value.lines, scrolled: Math.max(0, stuckAt()), head: head.value, left: left.value, width: width.value, height,
-          colors: palette(), dark: dark.value, chosen: chosen.value, levels: fleet.value.servers.level.map((level) => LEVELS[level].key),
+          grid: grid.value, lines: map.value.lines, scrolled: Math.max(0, stuckAt()),
+          head: head.value, left: left.value, width: width.value, height,
+          colors: palette(), dark: dark.value, chosen: chosen.value,
+          levels: fleet.value.servers.level.map((level) => LEVELS[level].key),
         });
         drawn.value = width.value > 0;
       });
@@ -158,44 +137,40 @@ export default {
     onMounted(() => {
       window.addEventListener("scroll", draw, { passive: true });
       window.addEventListener("resize", draw);
-      document.addEventListener("visibilitychange", load);
       unbind.push(
         onKey("j", () => step(1)), onKey("k", () => step(-1)), onKey("/", () => field.value?.focus()),
         onKey("Enter", () => chosen.value && navigate(serverPath(chosen.value))),
       );
-      load();
     });
     onBeforeUnmount(() => {
       cancelAnimationFrame(frame);
       window.removeEventListener("scroll", draw);
       window.removeEventListener("resize", draw);
-      document.removeEventListener("visibilitychange", load);
       resize.disconnect();
       unbind.forEach((off) => off());
     });
 
-    const known = shallowRef([]);
-    watch([show, () => fleet.value === null], async () => {
-      if (show.value === "time" && fleet.value && !known.value.length) known.value = await getJson("/api/heatmap/names").catch(() => []);
-    }, { immediate: true });
-    const choices = computed(() => [...new Set([...known.value, ...(metric.value === URGENT ? [] : [metric.value])])]);
-
     const save = () => {
-      const columns = grid.value.columns.map((column) => (column.ms ? new Date(column.ms).toISOString() : column.key));
-      downloadCsv(`argus-heatmap-${show.value}.csv`, ["server", "profile", ...columns], rows.value.map(({ name, profile: of }) => [name, of, ...grid.value.columns.map((_, i) => grid.value.cell(name, of, i)?.value ?? null)]));
+      const { cell, columns, kind, metricOf } = grid.value;
+      const isTime = kind === "time";
+      const names = columns.map(({ key, ms }) => key ?? new Date(ms).toISOString());
+      const lines = rows.value.map(({ name, profile: of }) =>
+        [name, of, ...(isTime ? [metricOf(name)] : []), ...columns.map((_, i) => cell(name, of, i)?.value ?? null)]);
+      downloadCsv(`argus-heatmap-${kind}.csv`, ["server", "profile", ...(isTime ? ["metric"] : []), ...names], lines);
     };
     const legend = computed(() => {
       if (value.value === "now") return "As measured last.";
       const what = value.value === "possible" ? "the bad side of the band, as bad as one time in ten" : "the median";
-      return show.value === "time" ? `Left of now as measured, right of it ${what}.` : `The worst of the next 8 hours: ${what}.`;
+      return show.value === "time" ? `Left of now as measured, right of it ${what}.` : `The worst from now to 8 hours ahead: now as measured, then ${what}.`;
     });
     const set = (name, plain) => (event) => {
       const picked = event.target?.value ?? event;
       setQuery({ [name]: picked === plain ? null : picked });
     };
     return {
-      HOURS, TOP_SHARE, URGENT, VALUES, box, canvas, choices, clearFilters, dark, field, fleet, gradient, grid, head, hours, hover, isDense, isFiltered, isGrouped,
-      isUrgent, legend, link, map, matching, metric, metricLabel, open, problem, profile, profiles, route, save, search, set, setProfile, setQuery, setSearch, show, spoken, tip, value,
+      END, HOURS, NEAREST, ORDERS, VALUES, WARM, box, canvas, choices, clearFilters, dark, field, fleet, gradient, grid, head,
+      hours, hover, isDense, isGrouped, legend, link, map, matching, metric, metricLabel, open, problem, profile, profiles, save,
+      search, set, setProfile, setQuery, setSearch, show, sort, spoken, tip, value,
     };
   },
   template: `
@@ -210,30 +185,30 @@ export default {
             <button :class="{ active: show === 'metrics' }" :aria-pressed="show === 'metrics'" data-test="show-metrics" @click="setQuery({ show: null })">Metrics</button>
             <button :class="{ active: show === 'time' }" :aria-pressed="show === 'time'" data-test="show-time" @click="setQuery({ show: 'time' })">Over time</button>
           </div>
-          <select v-if="show === 'time'" :value="metric" aria-label="Metric" data-test="heat-metric" @change="set('metric', URGENT)($event)">
-            <option :value="URGENT">Most urgent metric</option><option v-for="name in choices" :key="name" :value="name">{{ metricLabel(name) }}</option>
+          <select v-if="show === 'time'" :value="metric" aria-label="Metric" data-test="heat-metric" @change="set('metric', NEAREST)($event)">
+            <option :value="NEAREST">Nearest to its threshold</option><option v-for="name in choices" :key="name" :value="name">{{ metricLabel(name) }}</option>
           </select>
           <select :value="value" aria-label="Value" data-test="heat-value" @change="set('value', 'expected')($event)">
             <option v-for="[key, label] in VALUES.slice(show === 'time' ? 1 : 0)" :key="key" :value="key">{{ show === "time" ? label.replace(" in 8 h", "") : label }}</option>
           </select>
-          <div v-if="show === 'time' && !isUrgent" class="a-segments" role="group" aria-label="History">
+          <div v-if="show === 'time'" class="a-segments" role="group" aria-label="History">
             <button v-for="[key, label] in HOURS" :key="key" :class="{ active: hours === key }" :aria-pressed="hours === key" @click="set('hours', '8')(key)">{{ label }}</button>
           </div>
           <label class="a-search"><Icon name="search" :size="15" /><input ref="field" :value="search" placeholder="Search servers" aria-label="Search servers" spellcheck="false" data-test="heat-search" @input="setSearch($event.target.value)" @keydown.esc="setSearch(''); field.blur()"></label>
           <select :value="profile" aria-label="Profile" @change="setProfile($event.target.value)"><option value="">All profiles</option><option v-for="one in profiles" :key="one" :value="one">{{ one }}</option></select>
-          <select :value="(route.query.sort || 'risk').split(':')[0]" aria-label="Order" data-test="heat-sort" @change="set('sort', 'risk')($event)"><option value="risk">By risk</option><option value="name">By name</option><option value="breach">By time left</option></select>
+          <select :value="sort.key" aria-label="Order" data-test="heat-sort" @change="set('sort', 'risk')($event)"><option v-for="[key, label] in ORDERS" :key="key" :value="key">{{ label }}</option><option v-if="!ORDERS.some(([key]) => key === sort.key)" :value="sort.key">As in the overview</option></select>
           <button class="a-button" :aria-pressed="isGrouped" data-test="heat-group" @click="setQuery({ group: isGrouped ? 'none' : null })"><Icon v-if="isGrouped" name="check" :size="14" />Grouped</button>
           <button class="a-button" :aria-pressed="isDense" title="Rows without names: the whole fleet at a glance" data-test="heat-dense" @click="setQuery({ rows: isDense ? 'tall' : 'dense' })"><Icon v-if="isDense" name="check" :size="14" />Dense</button>
           <button class="a-button" title="What is shown, as CSV" :disabled="!grid" data-test="heat-csv" @click="save"><Icon name="download" :size="14" />CSV</button>
         </div>
         <p class="a-heat-legend a-muted">
-          <span>Share of the critical threshold</span>
-          <span class="a-heat-scale"><i :style="{ background: gradient(dark) }"></i><b :style="{ left: '0%' }">0</b><b :style="{ left: 50 / TOP_SHARE + '%' }">50 %</b><b :style="{ left: 100 / TOP_SHARE + '%' }">▲ 100 %</b></span>
+          <span>On the way to its thresholds</span>
+          <span class="a-heat-scale"><i :style="{ background: gradient(dark) }"></i><b :style="{ left: '0%' }">calm</b><b :style="{ left: 100 * WARM / END + '%' }" data-test="legend-warning">warning</b><b :style="{ left: 100 / END + '%' }">▲ critical</b></span>
           <span>{{ legend }} A line: not measured, or without a threshold.</span>
         </p>
         <p v-if="problem" class="a-level-warning" role="alert" data-test="heat-problem"><Icon name="triangle" :size="15" /> {{ problem }}</p>
         <div v-if="!matching.length" class="a-empty"><p>No server matches. <button class="a-link" @click="clearFilters">Show all</button></p></div>
-        <p v-else-if="!grid && !problem" class="a-muted">Asking for the forecasts of {{ matching.length }} servers …</p>
+        <p v-else-if="!grid && !problem" class="a-muted">Reading the forecasts of {{ matching.length }} servers …</p>
         <div v-show="grid && matching.length" ref="box" class="a-heat-box" :style="{ height: map.height + head + 2 + 'px' }">
           <canvas ref="canvas" role="img" :aria-label="'Heatmap of ' + matching.length + ' servers; j and k choose one, Enter opens it'" data-test="heat-canvas"
             @pointermove="hover" @pointerleave="tip = null" @click="open"></canvas>
@@ -251,20 +226,28 @@ export default {
 /** What is told about a cell. */
 function described({ line, column, x, y }, grid, servers, width) {
   const { index, name, profile } = line;
-  const told = { name, about: `${servers.label[index]} · risk ${Math.round(servers.risk[index])} · ${profile}`, x, y, flip: x > width * 0.6, facts: [] };
+  const told = {
+    name, about: `${servers.label[index]} · risk ${Math.round(servers.risk[index])} · ${profile}`, x, y, flip: x > width * 0.6, facts: [],
+  };
   const cell = column < 0 ? null : grid.cell(name, profile, column);
-  if (!cell) return told;
+  if (!cell) return { ...told, facts: column < 0 ? [] : [["Not shown", "nothing measured that has a threshold"]] };
   const unit = metricUnit(cell.metric);
-  const share = cellShare(cell);
+  const place = cellPlace(cell);
   if (grid.kind === "time") {
     const { ms, from, ahead } = grid.columns[column];
     told.when = `${moment(ms)}, ${Math.abs(from) < 1 ? "now" : from > 0 ? `${minutes(from)} ahead` : `${minutes(-from)} ago`}`;
     told.utc = utc(ms);
-    told.facts.push([metricLabel(cell.metric), `${cell.isRough ? "about " : ""}${withUnit(cell.value, unit)}${ahead ? "" : " measured"}`]);
+    told.facts.push([metricLabel(cell.metric), cell.value === null ? NONE : `${withUnit(cell.value, unit)}${ahead ? "" : " measured"}`]);
   } else {
-    told.facts.push([metricLabel(cell.metric), `${withUnit(cell.now, unit)} now`], ["worst median", withUnit(cell.expected, unit)], ["worst of the band", withUnit(cell.possible, unit)]);
+    told.facts.push(
+      [metricLabel(cell.metric), `${withUnit(cell.now, unit)} now`],
+      ["worst expected", withUnit(cell.expected, unit)],
+      ["worst possible", withUnit(cell.possible, unit)],
+    );
   }
-  if (cell.critical !== null) told.facts.push(["critical", `${cell.lowIsBad ? "≤" : "≥"} ${withUnit(cell.critical, unit)}`]);
-  if (share !== null) told.facts.push(["share", `${percent(100 * share)}${share >= 1 ? " ▲ critical" : ""}`]);
+  for (const limit of ["warning", "critical"]) {
+    if (cell[limit] !== null) told.facts.push([limit, `${cell.lowIsBad ? "≤" : "≥"} ${withUnit(cell[limit], unit)}`]);
+  }
+  if (place >= WARM) told.facts.push(["stands at", place >= 1 ? "▲ critical" : "warning"]);
   return told;
 }

@@ -1,15 +1,14 @@
-import { computed, onMounted, ref, shallowRef, watch } from "vue";
-import { getJson } from "argus/api.js";
+import { computed } from "vue";
+import { useAnswer } from "argus/answer.js";
 import { downloadCsv } from "argus/csv.js";
 import { link } from "argus/feed.js";
 import { metricLabel, number } from "argus/format.js";
-import { held, hold } from "argus/held.js";
 import { Icon } from "argus/icons.js";
 import { LEVELS, SOURCES } from "argus/levels.js";
 import { SHORTCUTS } from "argus/shortcuts.js";
 import { shownWhen } from "argus/timing.js";
 
-const TOLD = "/api/help";
+const LEAST_SECONDS = 5;
 
 // Ranges of argus.v1.AlertLevel and AlertPriority.
 const LADDER = [
@@ -32,23 +31,11 @@ const CSV = ["metric", "profile", "warning", "critical", "unit", "low_is_bad", "
 export default {
   components: { Icon },
   setup() {
-    const told = shallowRef(held(TOLD));
-    const problem = ref("");
-    const read = async () => {
-      try {
-        told.value = await getJson(TOLD);
-        hold(TOLD, told.value);
-        problem.value = "";
-      } catch (error) {
-        problem.value = error.message;
-      }
-    };
+    const { data: told, problem } = useAnswer(() => "/api/help", { every: () => LEAST_SECONDS, follow: () => link.version });
     const thresholds = computed(() => told.value?.thresholds ?? []);
     const limit = (one, value) => `${one.low_is_bad ? "≤" : "≥"} ${number(value)}${one.unit ? ` ${one.unit}` : ""}${one.per_core ? " per core" : ""}`;
     const save = () => downloadCsv("argus-thresholds.csv", CSV, thresholds.value.map((one) => CSV.map((key) => (typeof one[key] === "boolean" ? String(one[key]) : one[key]))));
-    onMounted(read);
     shownWhen("help", () => told.value);
-    watch(() => link.version, read);
     return { DOCS, LADDER, SHORTCUTS, SOURCES, limit, metricLabel, problem, save, thresholds, told };
   },
   template: `

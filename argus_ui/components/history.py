@@ -2,46 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from argus_ui.components.view_part import ViewPart
+from argus_ui.past import Range
 
 
-class _OfRange(ViewPart):
+class OfRange(ViewPart):
     """Something about a range of time.
 
     Args:
-        ranges: Seconds after which it is asked for again, by range.
+        ranges: The ranges there are, by name; browsers are told how old an answer about each may be.
+        more: Further props of the component.
     """
 
-    def __init__(self, ranges: Mapping[str, int], **more: Any) -> None:
-        super().__init__(ranges=dict(ranges), **more)
+    def __init__(self, ranges: Mapping[str, Range], **more: Any) -> None:
+        super().__init__(ranges={name: one.keep_seconds for name, one in ranges.items()}, **more)
 
 
-class HistorySummary(_OfRange, module="history_summary.js"):
+class HistorySummary(OfRange, module="history_summary.js"):
     """Choice of the range; alerts and incidents in numbers."""
 
 
-class HistoryFleet(_OfRange, module="history_fleet.js"):
+class HistoryFleet(OfRange, module="history_fleet.js"):
     """Servers per level over time, average and highest risk."""
 
 
-class ForecastCheck(_OfRange, module="forecast_check.js"):
-    """What had been forecast for a metric of a server, against what came.
-
-    Args:
-        ranges: As above.
-        horizons: Minutes before each time at which the forecast for it was made.
-    """
-
-    def __init__(self, ranges: Mapping[str, int], horizons: Sequence[int]) -> None:
-        super().__init__(ranges, horizons=list(horizons))
-
-
-class HistoryEvents(_OfRange, module="history_events.js"):
+class HistoryEvents(OfRange, module="history_events.js"):
     """What happened to alerts, silences and maintenance windows."""
 
 
-class HistoryExport(_OfRange, module="history_export.js"):
+class HistoryExport(OfRange, module="history_export.js"):
     """Whole tables as files."""

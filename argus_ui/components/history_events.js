@@ -6,7 +6,8 @@ import { onKey } from "argus/keys.js";
 import { LEVELS } from "argus/levels.js";
 import { EVENTS, eventLook } from "argus/lifecycle.js";
 import { href, route, serverPath, setQuery } from "argus/navigation.js";
-import { Waiting, useAnswer, useRange } from "argus/past.js";
+import { isRecording, usePast, useRange } from "argus/past.js";
+import { Waiting } from "argus/waiting.js";
 
 const STEP = 40;
 const CSV = ["at_ms", "event", "alert_id", "server_name", "subject", "metric", "level", "probability", "author", "detail"];
@@ -16,7 +17,7 @@ export default {
   props: { ranges: Object },
   setup(props) {
     const range = useRange(props.ranges);
-    const answer = useAnswer(() => `/api/history/events?range=${range.value}`, () => props.ranges[range.value]);
+    const answer = usePast(() => `/api/history/events?range=${range.value}`, props.ranges, range);
     const kind = computed(() => route.query.event ?? "");
     const search = computed(() => route.query.q ?? "");
     const most = ref(STEP);
@@ -33,19 +34,19 @@ export default {
     const box = ref(null);
     const unbind = onKey("/", () => box.value?.focus());
     onBeforeUnmount(() => unbind());
-    return { EVENTS, STEP, answer, box, href, kind, listed, most, rows, save, search, serverPath, setQuery, when, whenFull };
+    return { EVENTS, STEP, answer, box, href, isRecording, kind, listed, most, rows, save, search, serverPath, setQuery, when, whenFull };
   },
   template: `
-    <section class="a-panel a-past-events" aria-label="Events" data-test="events">
+    <section v-if="isRecording" class="a-panel a-past-events" aria-label="Events" data-test="events">
       <header class="a-panel-head"><h2>Events</h2>
         <label class="a-search"><Icon name="search" :size="15" /><input ref="box" type="search" :value="search" placeholder="Server, person, text" aria-label="Search events" spellcheck="false" @input="setQuery({ q: $event.target.value })"></label>
         <select :value="kind" aria-label="Kind of event" data-test="event-kind" @change="setQuery({ event: $event.target.value })"><option value="">All events</option><option v-for="one in EVENTS" :key="one.key" :value="one.key">{{ one.label }}</option></select>
         <button class="a-button a-push" title="These rows as CSV" :disabled="!listed.length" @click="save()"><Icon name="download" :size="15" />CSV</button>
       </header>
-      <Waiting v-if="!answer.data.value" :answer="answer" what="Events" />
-      <div v-else-if="!listed.length" class="a-empty"><template v-if="kind || search"><h2>No event matches</h2><p><button class="a-link" @click="setQuery({ event: null, q: null })">Clear the filters</button></p></template>
+      <Waiting :answer="answer" what="Events" />
+      <div v-if="answer.data.value && !listed.length" class="a-empty"><template v-if="kind || search"><h2>No event matches</h2><p><button class="a-link" @click="setQuery({ event: null, q: null })">Clear the filters</button></p></template>
         <template v-else><h2>Nothing happened in this range</h2><p>No alert came or went. Quiet is good.</p></template></div>
-      <template v-else>
+      <template v-else-if="listed.length">
         <div v-for="(event, i) in rows" :key="i" class="a-past-event" data-test="event">
           <time class="a-muted" :title="whenFull(event.at_ms)">{{ when(event.at_ms) }}</time>
           <span class="a-past-event-kind" :class="event.tone"><Icon :name="event.icon" :size="15" />{{ event.label }}</span>

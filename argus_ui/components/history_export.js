@@ -2,7 +2,7 @@ import { computed, onBeforeUnmount, reactive, ref } from "vue";
 import { getJson, withQuery } from "argus/api.js";
 import { Icon } from "argus/icons.js";
 import { href } from "argus/navigation.js";
-import { RANGE_LABELS, useRange } from "argus/past.js";
+import { RANGE_LABELS, isRecording, useRange } from "argus/past.js";
 
 const TABLES = {
   metrics: "Samples as they came in",
@@ -55,10 +55,10 @@ export default {
     };
     const size = (bytes) => (bytes < 1e4 ? `${bytes} B` : bytes < 1e6 ? `${Math.round(bytes / 1e3)} kB` : `${(bytes / 1e6).toFixed(1)} MB`);
     const state = (one) => (one.done ? `complete, ${size(one.bytes)}` : one.error && (one.still >= 15 || !one.bytes) ? `not complete: ${one.error}` : `${size(one.bytes)} so far`);
-    return { FORMATS, RANGE_LABELS, TABLES, chosen, downloads, own, start, state };
+    return { FORMATS, RANGE_LABELS, TABLES, chosen, downloads, isRecording, own, start, state };
   },
   template: `
-    <section class="a-panel" aria-label="Export" data-test="export">
+    <section v-if="isRecording" class="a-panel" aria-label="Export" data-test="export">
       <header class="a-panel-head"><h2>Export</h2>
         <select :value="chosen" aria-label="Range of the export" @change="own = $event.target.value"><option v-for="(_, key) in ranges" :key="key" :value="key">last {{ RANGE_LABELS[key] }}</option></select>
         <span class="a-muted">Streamed as it is read; texts in CSV cannot run as formulas.</span>

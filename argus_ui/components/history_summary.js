@@ -1,8 +1,9 @@
 import { computed } from "vue";
-import { age, minutes, moment, NONE, number, utc } from "argus/format.js";
-import { setQuery } from "argus/navigation.js";
-import { RANGE_LABELS, Waiting, useAnswer, useRange } from "argus/past.js";
+import { NONE, age, minutes, moment, number, utc } from "argus/format.js";
+import { href } from "argus/navigation.js";
+import { NotRecording, RangeSwitch, isRecording, usePast, useRange } from "argus/past.js";
 import { shownWhen } from "argus/timing.js";
+import { Waiting } from "argus/waiting.js";
 
 const share = (value) => (value === null ? NONE : `${number(100 * value)} %`);
 
@@ -10,11 +11,11 @@ const DAY = 86_400;
 const span = (seconds) => (seconds < 5400 || seconds > DAY ? age(seconds) : minutes(seconds / 60));
 
 export default {
-  components: { Waiting },
+  components: { NotRecording, RangeSwitch, Waiting },
   props: { ranges: Object },
   setup(props) {
     const range = useRange(props.ranges);
-    const answer = useAnswer(() => `/api/history/summary?range=${range.value}`, () => props.ranges[range.value]);
+    const answer = usePast(() => `/api/history/summary?range=${range.value}`, props.ranges, range);
     const cards = computed(() => {
       const s = answer.data.value;
       if (!s) return null;
@@ -36,22 +37,21 @@ export default {
       ];
     });
     shownWhen("history", () => cards.value || answer.problem.value, 2);
-    return { RANGE_LABELS, answer, cards, moment, range, setQuery, utc };
+    return { answer, cards, href, isRecording, moment, range, utc };
   },
   template: `
-    <section aria-label="Summary">
+    <NotRecording v-if="!isRecording" />
+    <section v-else aria-label="Summary">
       <div class="a-toolbar a-past-bar">
-        <div class="a-switch" role="group" aria-label="Range">
-          <button v-for="(_, key) in ranges" :key="key" :class="{ active: key === range }" :aria-pressed="key === range" :data-test="'range-' + key"
-            @click="setQuery({ range: key })">{{ RANGE_LABELS[key] }}</button>
-        </div>
+        <RangeSwitch :ranges="ranges" />
         <span v-if="answer.data.value" class="a-muted a-push a-past-span" :title="utc(answer.data.value.start_ms) + ' to ' + utc(answer.data.value.end_ms)">
           {{ moment(answer.data.value.start_ms) }} – {{ moment(answer.data.value.end_ms) }}</span>
         <span v-if="answer.data.value?.watched_since_ms > answer.data.value?.start_ms" class="a-muted" :title="utc(answer.data.value.watched_since_ms)" data-test="watched">incidents since {{ moment(answer.data.value.watched_since_ms) }}</span>
       </div>
+      <Waiting v-if="cards" :answer="answer" what="The summary" />
       <div v-if="cards" class="a-past-cards" data-test="summary">
         <div v-for="card in cards" :key="card.key" class="a-tile" :title="card.title" :data-test="'card-' + card.key">
-          <span class="a-tile-label">{{ card.label }}</span><strong>{{ card.value }}</strong><small class="a-muted">{{ card.detail }}</small>
+          <span class="a-tile-label">{{ card.label }}</span><strong>{{ card.value }}</strong><small class="a-muted">{{ card.detail }}<template v-if="card.key === 'predicted'"> · <a class="a-link" :href="href('/accuracy?range=' + range)" title="Forecasts against what came" data-test="to-accuracy">Accuracy</a></template></small>
         </div>
       </div>
       <div v-else class="a-panel a-past-cards-wait"><Waiting :answer="answer" what="The summary" /></div>

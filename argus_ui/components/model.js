@@ -1,19 +1,19 @@
-import { computed, nextTick, onMounted, ref, shallowRef, watch } from "vue";
-import { getJson, postJson } from "argus/api.js";
+import { computed, nextTick, ref } from "vue";
+import { useAnswer } from "argus/answer.js";
+import { postJson } from "argus/api.js";
 import { now } from "argus/clock.js";
 import { downloadCsv } from "argus/csv.js";
 import { vDialog } from "argus/dialog.js";
 import { fleet, link } from "argus/feed.js";
-import { following } from "argus/following.js";
 import { age, minutes, moment, utc } from "argus/format.js";
-import { held, hold } from "argus/held.js";
 import { Icon } from "argus/icons.js";
 import { SOURCES } from "argus/levels.js";
 import { forecastAge } from "argus/status.js";
 import { shownWhen } from "argus/timing.js";
 import { Waiting } from "argus/waiting.js";
 
-const ARTIFACTS = "/api/model/artifacts";
+const STATUS_SECONDS = 5;
+const ARTIFACTS_SECONDS = 2;
 const COUNT = new Intl.NumberFormat();
 const BYTES = new Intl.NumberFormat(undefined, { maximumFractionDigits: 1 });
 const CSV = ["name", "revision", "running", "defect", "parameters", "trained_at_ms", "wql"];
@@ -53,31 +53,21 @@ export default {
   components: { Icon, Waiting },
   directives: { dialog: vDialog },
   setup() {
-    const { value: server, problem, refresh } = following("/api/model/status");
-    const artifacts = shallowRef(held(ARTIFACTS));
-    const listProblem = ref("");
-    const listing = ref(false);
-    const list = async () => {
-      listing.value = true;
-      try {
-        artifacts.value = await getJson(ARTIFACTS);
-        hold(ARTIFACTS, artifacts.value);
-        listProblem.value = "";
-      } catch (error) {
-        listProblem.value = error.message;
-      } finally {
-        listing.value = false;
-      }
-    };
+    const { data: server, problem, ask: refresh } = useAnswer(() => "/api/model/status", { every: () => STATUS_SECONDS, follow: fleet });
 
     const model = computed(() => fleet.value?.model ?? server.value?.status.model ?? null);
+    // Somebody else may have swapped it.
+    const { data: artifacts, problem: listProblem, loading: listing, ask: list } = useAnswer(() => "/api/model/artifacts", {
+      every: () => ARTIFACTS_SECONDS, follow: () => model.value?.revision,
+    });
+
     const runs = computed(() => model.value?.kind === "TFT");
     const step = computed(() => fleet.value?.step_seconds ?? 0);
     const degraded = computed(() => (fleet.value ?? server.value?.status)?.degraded_reason ?? "");
     const sources = computed(() => {
       if (!fleet.value || fleet.value.partial) return null;
       const counts = Object.fromEntries(Object.keys(SOURCES).map((key) => [key, 0]));
-      for (const source of fleet.value.servers.source) if (source in counts) counts[source] += 1;
+      for (const source of fleet.value.servers.source) if (Object.hasOwn(counts, source)) counts[source] += 1;
       return Object.entries(counts).map(([key, number]) => ({ key, css: key.toLowerCase(), number, title: SOURCES[key] }));
     });
     const warm = computed(() => fleet.value?.summary.warm_servers ?? 0);
@@ -113,11 +103,7 @@ export default {
     const seconds = computed(() => (busy.value ? Math.max(0, Math.round((now.value - began.value) / 1000)) : 0));
     const save = () => downloadCsv("argus-models.csv", CSV, artifacts.value.map((one) => CSV.map((key) => (typeof one[key] === "boolean" ? String(one[key]) : one[key]))));
 
-    onMounted(list);
     shownWhen("model", () => server.value && artifacts.value);
-    watch(() => link.state, (state) => state === "live" && list());
-    // Somebody else may have swapped it.
-    watch(() => model.value?.revision, (revision, before) => before !== undefined && !busy.value && list());
 
     return {
       ACTIONS, SOURCES, age, artifacts, ask, asked, busy, confirm, confirmButton, count, degraded, fleet, forecastAge, link,

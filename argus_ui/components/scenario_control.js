@@ -1,9 +1,9 @@
 import { computed, ref } from "vue";
+import { useAnswer } from "argus/answer.js";
 import { postJson } from "argus/api.js";
 import { downloadCsv } from "argus/csv.js";
 import { fleet } from "argus/feed.js";
 import { clearFilters, isFiltered, matching } from "argus/filters.js";
-import { following } from "argus/following.js";
 import { minutes, moment, utc } from "argus/format.js";
 import { Icon } from "argus/icons.js";
 import { LEVELS } from "argus/levels.js";
@@ -17,26 +17,28 @@ const SCENARIOS = [
   { key: "critical", label: "Critical", icon: "octagon", level: "critical", text: "A quarter of the servers quickly get critical. After Degrading, the same ones get worse." },
   { key: "cascade", label: "Cascade", icon: "cascade", level: "warning", text: "Databases fail and take the servers that depend on them along." },
 ];
+const EVERY_SECONDS = 5;
 const CSV = ["name", "level", "risk", "minutes_to_breach", "cause"];
 
 export default {
   components: { Icon },
   props: { simulator: String },
   setup() {
-    const { value: status, problem, refresh } = following("/api/scenario");
+    const { data: status, problem, ask } = useAnswer(() => "/api/scenario", { every: () => EVERY_SECONDS, follow: fleet });
     const busy = ref("");
     const refusal = ref("");
     const set = async (scenario) => {
       busy.value = scenario;
       refusal.value = "";
       try {
-        status.value = await postJson("/api/scenario", { scenario });
+        await postJson("/api/scenario", { scenario });
       } catch (error) {
         refusal.value = error.message;
-        await refresh();
       } finally {
         busy.value = "";
       }
+      // A question from before may still be under way.
+      await ask();
     };
     const running = computed(() => SCENARIOS.find(({ key }) => key === status.value?.scenario));
     const rows = computed(() => {
@@ -53,7 +55,7 @@ export default {
     const save = () =>
       downloadCsv("argus-scenario.csv", CSV, rows.value.map((row) => [row.name, row.level.key, row.risk, row.left, row.cause]));
     shownWhen("scenario", () => status.value);
-    return { SCENARIOS, busy, clearFilters, fleet, href, isFiltered, minutes, moment, problem, refresh, refusal, rows, running, save, serverPath, set, status, utc };
+    return { SCENARIOS, busy, clearFilters, fleet, href, isFiltered, minutes, moment, problem, refusal, rows, running, save, serverPath, set, status, utc };
   },
   template: `
     <div class="a-view">

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import asdict
-from datetime import timedelta
 from typing import Any, Final
 
 from starlette.requests import Request
@@ -13,69 +10,59 @@ from starlette.routing import Route
 
 from argus_client import METRICS, InvalidArgument
 from argus_ui.answers import Answers
-from argus_ui.components.accuracy import Accuracy
-from argus_ui.feed import Document
+from argus_ui.components.accuracy import ForecastCheck, Incidents
+from argus_ui.past import HORIZONS, RANGES, TIMEOUT_SECONDS, range_of
 from argus_ui.view import View, ViewContext
-
-RANGES: Final = {
-    "8h": timedelta(hours=8),
-    "1d": timedelta(days=1),
-    "1w": timedelta(weeks=1),
-    "1M": timedelta(days=30),
-}
-HORIZONS: Final = (30, 60, 120, 240, 480)
 
 # The History API gives no more points than that.
 _MOST_POINTS: Final = 5000
 _STEP_SECONDS: Final = 300
-_SUMMARY_SECONDS: Final = 20.0
 
 
 def build(context: ViewContext) -> None:
-    """All of it is one component."""
-    Accuracy()
+    """Whether incidents were predicted, of `/api/history/summary`; one metric as it came against its forecasts."""
+    Incidents(RANGES)
+    ForecastCheck(RANGES, HORIZONS)
 
 
 def routes(context: ViewContext) -> list[Route]:
-    """What was foretold of a span, and one metric as it came against as it was forecast."""
-    history = context.client.history
-
+    """`/api/accuracy/server?server=&metric=&horizon=&range=`."""
     answers = Answers()
 
-    async def summary(request: Request) -> Response:
-        name = _range(request)
-
-        async def ask() -> dict[str, Any]:
-            return asdict(await history.summary(last=RANGES[name]))
-
-        # A summary of a long span is work for the server.
-        return (await answers.get(name, _SUMMARY_SECONDS, ask)).response(request)
-
     async def server(request: Request) -> Response:
-        length = RANGES[_range(request)]
-        metric = request.query_params.get("metric", "")
-        horizon = request.query_params.get("horizon", "60")
+        span = range_of(request)
+        query = request.query_params
+        name, metric, horizon = query.get("server", ""), query.get("metric", ""), query.get("horizon", "60")
+        if not name:
+            raise InvalidArgument("server is missing; give the name of a server.")
         if metric not in METRICS:
             raise InvalidArgument(f"metric is {metric!r}; it must be one of {', '.join(METRICS)}.")
         if horizon not in map(str, HORIZONS):
             raise InvalidArgument(
                 f"horizon is {horizon!r}; it must be one of {', '.join(map(str, HORIZONS))}."
             )
-        found = await history.server(
-            request.query_params.get("name", ""),
-            last=length,
-            metrics=(metric,),
-            horizon_minutes=int(horizon),
-            max_points=points_of(length, _step_seconds(context)),
-        )
-        return Document.of(found.to_json_dict()).response(request)
+        points = points_of(RANGES[span].length_seconds, _step_seconds(context))
 
-    return [Route("/api/accuracy/summary", summary), Route("/api/accuracy/server", server)]
+        async def ask() -> dict[str, Any]:
+            found = await context.client.history.server(
+                name,
+                last=span,
+                metrics=[metric],
+                horizon_minutes=int(horizon),
+                max_points=points,
+                timeout=TIMEOUT_SECONDS,
+            )
+            return found.to_json_dict()
+
+        key = f"{span} {horizon} {metric} {points} {name}"
+        return (await answers.get(key, RANGES[span].keep_seconds, ask)).response(request)
+
+    return [Route("/api/accuracy/server", server)]
 
 
-def points_of(length: timedelta, step_seconds: int) -> int:
+def points_of(length_seconds: int, step_seconds: int) -> int:
     """Points that make every bucket one forecast step, or the most there are."""
-    return min(math.ceil(length.total_seconds() / step_seconds) + 1, _MOST_POINTS)
+    return min(-(-length_seconds // step_seconds) + 1, _MOST_POINTS)
 
 
 def _step_seconds(context: ViewContext) -> int:
@@ -83,11 +70,4 @@ def _step_seconds(context: ViewContext) -> int:
     return _STEP_SECONDS if snapshot is None else snapshot.header.step_seconds
 
 
-def _range(request: Request) -> str:
-    name = request.query_params.get("range", "1d")
-    if name not in RANGES:
-        raise InvalidArgument(f"range is {name!r}; it must be one of {', '.join(RANGES)}.")
-    return name
-
-
-VIEW = View("accuracy", "Accuracy", "accuracy", "/accuracy", 60, build, routes, needs=("History",))
+VIEW = View("accuracy", "Accuracy", "accuracy", "/accuracy", 50, build, routes, needs=("History",))

@@ -13,7 +13,7 @@ from argus_client import AlertState, InvalidArgument, Unimplemented
 from argus_ui.actions import author_of
 from argus_ui.alert_board import AlertBoard, alert_row
 from argus_ui.answers import Answers
-from argus_ui.bodies import read_json, text_of
+from argus_ui.bodies import read_json, text_of, whole_number_of
 from argus_ui.components.alert_list import AlertDrawer, AlertList, SilenceList, WindowList
 from argus_ui.quieting import quieting_routes
 from argus_ui.view import View, ViewContext
@@ -50,14 +50,14 @@ def routes(context: ViewContext) -> list[Route]:
     async def events(request: Request) -> Response:
         alert_id = request.query_params.get("id", "")
         server = request.query_params.get("server", "")
-        since = request.query_params.get("since", "")
-        if not (alert_id and server and since.isdecimal()):
-            raise InvalidArgument("id, server and since (Unix milliseconds) are needed")
+        since = whole_number_of(request.query_params.get("since", ""), "since (Unix milliseconds)")
+        if not (alert_id and server):
+            raise InvalidArgument("id and server are needed")
         if "History" not in context.subscription.link.services:
             raise Unimplemented("The server records no history.")
 
         async def ask() -> dict[str, Any]:
-            found = await client.history.alert_events(since=int(since), servers=[server], limit=_EVENTS_MOST)
+            found = await client.history.alert_events(since=since, servers=[server], limit=_EVENTS_MOST)
             return {"events": [asdict(event) for event in found if event.alert_id == alert_id]}
 
         name = f"events {board.tag} {alert_id} {since} {server}"

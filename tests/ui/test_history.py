@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -43,21 +44,6 @@ def past(argus: FakeServer) -> Iterator[None]:
         incident_probability_8h=[0.7] * 60, incident_probability_8h_maximum=[0.7] * 60,
         expected_incidents_8h=[1.0] * 60,
     )  # fmt: skip
-    values = [50.0 + i % 7 for i in range(60)]
-    history.servers = {
-        "dat-0000": history_pb2.GetServerHistoryResponse(
-            server_name="dat-0000", bucket_seconds=60, timestamp=TIMES, risk_score=values, risk_score_maximum=values,
-            breach_probability_30m=[0.1] * 60, breach_probability_8h=[0.1] * 60, horizon_minutes=60,
-            metrics=[
-                history_pb2.MetricHistory(
-                    metric=metrics_pb2.METRIC_MEM_USED_PCT, actual=values, minimum=values, maximum=values,
-                    p10=[math.nan if i % 15 else 48.0 for i in range(60)],
-                    p50=[math.nan if i % 15 else 52.0 for i in range(60)],
-                    p90=[math.nan if i % 15 else 58.0 for i in range(60)],
-                )
-            ],
-        )
-    }  # fmt: skip
     history.events = history_pb2.ListAlertEventsResponse(
         events=[
             history_pb2.AlertEvent(
@@ -95,28 +81,40 @@ async def test_a_range_in_numbers_and_charts(
     await expect(page.get_by_test_id("card-predicted")).to_contain_text("4 of 5, 40 min ahead")
     await expect(page.get_by_test_id("watched")).to_contain_text("incidents since")
     await expect(page.get_by_test_id("fleet-chart").locator("canvas")).to_be_visible()
-    await expect(page.get_by_test_id("forecast-check").locator("canvas")).to_be_visible()
-    await page.get_by_test_id("check-horizon").select_option("240")
+    assert await page.get_by_test_id("to-accuracy").get_attribute("href") == "/accuracy?range=1h"
     await page.get_by_test_id("range-1w").click()
     await expect(page.get_by_test_id("range-1w")).to_have_class("active")
     assert "range=1w" in page.url
-    assert "horizon=240" in page.url
     await expect(page.get_by_test_id("card-alerts")).to_be_visible()
-    asked = [one for one in argus.history.requests if isinstance(one, history_pb2.GetServerHistoryRequest)]
-    assert asked[-1].horizon_minutes == 240
-    assert asked[-1].range.length_ms == 7 * 86_400_000
 
 
-async def test_a_server_and_a_metric_are_chosen(open_page: Open, dashboard: DashboardProcess) -> None:
-    page = await open_page(f"{dashboard.url}history?range=3h&server=nobody", ready=SUMMARY)
-    page.complaints.expected.append("404")
-    check = page.get_by_test_id("forecast-check")
-    await expect(check).to_contain_text("nothing is recorded of 'nobody'")
-    await page.get_by_test_id("check-server").fill("dat-0000")
-    await page.get_by_test_id("check-server").press("Enter")
-    await expect(check.locator("canvas")).to_be_visible()
-    await page.get_by_test_id("check-metric").select_option("swap_used_pct")
-    await expect(check).to_contain_text("Nothing recorded in this range")
+async def test_what_is_a_mean_is_called_one(
+    open_page: Open, dashboard: DashboardProcess, argus: FakeServer
+) -> None:
+    page = await open_page(f"{dashboard.url}history?range=8h", ready=SUMMARY)
+    chart = page.get_by_test_id("fleet-chart").locator(".a-chart")
+    await expect(chart.locator("canvas")).to_be_visible()
+    await chart.hover(position={"x": 300, "y": 120})
+    await expect(chart).to_contain_text("Critical 1Warning 1")
+    await expect(chart).not_to_contain_text("Means")
+    await expect(page.get_by_test_id("unwatched")).to_have_count(0)
+    await expect(page.get_by_test_id("fleet-chart")).not_to_contain_text("Nothing recorded")
+    fleet = argus.history.fleet
+    fleet.bucket_seconds = 240
+    # A server that did not run for the half hour before the last ten minutes.
+    fleet.total_servers[20:50] = [math.nan] * 30
+    del fleet.critical_count[:], fleet.incident_probability_8h_maximum[:]
+    fleet.critical_count.extend([0.4] * 60)
+    fleet.incident_probability_8h_maximum.extend([0.75] * 60)
+    await page.get_by_test_id("range-30m").click()
+    await expect(page.get_by_test_id("range-30m")).to_have_class("active")
+    await expect(page.get_by_test_id("unwatched")).to_contain_text("for 31 min in between")
+    await page.mouse.move(0, 0)
+    await chart.hover(position={"x": 300, "y": 120})
+    await expect(chart).to_contain_text("Means of 4 min")
+    await expect(chart).to_contain_text("Critical 0.4, at most 1Warning 1")
+    await expect(chart).to_contain_text("Incident in 8 h 70 %, at most 75 %")
+    await expect(chart).to_have_attribute("aria-label", re.compile("^Servers by level .* last 30 min"))
 
 
 async def test_events_are_filtered_and_stay_texts(
