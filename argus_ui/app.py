@@ -20,6 +20,7 @@ from starlette.types import ASGIApp
 from argus_client import (
     ArgusError,
     AsyncArgusClient,
+    ConnectionLost,
     DeadlineExceeded,
     FailedPrecondition,
     InvalidArgument,
@@ -53,6 +54,9 @@ _STATUS: Final[dict[type[ArgusError], int]] = {
     Unauthenticated: 502,
     DeadlineExceeded: 504,
 }
+
+# What gRPC says of a call that has not left this process.
+_NEVER_SENT: Final = ("failed to connect", "DNS resolution failed")
 
 
 class Dashboard:
@@ -144,7 +148,19 @@ async def _unknown(request: Request) -> Response:
 
 async def _refuse(request: Request, error: Exception) -> Response:
     status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 503)
-    return JSONResponse({"detail": str(error)}, status)
+    return JSONResponse({"detail": _detail(request, error)}, status)
+
+
+def _detail(request: Request, error: Exception) -> str:
+    """What a browser is told. Where nothing answers, what gRPC says of sockets helps nobody there; the log has it."""
+    if not isinstance(error, ConnectionLost):
+        return str(error)
+    _LOG.info("%s", error)
+    if request.method == "GET":
+        return "The Argus server cannot be reached."
+    if any(phrase in str(error) for phrase in _NEVER_SENT):
+        return "The Argus server cannot be reached; nothing was changed."
+    return "The connection to the Argus server broke before it answered; look whether it was done."
 
 
 _FAVICON: Final = (

@@ -136,7 +136,7 @@ function seriesData({ metric, span, breach, large }, points, colors) {
   if (breach) {
     const share = (breach.at_ms - span.start) / (span.end - span.start);
     const align = share > 0.85 ? "right" : share < 0.15 ? "left" : "center";
-    const formatter = breach.minutes < 1 ? "▼ now" : `▼ breach ${clock(breach.at_ms)}`;
+    const formatter = breach.crossed ? "▼ now" : `▼ breach ${clock(breach.at_ms)}`;
     lines.push({ xAxis: breach.at_ms, lineStyle: { color: colors.critical, type: "solid", width: 2 }, label: text(colors.critical, { formatter, align, fontWeight: 600 }) });
   }
   return [

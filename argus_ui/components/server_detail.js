@@ -11,6 +11,7 @@ import { RANGES } from "argus/metric_series.js";
 import { navigate, route, serverPath, setQuery } from "argus/navigation.js";
 import { ServerEvents } from "argus/server_events.js";
 import { ServerHeader } from "argus/server_header.js";
+import { breachOf } from "argus/time_left.js";
 import { shownWhen } from "argus/timing.js";
 
 const DEFAULT_RANGE = "8h";
@@ -153,13 +154,11 @@ export default {
 function ofFleet(found, name) {
   const i = found ? found.servers.name.indexOf(name) : -1;
   if (i < 0) return null;
-  const { servers, metrics, origin_ms: origin } = found;
-  const at = (key) => servers[key][i];
-  const [left, metric, threshold, probability] = at("breach") ?? [];
+  const at = (key) => found.servers[key][i];
   return {
     name, profile: at("profile"), state: at("state"), state_derived: false, level: at("level"), label: at("label"), risk: at("risk"),
     source: at("source"), sampled_at_ms: at("sampled_at_ms"), age: at("age"), chance_30m: at("chance_30m"), chance_8h: at("chance_8h"),
-    breach: at("breach") && { metric: metrics[metric], threshold, minutes: left, at_ms: origin + 60_000 * left, probability },
+    breach: breachOf(found, i),
     causes: at("cause") ? [{ text: at("cause"), points: 1 }] : [], alerts: [],
   };
 }

@@ -1,5 +1,5 @@
 import { computed, ref, shallowRef, watch } from "vue";
-import { act, acts, serverNow, when, whenFull } from "argus/alerts.js";
+import { act, acts, when, whenFull } from "argus/alerts.js";
 import { getJson } from "argus/api.js";
 import { now } from "argus/clock.js";
 import { downloadCsv, isoTime } from "argus/csv.js";
@@ -8,6 +8,7 @@ import { Icon } from "argus/icons.js";
 import { describe, matcherCells } from "argus/matcher.js";
 import { route, setQuery } from "argus/navigation.js";
 import { SilenceForm } from "argus/silence_form.js";
+import { fleetClock } from "argus/time_left.js";
 
 const CSV = ["silence_id", "servers", "metrics", "subjects", "starts_at", "ends_at", "active", "author", "comment"];
 
@@ -20,7 +21,7 @@ export default {
     const problem = ref("");
     const making = ref(false);
     const asked = ref("");
-    const at = computed(() => serverNow(now.value));
+    const at = fleetClock;
     // What changes here without anybody's doing are beginnings and ends.
     const minute = computed(() => Math.floor(now.value / 30_000));
     watch([shown, expired, acts, minute], async () => {
