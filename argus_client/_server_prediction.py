@@ -144,7 +144,7 @@ class ThresholdBreach:
     Attributes:
         metric: Name of the metric.
         threshold: In the metric's unit.
-        minutes: Minutes from the forecast origin; 0 means it is crossed already.
+        minutes: Minutes from the header's `clock_ms`; 0 means it is crossed already.
         probability: Of crossing it within 8 hours, 0 to 1.
     """
 

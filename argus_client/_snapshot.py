@@ -64,6 +64,8 @@ class SnapshotHeader:
         degraded: True when the server cannot do what it is meant to.
         degraded_reason: Why; empty when not degraded.
         instance_id: Identifies the run of the server.
+        clock_ms: The fleet's clock at the beginning of the tick, Unix milliseconds UTC: minutes to a breach count from
+            it. For a fleet that is recorded it is the time of the recording.
     """
 
     revision: int
@@ -76,6 +78,7 @@ class SnapshotHeader:
     degraded: bool
     degraded_reason: str
     instance_id: str
+    clock_ms: int
 
     @staticmethod
     def from_proto(message: snapshot_pb2.SnapshotHeader) -> SnapshotHeader:

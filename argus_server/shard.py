@@ -102,6 +102,7 @@ class Shard:
                 silent_minutes=(silent_ms / 60_000).astype(np.float32),
                 cores=cores,
                 step_seconds=frame.step_seconds,
+                elapsed_minutes=max(now_ms - forecast.origin_ms, 0) / 60_000,
                 calibrator=self._models.calibrator,
                 past=frame.values,
             ),

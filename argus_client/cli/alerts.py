@@ -348,7 +348,7 @@ def _print_alerts(alerts: Sequence[AlertRecord]) -> None:
 
 def _line(alert: AlertRecord) -> Text:
     minutes = alert.minutes_to_breach
-    left = f" ({minutes:.0f} min left)" if minutes > 0 and math.isfinite(minutes) else ""
+    left = f" ({max(minutes, 1):.0f} min left)" if minutes > 0 and math.isfinite(minutes) else ""
     who = f" [{alert.acknowledged_by}]" if alert.acknowledged_by else ""
     muted = " (muted)" if alert.muted else ""
     text = Text(f"{_time(alert.updated_at_ms)}  {alert.alert_id}  ")

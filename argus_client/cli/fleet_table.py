@@ -119,10 +119,13 @@ def _breach(server: ServerPrediction) -> Text:
     breach = server.first_breach
     if breach is None:
         return Text("-", style="dim")
-    if breach.minutes <= 0:
-        when = "now"
-    elif breach.minutes < 60:
-        when = f"in {breach.minutes:.0f} min"
-    else:
-        when = f"in {breach.minutes // 60:.0f} h {breach.minutes % 60:02.0f}"
-    return Text(f"{when} ({breach.probability:.0%})")
+    return Text(f"{_when(breach.minutes)} ({breach.probability:.0%})")
+
+
+def _when(minutes: float) -> str:
+    if minutes <= 0:
+        return "now"
+    hours, rest = divmod(round(minutes), 60)
+    if hours:
+        return f"in {hours} h {rest:02d}"
+    return f"in {rest} min" if rest else "in < 1 min"

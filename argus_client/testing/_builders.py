@@ -109,6 +109,7 @@ def make_snapshot(
         header=snapshot_pb2.SnapshotHeader(
             published_at_ms=forecast_origin_ms + 300_000,
             forecast_origin_ms=forecast_origin_ms,
+            clock_ms=forecast_origin_ms + 300_000,
             step_seconds=300,
             horizon_steps=96,
             model=snapshot_pb2.ModelInfo(name="fake", revision="fake@0", kind="TFT", device="cpu"),

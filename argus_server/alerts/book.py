@@ -276,6 +276,7 @@ class AlertBook:
             case Step.ABSENT:
                 self._resolve(entry, "the server has left the fleet")
             case Step.REFRESHED:
+                record.level = transition.level  # type: ignore[assignment]
                 self._change(entry, now)
             case Step.TIMED:
                 self.dirty.alerts.add(record.alert_id)

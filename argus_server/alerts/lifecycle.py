@@ -203,11 +203,13 @@ class Lifecycle:
         lower = np.where(falling, np.where(lower == 0, now, lower), 0)
         fallen = falling & (now - lower >= self._fall_ms)
         raised = rising & ~fired
-        level = np.where(rising | fallen | started | fired, readings.levels, level)
+        # Nobody was told of a pending alert: its level is the present one.
+        settled = waiting & ~started & ~fired & known & (readings.levels != level)
+        level = np.where(rising | fallen | started | fired | settled, readings.levels, level)
         lower = np.where(fallen, 0, lower)
 
         refreshed = self._refreshed[rows]
-        stale = (waiting | firing) & known & (now - refreshed >= self._refresh_ms)
+        stale = settled | ((waiting | firing) & known & (now - refreshed >= self._refresh_ms))
         timed = (over != self._over[rows]) | (lower != self._lower[rows])
         changed = started | withdrawn | fired | resolved | raised | fallen | stale | timed
 

@@ -56,7 +56,7 @@ class RiskFrame:
         breach_metrics: Metric of the first expected threshold breach, uint8 [servers]; 0 when none is
             expected, and for silent servers.
         breach_thresholds: In the metric's unit, float32 [servers]; NaN where there is no breach.
-        breach_minutes: From the forecast origin, float32 [servers]; NaN where there is no breach.
+        breach_minutes: From now, float32 [servers]; NaN where there is no breach.
         breach_probabilities: Of that breach within the horizon, float32 [servers].
         probability_30m: Of crossing any critical threshold within 30 minutes, float32 [servers]; 1 for silent
             servers, which have crossed that of silence.
@@ -65,7 +65,7 @@ class RiskFrame:
             of the tables, like those that follow.
         signal_probabilities: Of crossing the signal's critical threshold within the horizon, or having crossed it.
         signal_alert_probabilities: The same within the horizon of the alert rule of the signal.
-        signal_minutes: Until the threshold is crossed; 0 when it is, NaN when no crossing is expected.
+        signal_minutes: From now until the threshold is crossed; 0 when it is, NaN when no crossing is expected.
         signal_current: Present values of the signals, high being bad; NaN where not measured.
         signal_critical: Their critical thresholds; NaN where none holds.
         signal_per_core: Whether both are per core, bool.

@@ -39,6 +39,8 @@ from argus_server.risk.thresholds import UrgencyWeights
 
 Floats = npt.NDArray[np.float32]
 
+# What is left to a crossing whose moment has come though the threshold is not crossed: 0 is for what is.
+_LEAST_MINUTES: Final = np.float32(1 / 60)
 # Minutes beyond any horizon.
 _BEHIND_EVERY_MEDIAN: Final = 1e9
 
@@ -55,6 +57,7 @@ class RiskInputs:
         silent_minutes: Minutes since its newest sample, float32 [servers].
         cores: Number of CPU cores, float32 [servers]; NaN where unknown.
         step_seconds: Length of a step.
+        elapsed_minutes: Since the origin of the quantiles; what is left to a crossing counts from now.
         calibrator: Corrects crossing probabilities; None takes the quantiles at their word.
         past: Step means up to the newest, float32 [servers, steps, metrics]; None when it is not known, and then
             every value counts as unprecedented.
@@ -70,6 +73,7 @@ class RiskInputs:
     silent_minutes: Floats
     cores: Floats
     step_seconds: int
+    elapsed_minutes: float = 0.0
     calibrator: Calibrator | None = None
     past: Floats | None = None
 
@@ -87,6 +91,8 @@ class RiskInputs:
             raise ValueError(f"past must be [{servers}, steps, {len(METRICS)}], got {self.past.shape}")
         if self.step_seconds < 1:
             raise ValueError(f"step_seconds must be positive, got {self.step_seconds}")
+        if not self.elapsed_minutes >= 0:
+            raise ValueError(f"elapsed_minutes must be 0 or more, got {self.elapsed_minutes}")
 
 
 def score(inputs: RiskInputs, tables: RiskTables) -> RiskFrame:
@@ -228,7 +234,7 @@ class _Signals:
             metrics=np.stack([values.metrics for values, _, _ in columns], axis=1),
             metric_thresholds=np.stack([values.metric_thresholds for values, _, _ in columns], axis=1),
             per_core=np.stack([values.per_core for values, _, _ in columns], axis=1),
-            minutes=np.stack([crossed.minutes for _, crossed, _ in columns], axis=1),
+            minutes=_left([crossed.minutes for _, crossed, _ in columns], inputs.elapsed_minutes),
             by_median=np.stack([crossed.by_median for _, crossed, _ in columns], axis=1),
             signal_probability=np.stack([crossed.probability[:, -1] for _, crossed, _ in columns], axis=1),
             signal_probability_alert=_alert_probability(inputs, found, tables),
@@ -263,6 +269,13 @@ class _Signals:
             minutes=np.where(expected, self.minutes[rows, first], none),
             probabilities=np.where(expected, self.signal_probability[rows, first], np.float32(0.0)),
         )
+
+
+def _left(minutes: list[Floats], elapsed: float) -> Floats:
+    """Minutes from now, [servers, signals], of what is so many minutes from the origin; 0 and NaN stay."""
+    from_origin = np.stack(minutes, axis=1)
+    left = np.maximum(from_origin - np.float32(elapsed), _LEAST_MINUTES)
+    return np.where(from_origin > 0, left, from_origin)
 
 
 def _alert_probability(inputs: RiskInputs, found: Crossings, tables: RiskTables) -> Floats:

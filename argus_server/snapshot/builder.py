@@ -142,6 +142,7 @@ class SnapshotBuilder:
             revision=self._revision,
             published_at_ms=published_at_ms,
             forecast_origin_ms=frame.forecast.origin_ms,
+            clock_ms=frame.clock_ms,
             step_seconds=frame.forecast.step_seconds,
             horizon_steps=frame.forecast.quantiles.shape[2],
             model=provenance.model,

@@ -46,6 +46,7 @@ def test_the_form_is_the_one_documented() -> None:
         "degraded": True,
         "degraded_reason": "no model",
         "instance_id": "",
+        "clock_ms": 1_750_000_300_000,
     }
     assert document["environment"]["fleet_health"] == "healthy"
     hot, calm = document["servers"]

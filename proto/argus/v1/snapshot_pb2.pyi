@@ -148,7 +148,7 @@ class Snapshot(_message.Message):
     def __init__(self, header: _Optional[_Union[SnapshotHeader, _Mapping]] = ..., summary: _Optional[_Union[FleetSummary, _Mapping]] = ..., environment: _Optional[_Union[Environment, _Mapping]] = ..., servers: _Optional[_Iterable[_Union[ServerPrediction, _Mapping]]] = ...) -> None: ...
 
 class SnapshotHeader(_message.Message):
-    __slots__ = ("revision", "published_at_ms", "forecast_origin_ms", "step_seconds", "horizon_steps", "model", "tick_duration_ms", "degraded", "degraded_reason", "instance_id")
+    __slots__ = ("revision", "published_at_ms", "forecast_origin_ms", "step_seconds", "horizon_steps", "model", "tick_duration_ms", "degraded", "degraded_reason", "instance_id", "clock_ms")
     REVISION_FIELD_NUMBER: _ClassVar[int]
     PUBLISHED_AT_MS_FIELD_NUMBER: _ClassVar[int]
     FORECAST_ORIGIN_MS_FIELD_NUMBER: _ClassVar[int]
@@ -159,6 +159,7 @@ class SnapshotHeader(_message.Message):
     DEGRADED_FIELD_NUMBER: _ClassVar[int]
     DEGRADED_REASON_FIELD_NUMBER: _ClassVar[int]
     INSTANCE_ID_FIELD_NUMBER: _ClassVar[int]
+    CLOCK_MS_FIELD_NUMBER: _ClassVar[int]
     revision: int
     published_at_ms: int
     forecast_origin_ms: int
@@ -169,7 +170,8 @@ class SnapshotHeader(_message.Message):
     degraded: bool
     degraded_reason: str
     instance_id: str
-    def __init__(self, revision: _Optional[int] = ..., published_at_ms: _Optional[int] = ..., forecast_origin_ms: _Optional[int] = ..., step_seconds: _Optional[int] = ..., horizon_steps: _Optional[int] = ..., model: _Optional[_Union[ModelInfo, _Mapping]] = ..., tick_duration_ms: _Optional[float] = ..., degraded: bool = ..., degraded_reason: _Optional[str] = ..., instance_id: _Optional[str] = ...) -> None: ...
+    clock_ms: int
+    def __init__(self, revision: _Optional[int] = ..., published_at_ms: _Optional[int] = ..., forecast_origin_ms: _Optional[int] = ..., step_seconds: _Optional[int] = ..., horizon_steps: _Optional[int] = ..., model: _Optional[_Union[ModelInfo, _Mapping]] = ..., tick_duration_ms: _Optional[float] = ..., degraded: bool = ..., degraded_reason: _Optional[str] = ..., instance_id: _Optional[str] = ..., clock_ms: _Optional[int] = ...) -> None: ...
 
 class ModelInfo(_message.Message):
     __slots__ = ("name", "revision", "kind", "device", "loaded_at_ms")

@@ -47,6 +47,7 @@ class Machine:
                 self.level = reading.level
                 self.phase, self.over, self.lower = "firing", None, None
                 happened.append(("fired", self.level, False))
+            self.level = reading.level
             return happened
         if self.phase != "firing" or not reading.known:
             if self.phase == "firing":

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from google.protobuf.duration_pb2 import Duration
 
-from argus.v1 import alert_pb2
+from argus.v1 import alert_pb2, snapshot_pb2
 from argus_server.alerts.actions import AlertActions
 from argus_server.alerts.desk import AlertDesk
 from argus_server.alerts.entries import TargetNeeds
@@ -215,6 +215,23 @@ def test_a_condition_that_comes_back_reopens_and_much_later_is_another_alert() -
             "pending",
             "fired",
         ]
+
+
+def test_a_pending_alert_has_the_level_and_the_figures_of_now() -> None:
+    made = AlertDesk(TABLES, ManualClock(START_MS))
+    made.observe(frame(START_MS, {"web-1": 0.9}, level_score=35.0))
+    (alert,) = made.book.active()
+    before = alert.level
+    made.observe(frame(START_MS + MINUTE_MS // 2, {"web-1": 0.95}, level_score=62.0))
+    (alert,) = made.book.active()
+    assert alert.state == snapshot_pb2.ALERT_STATE_PENDING
+    assert alert.level > before
+    assert (alert.probability, alert.risk_score) == (pytest.approx(0.95), 62.0)
+    made.observe(frame(START_MS + 2 * MINUTE_MS, {"web-1": 0.99}, level_score=62.0))
+    (alert,) = made.book.active()
+    assert alert.probability == pytest.approx(0.99)
+    assert alert.updated_at_ms == START_MS + 2 * MINUTE_MS
+    made.shut()
 
 
 def test_a_server_that_left_the_fleet_takes_its_alerts_along_after_a_while() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -108,6 +108,6 @@ def rows(inputs: RiskInputs, chosen: Sequence[int] | npt.NDArray[np.intp]) -> Ri
     picked = {
         field.name: getattr(inputs, field.name)[chosen]
         for field in fields(inputs)
-        if field.name not in ("step_seconds", "calibrator") and getattr(inputs, field.name) is not None
+        if isinstance(getattr(inputs, field.name), np.ndarray)
     }
-    return RiskInputs(**picked, step_seconds=inputs.step_seconds)
+    return replace(inputs, **picked)

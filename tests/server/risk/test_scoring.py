@@ -64,6 +64,16 @@ def test_crossed_threshold_takes_its_share_of_the_rest() -> None:
     assert frame.breach_probabilities.tolist() == [1]
 
 
+@pytest.mark.parametrize(("elapsed", "left"), [(0.0, 200.0), (4.0, 196.0), (250.0, 1 / 60)])
+def test_what_is_left_to_a_breach_counts_from_now(elapsed: float, left: float) -> None:
+    filling = server({"disk_usage_pct": 84}, {"disk_usage_pct": ramp(84, 84 + 11 * 480 / 200).clip(0, 100)})
+    frame = scored(replace(filling, elapsed_minutes=elapsed))
+    assert frame.breach_minutes[0] == pytest.approx(left, abs=0.01)
+    assert np.nanmin(frame.signal_minutes) == frame.breach_minutes[0]
+    crossed = replace(steady({"cpu_idle_pct": 1}), elapsed_minutes=elapsed)
+    assert scored(crossed).breach_minutes.tolist() == [0]
+
+
 def test_disk_that_fills_in_hours_is_degrading_though_calm_now() -> None:
     """Disk 84 now (no points), certain to reach 95 in 200 minutes: urgency 65 - 10 * 170 / 450 = 61.2."""
     frame = scored(
