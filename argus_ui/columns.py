@@ -42,7 +42,7 @@ def fleet_document(snapshot: FleetSnapshot, limit: int | None = None) -> dict[st
     return {
         "revision": header.revision,
         "published_at_ms": header.published_at_ms,
-        "clock_ms": header.forecast_origin_ms,
+        "clock_ms": header.clock_ms,
         "origin_ms": header.forecast_origin_ms,
         "step_seconds": header.step_seconds,
         "horizon_steps": header.horizon_steps,

@@ -57,7 +57,7 @@ def server_document(
         else {
             "metric": breach.metric,
             "threshold": breach.threshold,
-            **_crossing(breach.minutes, header.forecast_origin_ms),
+            **_crossing(breach.minutes, header.clock_ms),
             "probability": breach.probability,
         },
         "causes": [{"text": one.text, "points": one.points, "metric": one.metric} for one in row.causes],

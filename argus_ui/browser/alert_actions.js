@@ -65,6 +65,7 @@ export const AlertActions = {
         <button v-if="muted < all.length" class="a-button" :aria-expanded="silencing" title="Keep the alerts of this server quiet for a while" data-test="silence" @click="toggle()"><Icon name="bell_off" :size="14" />Silence</button>
       </template>
       <form v-if="silencing" ref="form" class="a-ask" @submit.prevent="send(3600)" @keydown.esc.stop="silencing = false">
+        <span class="a-muted">Silence for</span>
         <input v-if="!isKnown" v-model="author" maxlength="128" required placeholder="Your name" aria-label="Your name" data-test="author">
         <button v-for="[seconds, span] in SPANS" :key="seconds" type="button" class="a-button" :disabled="busy" @click="send(seconds)">{{ span }}</button>
         <button type="button" class="a-button-icon" aria-label="Cancel" @click="silencing = false"><Icon name="close" :size="14" /></button>

@@ -47,8 +47,8 @@ export function leftText(crossing) {
   return left === 0 ? "now" : minutes(left);
 }
 
-/** The same after a verb: "now", "in < 1 min", "in 42 min". */
-export const leftWords = (crossing) => (!crossing || crossing.crossed ? leftText(crossing) : `in ${leftText(crossing)}`);
+/** The same in a sentence: "now", "< 1 min", "in 42 min". */
+export const leftWords = (crossing) => (minutesLeft(crossing) >= 1 ? `in ${leftText(crossing)}` : leftText(crossing));
 
 /** When that is, for hovering. */
 export const crossingMoment = ({ at_ms, crossed }) => (crossed ? "Crossed already" : `${moment(at_ms)} (${utc(at_ms)})`);

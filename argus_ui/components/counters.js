@@ -37,7 +37,7 @@ export default {
         <span class="a-tile-label a-muted">Chance of an incident</span>
         <div class="a-odds">
           <div v-for="one in odds" :key="one.when" :class="one.key && 'a-level-' + one.key" data-test="odds">
-            <Icon v-if="one.icon" :name="one.icon" :size="17" /><strong>{{ chance(one.value) }}</strong><small><b>{{ one.word }}</b> {{ one.when }}</small></div>
+            <Icon v-if="one.icon" :name="one.icon" :size="17" /><strong>{{ chance(one.value) }}</strong><small><b>{{ one.word }}</b><br>{{ one.when }}</small></div>
         </div>
       </div>
     </section>`,
