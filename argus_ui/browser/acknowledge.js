@@ -30,9 +30,9 @@ export const Acknowledge = {
     return { asking, author, box, busy, button, needsName, open, send };
   },
   template: `
-    <button v-if="!asking" class="a-button" title="Tell everybody that you are on it" data-test="acknowledge" @click.stop="open()">
+    <button class="a-button" :class="{ 'a-asking': asking }" title="Tell everybody that you are on it" data-test="acknowledge" @click.stop="open()">
       <Icon name="user_check" :size="14" />{{ label }}</button>
-    <form v-else class="a-ack-form" @click.stop @submit.prevent="send()" @keydown.esc.stop="asking = false">
+    <form v-if="asking" class="a-ack-form" @click.stop @submit.prevent="send()" @keydown.esc.stop="asking = false">
       <input v-if="needsName" ref="box" v-model="author" maxlength="128" required placeholder="Your name" aria-label="Your name" data-test="author">
       <button ref="button" class="a-button primary" :disabled="busy" :title="'As ' + author" data-test="confirm"><Icon name="user_check" :size="14" />I am on it</button>
       <button type="button" class="a-button-icon" aria-label="Cancel" @click="asking = false"><Icon name="close" :size="14" /></button>

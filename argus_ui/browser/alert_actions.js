@@ -20,11 +20,8 @@ export const AlertActions = {
     const offered = computed(() => link.services.includes("Alert"));
     const all = computed(() => props.alerts.map(([id, firing, owner, muted]) => ({ id, firing, owner, muted })));
     const firing = computed(() => all.value.filter((one) => one.firing));
-    const words = computed(() => {
-      const [fires, pends] = [firing.value.length, all.value.length - firing.value.length];
-      if (all.value.length === 1) return fires ? "Alert firing" : "Alert pending";
-      return [fires && `${fires} firing`, pends && `${pends} pending`].filter(Boolean).join(", ");
-    });
+    const words = computed(() => (all.value.length > 1 ? `${all.value.length} alerts` : firing.value.length ? "Alert firing" : "Alert pending"));
+    const counted = computed(() => `${firing.value.length} firing, ${all.value.length - firing.value.length} pending`);
     // Whoever takes a server takes all of it that fires; what is only pending may turn out to be another matter.
     const open = computed(() => (firing.value.length ? firing.value : all.value).filter((one) => !one.owner));
     const label = computed(() => {
@@ -51,12 +48,12 @@ export const AlertActions = {
       if (await silence("/api/alerts/silence", { server, seconds }, server)) silencing.value = false;
       busy.value = false;
     };
-    return { SPANS, all, author, busy, form, href, isKnown, label, muted, offered, open, owned, owners, quiet, send, silencing, toggle, what, words };
+    return { SPANS, all, author, busy, counted, form, href, isKnown, label, muted, offered, open, owned, owners, quiet, send, silencing, toggle, what, words };
   },
   template: `
     <div class="a-actions">
       <span class="a-actions-state a-muted">
-        <span v-if="open.length || !owned.length">{{ words }}</span>
+        <span v-if="open.length || !owned.length" :title="counted" data-test="alerts-state">{{ words }}</span>
         <span v-if="owned.length" data-test="acknowledged"><Icon name="user_check" :size="14" /> {{ owners }}</span>
         <a v-if="muted" class="a-link" :href="href('/alerts?show=silences')" title="Nobody is notified; here it can be ended" data-test="silenced"><Icon name="bell_off" :size="14" /> {{ quiet }}</a>
       </span>
@@ -65,8 +62,8 @@ export const AlertActions = {
         <button v-if="muted < all.length" class="a-button" :aria-expanded="silencing" title="Keep the alerts of this server quiet for a while" data-test="silence" @click="toggle()"><Icon name="bell_off" :size="14" />Silence</button>
       </template>
       <form v-if="silencing" ref="form" class="a-ask" @submit.prevent="send(3600)" @keydown.esc.stop="silencing = false">
-        <span class="a-muted">Silence for</span>
         <input v-if="!isKnown" v-model="author" maxlength="128" required placeholder="Your name" aria-label="Your name" data-test="author">
+        <span class="a-muted">Silence for</span>
         <button v-for="[seconds, span] in SPANS" :key="seconds" type="button" class="a-button" :disabled="busy" @click="send(seconds)">{{ span }}</button>
         <button type="button" class="a-button-icon" aria-label="Cancel" @click="silencing = false"><Icon name="close" :size="14" /></button>
       </form>

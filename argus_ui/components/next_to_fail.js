@@ -76,7 +76,7 @@ export default {
             <span v-else class="a-chip" :class="'a-level-' + card.level.key"><Icon :name="card.level.icon" :size="13" />{{ card.label }}</span>
             <span class="a-muted">{{ card.profile }}</span>
           </div>
-          <p v-if="card.silent" class="a-muted"><Icon name="silent" :size="14" /> Stopped sending: how it is, nobody can tell.</p>
+          <p v-if="card.silent" class="a-muted"><Icon name="silent" :size="14" /> Stopped sending</p>
           <p v-else class="a-muted" title="Probability that it is crossed within 8 hours">{{ crossing(card.breach.metric, card.breach.threshold) }} · {{ chance(card.breach.probability) }}</p>
           <p v-if="card.cause" class="a-cause">{{ card.cause }}</p>
           <div v-if="card.outlook" class="a-card-spark" :title="metricLabel(card.outlook.metric) + ': last 3 hours, next 8'">
