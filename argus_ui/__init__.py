@@ -42,8 +42,8 @@ while they have nothing to do. Views are switched in the browser, which asks nob
 A component imports what is shared: `fleet` and `link` of `argus/feed.js` (watch them; columns are those of
 columns.py), `getJson` and `postJson` of `argus/api.js`, `route`, `setQuery`, `navigate` of `argus/navigation.js`
 (filters, selection and range live in the URL, and nowhere else), `argus/format.js`, `argus/icons.js`,
-`argus/filters.js`, `argus/spark.js`, `argus/charts.js` (ECharts, loaded when first drawn), `argus/csv.js`, `onKey` of
-`argus/keys.js`. Say with `shownWhen("<name>", isReady)` of `argus/timing.js` when the view has what it is about: the
+`argus/time_left.js` (the one way to say how long until a threshold is crossed), `argus/filters.js`, `argus/spark.js`,
+`argus/charts.js` (ECharts, loaded when first drawn), `argus/csv.js`, `onKey` of `argus/keys.js`. Say with `shownWhen("<name>", isReady)` of `argus/timing.js` when the view has what it is about: the
 benchmark waits for it. Keep answers with `argus/held.js` (`following` and `useAnswer` do), so that a view opened again
 has something to show. Class names begin with `a-`; rules that only one view needs go into `browser/<name>.css`. Give
 what a test clicks a `data-test`.

@@ -20,7 +20,10 @@ export const AlertActions = {
     const offered = computed(() => link.services.includes("Alert"));
     const all = computed(() => props.alerts.map(([id, firing, owner, muted]) => ({ id, firing, owner, muted })));
     const firing = computed(() => all.value.filter((one) => one.firing));
-    const words = computed(() => (all.value.length > 1 ? `${all.value.length} alerts` : firing.value.length ? "Alert firing" : "Alert pending"));
+    const words = computed(() => {
+      if (all.value.length > 1) return `${all.value.length} alerts`;
+      return firing.value.length ? "Alert firing" : "Alert pending";
+    });
     const counted = computed(() => `${firing.value.length} firing, ${all.value.length - firing.value.length} pending`);
     // Whoever takes a server takes all of it that fires; what is only pending may turn out to be another matter.
     const open = computed(() => (firing.value.length ? firing.value : all.value).filter((one) => !one.owner));
@@ -33,7 +36,8 @@ export const AlertActions = {
     const owned = computed(() => all.value.filter((one) => one.owner));
     const owners = computed(() => {
       const names = [...new Set(owned.value.map((one) => one.owner))];
-      return `${names.join(", ")} ${names.length > 1 ? "are" : "is"} on ${owned.value.length < all.value.length ? `${owned.value.length} of ${all.value.length}` : "it"}`;
+      const share = owned.value.length < all.value.length ? `${owned.value.length} of ${all.value.length}` : "it";
+      return `${names.join(", ")} ${names.length > 1 ? "are" : "is"} on ${share}`;
     });
     const muted = computed(() => all.value.filter((one) => one.muted).length);
     const quiet = computed(() => (muted.value < all.value.length ? `${muted.value} of ${all.value.length} silenced` : "silenced"));
@@ -48,7 +52,10 @@ export const AlertActions = {
       if (await silence("/api/alerts/silence", { server, seconds }, server)) silencing.value = false;
       busy.value = false;
     };
-    return { SPANS, all, author, busy, counted, form, href, isKnown, label, muted, offered, open, owned, owners, quiet, send, silencing, toggle, what, words };
+    return {
+      SPANS, all, author, busy, counted, form, href, isKnown, label, muted, offered, open, owned, owners, quiet, send, silencing, toggle,
+      what, words,
+    };
   },
   template: `
     <div class="a-actions">

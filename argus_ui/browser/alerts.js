@@ -19,11 +19,26 @@ const isMuted = (alert) => Boolean(alert.silence_id || alert.window_id);
 
 /** Where an alert can be in its life, and in which list it stands. */
 export const SHOWS = [
-  { key: "firing", label: "Firing", icon: "alerts", title: "Firing, nobody is on it", empty: "No unacknowledged alerts.", has: (a) => a.state === "firing" && !a.acknowledged_by && !isMuted(a) },
-  { key: "pending", label: "Pending", icon: "clock", title: "Its condition holds, but not for long enough to fire", empty: "No pending alerts.", has: (a) => a.state === "pending" && !isMuted(a) },
-  { key: "acknowledged", label: "Acknowledged", icon: "user_check", title: "Somebody is on it", empty: "No acknowledged alerts.", has: (a) => a.acknowledged_by && a.state !== "resolved" },
-  { key: "muted", label: "Muted", icon: "bell_off", title: "Kept quiet by a silence or a maintenance window", empty: "No muted alerts.", has: (a) => isMuted(a) && a.state !== "resolved" },
-  { key: "resolved", label: "Resolved", icon: "check", title: "Over", empty: "No resolved alerts yet.", has: (a) => a.state === "resolved" },
+  {
+    key: "firing", label: "Firing", icon: "alerts", title: "Firing, nobody is on it",
+    empty: "No unacknowledged alerts.", has: (a) => a.state === "firing" && !a.acknowledged_by && !isMuted(a),
+  },
+  {
+    key: "pending", label: "Pending", icon: "clock", title: "Its condition holds, but not for long enough to fire",
+    empty: "No pending alerts.", has: (a) => a.state === "pending" && !isMuted(a),
+  },
+  {
+    key: "acknowledged", label: "Acknowledged", icon: "user_check", title: "Somebody is on it",
+    empty: "No acknowledged alerts.", has: (a) => a.acknowledged_by && a.state !== "resolved",
+  },
+  {
+    key: "muted", label: "Muted", icon: "bell_off", title: "Kept quiet by a silence or a maintenance window",
+    empty: "No muted alerts.", has: (a) => isMuted(a) && a.state !== "resolved",
+  },
+  {
+    key: "resolved", label: "Resolved", icon: "check", title: "Over",
+    empty: "No resolved alerts yet.", has: (a) => a.state === "resolved",
+  },
 ];
 
 /** Keeps the lists up to date while a component is shown. */

@@ -62,7 +62,8 @@ export const matching = computed(() => {
   for (let i = 0; i < servers.name.length; i++) {
     if (wanted && !servers.name[i].toLowerCase().includes(wanted)) continue;
     if (profile.value && servers.profile[i] !== profile.value) continue;
-    if (levels.value.size && !levels.value.has(LEVELS[servers.level[i]].key) && !(levels.value.has("silent") && isSilent(servers, i))) continue;
+    const isOfLevel = levels.value.has(LEVELS[servers.level[i]].key) || (levels.value.has("silent") && isSilent(servers, i));
+    if (levels.value.size && !isOfLevel) continue;
     found.push(i);
   }
   const [valueOf, isDescending] = ORDERS[sort.value.key];

@@ -11,9 +11,10 @@ import { breachOf, crossingMoment, leftText } from "argus/time_left.js";
 
 const OLD_SECONDS = 600;
 const ON_CARDS = ["cpu", "memory", "iowait", "disk"];
+const CARD_METERS = METERS.filter(({ key }) => ON_CARDS.includes(key));
 
 /** The word, shape and colour of a level. */
-export const levelChip = (servers, i) => {
+const levelChip = (servers, i) => {
   const level = LEVELS[servers.level[i]];
   return h("span", { class: ["a-chip", `a-level-${level.key}`] }, [h(Icon, { name: level.icon, size: 13 }), servers.label[i]]);
 };
@@ -37,7 +38,8 @@ function meter(servers, i, { key, label, top, unit, metric, of = (same) => same 
   const trend = servers[`${key}_trend`][i];
   const level = tone(metric, servers.profile[i], of(value));
   const soon = delta === null ? null : value + delta;
-  const title = `${label} ${withUnit(value, unit)}${soon === null ? "" : `, ${withUnit(soon, unit)} in 30 min`}${level ? `; beyond the ${level} threshold` : ""}`;
+  const ahead = soon === null ? "" : `, ${withUnit(soon, unit)} in 30 min`;
+  const title = `${label} ${withUnit(value, unit)}${ahead}${level ? `; beyond the ${level} threshold` : ""}`;
   const look = ["a-meter", cell, level && `a-level-${level} a-strong`];
   let style;
   if (top) {
@@ -98,8 +100,10 @@ export function FleetRow({ fleet, index, phone, chosen }) {
   if (phone) {
     return h("article", { class: ["a-phone-card", `a-edge-${LEVELS[servers.level[i]].key}`], "data-test": "row" }, [
       h("header", [nameLink(servers, i), risk(servers, i)]),
-      h("div", { class: "a-card-line" }, [levelChip(servers, i), h("span", { class: "a-muted" }, servers.profile[i]), source(servers, i), breach(fleet, i)]),
-      h("div", { class: "a-phone-meters" }, METERS.filter(({ key }) => ON_CARDS.includes(key)).map((one) => h("span", [h("small", one.label), meter(servers, i, one)]))),
+      h("div", { class: "a-card-line" }, [
+        levelChip(servers, i), h("span", { class: "a-muted" }, servers.profile[i]), source(servers, i), breach(fleet, i),
+      ]),
+      h("div", { class: "a-phone-meters" }, CARD_METERS.map((one) => h("span", [h("small", one.label), meter(servers, i, one)]))),
       spark(fleet, i, 300, 30),
     ]);
   }

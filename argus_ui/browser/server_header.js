@@ -19,7 +19,8 @@ export const ServerHeader = {
     const silent = computed(() => props.server.source === "STALE");
     const dataAge = computed(() => (props.server.age === null ? null : props.server.age + props.since));
     return {
-      NONE, SOURCES, age, alerts, chance, crossing, crossingMoment, dataAge, href, leftWords, level, listPath, moment, most, noDataFor, silent, utc,
+      NONE, SOURCES, age, alerts, chance, crossing, crossingMoment, dataAge, href, leftWords, level, listPath, moment, most, noDataFor,
+      silent, utc,
     };
   },
   template: `

@@ -71,7 +71,10 @@ export const Banners = {
     const lines = computed(() => {
       const found = [];
       const { key, text } = connection();
-      if (key === "lost") found.push({ key: "lost", kind: "bad", icon: "plug", text: fleet.value ? `${text} What you see is ${age(forecastAge())} old.` : text });
+      if (key === "lost") {
+        const old = fleet.value ? ` What you see is ${age(forecastAge())} old.` : "";
+        found.push({ key: "lost", kind: "bad", icon: "plug", text: text + old });
+      }
       if (fleet.value?.degraded) {
         found.push({ key: "degraded", kind: "bad", icon: "triangle", text: `Degraded: ${fleet.value.degraded_reason}` });
       }

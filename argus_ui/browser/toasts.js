@@ -8,10 +8,11 @@ export const complain = (text) => show(text, "a-toast-failed", 10_000);
 
 // Quasar takes the message as text unless told otherwise: names in it cannot become markup.
 function show(message, classes, timeout, action = null) {
+  const look = { noCaps: true, flat: true, dense: true, color: "inherit" };
   window.Quasar.Notify.create({
     message, timeout, classes: `a-toast ${classes}`, position: "bottom", group: false,
     // No colour of Quasar, whose classes win over every style sheet.
     textColor: "toast",
-    actions: [...(action ? [action] : []), { label: "Close" }].map((one) => ({ ...one, noCaps: true, flat: true, dense: true, color: "inherit" })),
+    actions: [...(action ? [action] : []), { label: "Close" }].map((one) => ({ ...one, ...look })),
   });
 }

@@ -43,7 +43,10 @@ export default {
       ];
       return found.filter(({ at_ms }) => at_ms).sort((a, b) => a.at_ms - b.at_ms);
     });
-    const timeline = computed(() => (recorded.value?.length ? recorded.value : told.value).map((event) => ({ ...event, ...eventLook(event.event) })).reverse());
+    const timeline = computed(() => {
+      const events = recorded.value?.length ? recorded.value : told.value;
+      return events.map((event) => ({ ...event, ...eventLook(event.event) })).reverse();
+    });
 
     const read = async () => {
       const one = alert.value;
@@ -71,8 +74,8 @@ export default {
       busy.value = false;
     };
     return {
-      LEVELS, about, addNote, alert, author, busy, chance, close, crossing, crossingMoment, href, id, isKnown, known, leftWords, moment, note,
-      number, serverPath, silencing, timeline, utc, whenFull,
+      LEVELS, about, addNote, alert, author, busy, chance, close, crossing, crossingMoment, href, id, isKnown, known, leftWords, moment,
+      note, number, serverPath, silencing, timeline, utc, whenFull,
     };
   },
   template: `

@@ -31,6 +31,7 @@ export default {
     followAlerts(wantsResolved);
 
     const search = computed(() => route.query.q ?? "");
+    const words = (alert) => [alert.server, alert.profile, about(alert), alert.cause, alert.acknowledged_by].join("\n").toLowerCase();
     const level = computed(() => (LEVELS.some(({ key }) => key === route.query.level) ? route.query.level : ""));
     const listed = computed(() => {
       const wanted = search.value.trim().toLowerCase();
@@ -40,7 +41,7 @@ export default {
         (alert) =>
           tab.value.has(alert) &&
           (!level.value || LEVELS[alert.level].key === level.value) &&
-          (!wanted || `${alert.server}\n${alert.profile}\n${about(alert)}\n${alert.cause}\n${alert.acknowledged_by}`.toLowerCase().includes(wanted)),
+          (!wanted || words(alert).includes(wanted)),
       );
     });
     const counts = computed(() => Object.fromEntries(SHOWS.map(({ key, has }) => [key, active.value?.filter(has).length ?? 0])));
@@ -65,7 +66,8 @@ export default {
       for (let i = 0; servers && i < servers.name.length; i++) if (isSilent(servers, i)) found.set(servers.name[i], servers.age[i]);
       return found;
     });
-    const quiet = (alert) => alert.subject === "silence" && alert.state !== "resolved" && ages.value.has(alert.server) && noDataFor(ages.value.get(alert.server));
+    const quiet = ({ subject, state, server }) =>
+      subject === "silence" && state !== "resolved" && ages.value.has(server) ? noDataFor(ages.value.get(server)) : "";
     const sinceLabel = computed(() => ({ firing: "Firing since", resolved: "Resolved" })[show.value] ?? "Since");
 
     const go = (key) => {
@@ -102,9 +104,9 @@ export default {
     );
     onBeforeUnmount(() => unbind.forEach((off) => off()));
     return {
-      LEVELS, QUIET, SHOWS, STEP, about, active, box, calm, chance, chosen, counts, crossingMoment, crossingOfAlert, fleet, fleetClock, go, hold, href,
-      leftWords, level, link, listed, most, none, open, problem, quiet, rows, save, search, serverPath, setQuery, show, since, sinceLabel, stale,
-      tab, when, whenFull,
+      LEVELS, QUIET, SHOWS, STEP, about, active, box, calm, chance, chosen, counts, crossingMoment, crossingOfAlert, fleet, fleetClock, go,
+      hold, href, leftWords, level, link, listed, most, none, open, problem, quiet, rows, save, search, serverPath, setQuery, show, since,
+      sinceLabel, stale, tab, when, whenFull,
     };
   },
   template: `

@@ -31,11 +31,16 @@ const CSV = [
   ["snapshot_time_utc", ({ clock_ms }) => isoTime(clock_ms)],
   ["server", of("name")], ["profile", of("profile")], ["state", of("state")],
   ["level", ({ servers }, i) => LEVELS[servers.level[i]].key], ["level_label", of("label")], ["risk_score", of("risk")],
-  ["forecast_source", of("source")], ["data_age_seconds", of("age")], ["newest_sample_utc", ({ servers }, i) => isoTime(servers.sampled_at_ms[i])],
+  ["forecast_source", of("source")], ["data_age_seconds", of("age")],
+  ["newest_sample_utc", ({ servers }, i) => isoTime(servers.sampled_at_ms[i])],
   ["strongest_cause", of("cause")], ["breach_probability_30m", of("chance_30m")], ["breach_probability_8h", of("chance_8h")],
   ["first_breach_minutes_left", (found, i) => leftCell(breachOf(found, i))],
-  ["first_breach_metric", (found, i) => breachOf(found, i)?.metric], ["first_breach_threshold", (found, i) => breachOf(found, i)?.threshold],
-  ...METERS.flatMap(({ key, unit }) => [[`${key}${UNITS[unit] ?? ""}_now`, of(key)], [`${key}${UNITS[unit] ?? ""}_change_30m`, of(`${key}_delta`)]]),
+  ["first_breach_metric", (found, i) => breachOf(found, i)?.metric],
+  ["first_breach_threshold", (found, i) => breachOf(found, i)?.threshold],
+  ...METERS.flatMap(({ key, unit }) => {
+    const name = key + (UNITS[unit] ?? "");
+    return [[`${name}_now`, of(key)], [`${name}_change_30m`, of(`${key}_delta`)]];
+  }),
 ];
 const PHONE = "(max-width: 760px)";
 // Pixels, as in the style sheet: of a row, of a card with its gap, and of what stays at the top while the page scrolls.
@@ -96,8 +101,8 @@ export default {
     });
     const arrow = (key) => (sort.value.key === key ? (sort.value.reversed ? "sort_up" : "sort_down") : null);
     return {
-      COLUMNS, ORDERS, WARMING_UP, arrow, box, chosen, clearFilters, cold, drawn, fleet, isFiltered, link, list, matching, padding, phone, profile, profiles, save,
-      search, setProfile, setSearch, sort, sortBy,
+      COLUMNS, ORDERS, WARMING_UP, arrow, box, chosen, clearFilters, cold, drawn, fleet, isFiltered, link, list, matching, padding, phone, profile,
+      profiles, save, search, setProfile, setSearch, sort, sortBy,
     };
   },
   template: `

@@ -33,7 +33,8 @@ export default {
     });
     const box = ref(null);
     const most = ref(4);
-    const observer = new ResizeObserver(([{ contentRect }]) => (most.value = Math.max(LEAST, Math.floor((contentRect.width + 10) / CARD_WIDTH))));
+    const fit = ([{ contentRect }]) => (most.value = Math.max(LEAST, Math.floor((contentRect.width + 10) / CARD_WIDTH)));
+    const observer = new ResizeObserver(fit);
     onMounted(() => observer.observe(box.value));
     onBeforeUnmount(() => observer.disconnect());
     const isOpen = computed(() => route.query.next === "more");

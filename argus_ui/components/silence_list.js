@@ -33,16 +33,21 @@ export default {
         problem.value = error.message;
       }
     }, { immediate: true });
-    const rows = computed(() => held.value?.map((one) => ({ ...one, words: describe(one.matcher), over: !one.active && one.ends_at_ms <= at.value })));
-    const ends = (one) => (one.over ? "over" : one.active ? `${age((one.ends_at_ms - at.value) / 1000)} left` : `begins ${when(one.starts_at_ms, at.value)}`);
+    const isOver = (one) => !one.active && one.ends_at_ms <= at.value;
+    const rows = computed(() => held.value?.map((one) => ({ ...one, words: describe(one.matcher), over: isOver(one) })));
+    const ends = (one) => {
+      if (one.over) return "over";
+      return one.active ? `${age((one.ends_at_ms - at.value) / 1000)} left` : `begins ${when(one.starts_at_ms, at.value)}`;
+    };
     const expire = async (one) => {
       if (asked.value !== one.silence_id) return void (asked.value = one.silence_id);
       await act("/api/silences/expire", { silence_id: one.silence_id }, "The silence is over");
       asked.value = "";
     };
     const save = () =>
-      downloadCsv("argus-silences.csv", CSV, rows.value.map(({ silence_id, matcher, starts_at_ms, ends_at_ms, active, author, comment }) => [
-        silence_id, ...matcherCells(matcher), isoTime(starts_at_ms), isoTime(ends_at_ms), String(active), author, comment,
+      downloadCsv("argus-silences.csv", CSV, rows.value.map((one) => [
+        one.silence_id, ...matcherCells(one.matcher), isoTime(one.starts_at_ms), isoTime(one.ends_at_ms), String(one.active), one.author,
+        one.comment,
       ]));
     return { asked, at, ends, expire, expired, making, problem, rows, save, setQuery, shown, when, whenFull };
   },

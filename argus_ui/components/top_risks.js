@@ -43,14 +43,15 @@ export default {
     const meter = (servers, i, { key, label, top, unit }) => {
       const value = servers[key][i];
       if (value === null) return null;
-      if (isSilent(servers, i)) return { key, label, value, soon: null, unit, trend: 0, bar: null, title: `${label} ${withUnit(value, unit)} when last heard of` };
+      const now = `${label} ${withUnit(value, unit)}`;
+      if (isSilent(servers, i)) return { key, label, value, soon: null, unit, trend: 0, bar: null, title: `${now} when last heard of` };
       const delta = servers[`${key}_delta`][i];
       const soon = delta === null ? null : value + delta;
       const share = (one) => `${Math.max(0, Math.min(100, (one / top) * 100))}%`;
       return {
         key, label, value, soon, unit, trend: servers[`${key}_trend`][i],
         bar: top && { now: share(value), from: share(Math.min(value, soon ?? value)), width: soon === null ? "0" : share(Math.abs(delta)) },
-        title: `${label} ${withUnit(value, unit)}${soon === null ? "" : `, ${withUnit(soon, unit)} in 30 min`}`,
+        title: `${now}${soon === null ? "" : `, ${withUnit(soon, unit)} in 30 min`}`,
       };
     };
     const cards = computed(() => {
@@ -64,8 +65,9 @@ export default {
         const silent = isSilent(servers, i);
         const outlook = silent ? null : outlookOf(fleet.value, i);
         found.push({
-          rank: found.length + 1, name, profile: servers.profile[i], level: LEVELS[servers.level[i]], label: servers.label[i], risk: servers.risk[i],
-          source: servers.source[i], alerts: servers.alerts[i], silent, age: servers.age[i], sampledAt: servers.sampled_at_ms[i], outlook, sla: more?.sla_seconds ?? 0,
+          rank: found.length + 1, name, profile: servers.profile[i], level: LEVELS[servers.level[i]], label: servers.label[i],
+          risk: servers.risk[i], source: servers.source[i], alerts: servers.alerts[i], silent, age: servers.age[i],
+          sampledAt: servers.sampled_at_ms[i], outlook, sla: more?.sla_seconds ?? 0,
           causes: more?.causes.length ? more.causes : servers.cause[i] ? [{ text: servers.cause[i], points: null }] : [],
           breach: silent ? null : breachOf(fleet.value, i),
           chance30: servers.chance_30m[i], chance8: servers.chance_8h[i],
@@ -94,12 +96,15 @@ export default {
     };
     const unbind = [];
     onMounted(() =>
-      unbind.push(onKey("j", () => step(1)), onKey("k", () => step(-1)), onKey("Enter", () => chosen.value && navigate(serverPath(chosen.value)))),
+      unbind.push(
+        onKey("j", () => step(1)), onKey("k", () => step(-1)),
+        onKey("Enter", () => chosen.value && navigate(serverPath(chosen.value))),
+      ),
     );
     onBeforeUnmount(() => unbind.forEach((off) => off()));
     return {
-      SOURCES, age, cards, chance, chosen, count, crossing, crossingMoment, figure, fleet, healthy, highest, href, isAll, leftWords, limit, link,
-      metricLabel, metricUnit, moment, noDataFor, number, save, serverPath, setQuery, total, utc, withUnit,
+      SOURCES, age, cards, chance, chosen, count, crossing, crossingMoment, figure, fleet, healthy, highest, href, isAll, leftWords, limit,
+      link, metricLabel, moment, noDataFor, number, save, serverPath, setQuery, total, utc,
     };
   },
   template: `
