@@ -9,10 +9,13 @@ import { href } from "argus/navigation.js";
 
 const SPANS = [[3600, "1 h"], [4 * 3600, "4 h"], [24 * 3600, "1 day"]];
 
-/** `alerts`: of the server, each as `[id, whether it fires, who is on it, whether it is muted]`, most urgent first. */
+/**
+ * `alerts`: each as `[id, whether it fires, who is on it, whether it is muted]`, most urgent first; all of the server's unless
+ * `one` says that it is one among several: a silence is about the server.
+ */
 export const AlertActions = {
   components: { Acknowledge, Icon },
-  props: { alerts: Array, server: String },
+  props: { alerts: Array, server: String, one: Boolean },
   setup(props) {
     const silencing = ref(false);
     const form = ref(null);
@@ -66,7 +69,7 @@ export const AlertActions = {
       </span>
       <template v-if="offered">
         <Acknowledge v-if="open.length" :key="open[0].id" :ids="open.map((one) => one.id)" :label="label" :what="what" />
-        <button v-if="muted < all.length" class="a-button" :aria-expanded="silencing" title="Keep the alerts of this server quiet for a while" data-test="silence" @click="toggle()"><Icon name="bell_off" :size="14" />Silence</button>
+        <button v-if="!one && muted < all.length" class="a-button" :aria-expanded="silencing" title="Keep the alerts of this server quiet for a while" data-test="silence" @click="toggle()"><Icon name="bell_off" :size="14" />Silence</button>
       </template>
       <form v-if="silencing" ref="form" class="a-ask" @submit.prevent="send(3600)" @keydown.esc.stop="silencing = false">
         <input v-if="!isKnown" v-model="author" maxlength="128" required placeholder="Your name" aria-label="Your name" data-test="author">

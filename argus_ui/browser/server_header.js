@@ -55,7 +55,9 @@ export const ServerHeader = {
         <div v-if="alerts.length"><h3>Active alerts</h3>
           <ul class="a-server-alerts"><li v-for="alert in alerts" :key="alert.id" data-test="server-alert">
             <span class="a-chip" :class="'a-level-' + alert.shown.key"><Icon :name="alert.shown.icon" :size="13" />{{ alert.shown.label }}</span><strong>{{ alert.title }}</strong>
-            <AlertActions :alerts="[alert.state]" :server="server.name" /></li></ul></div>
+            <AlertActions :alerts="[alert.state]" :server="server.name" :one="alerts.length > 1" /></li>
+            <li v-if="alerts.length > 1" data-test="server-alerts-all"><span class="a-muted">All of this server</span>
+              <AlertActions :alerts="alerts.map((alert) => alert.state)" :server="server.name" /></li></ul></div>
       </div>
     </section>`,
 };

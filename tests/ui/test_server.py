@@ -177,6 +177,25 @@ async def test_a_server_that_stopped_sending_is_no_calm_one(
 
 
 @in_browser
+async def test_one_alert_is_taken_and_the_server_is_silenced(
+    open_page: Open, dashboard: DashboardProcess, argus: FakeServer
+) -> None:
+    several = forecast_fleet()
+    several.servers[1].active_alerts.add(
+        alert_id="risk", subject=snapshot_pb2.ALERT_SUBJECT_RISK, state=snapshot_pb2.ALERT_STATE_PENDING
+    )
+    publish(argus, dashboard, several)
+    page = await open_page(f"{dashboard.url}server?name=web-0001", ready=NAME)
+    alerts = page.get_by_test_id("server-alert")
+    await expect(alerts).to_have_count(2)
+    await expect(alerts.get_by_test_id("acknowledge")).to_have_text(["Ack", "Ack"])
+    await expect(alerts.get_by_test_id("silence")).to_have_count(0)
+    everything = page.get_by_test_id("server-alerts-all")
+    await expect(everything.get_by_test_id("acknowledge")).to_have_text("Ack 1 firing")
+    await expect(everything.get_by_test_id("silence")).to_have_text("Silence")
+
+
+@in_browser
 async def test_back_goes_to_the_range_before(open_page: Open, dashboard: DashboardProcess) -> None:
     page = await open_page(f"{dashboard.url}server?name=web-0001", ready=NAME)
     await page.get_by_test_id("range-3h").click()
