@@ -47,8 +47,9 @@ class JumpGuard:
     """Tells by what time to forget, so that a wall clock that is wrong for a moment costs nothing for good.
 
     A clock that gets more than an hour further than time has passed has been set, or is wrong. Until it has stayed
-    there for an hour, or has come back, what is forgotten is forgotten by the time it would be without the jump. A
-    clock that goes back is followed: it forgets too little, not too much.
+    there for an hour, or has come back, what is forgotten is forgotten by the time it would be without the jump; when
+    it is set once more meanwhile, that hour begins again. A clock that goes back is followed: it forgets too little,
+    not too much. The first time asked for is trusted, as there is none before it.
 
     Args:
         monotonic: Seconds that pass.
@@ -57,18 +58,19 @@ class JumpGuard:
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
         self._trusted_ms: int | None = None
-        self._jumped_at_ms: int | None = None
+        self._jumped_at_ms = 0
+        self._jumped_to_ms: int | None = None
 
     def settled(self, now_ms: int) -> int:
         """The time to forget by, at most `now_ms`, which is what the clock says; Unix milliseconds UTC."""
         passed_ms = round(1000 * self._monotonic())
         start_ms = now_ms - passed_ms
         if self._trusted_ms is None or start_ms - self._trusted_ms <= _JUMP_MS:
-            self._trusted_ms, self._jumped_at_ms = start_ms, None
-        elif self._jumped_at_ms is None:
-            self._jumped_at_ms = passed_ms
+            self._trusted_ms, self._jumped_to_ms = start_ms, None
+        elif self._jumped_to_ms is None or abs(start_ms - self._jumped_to_ms) > _JUMP_MS:
+            self._jumped_at_ms, self._jumped_to_ms = passed_ms, start_ms
         elif passed_ms - self._jumped_at_ms >= _JUMP_MS:
-            self._trusted_ms, self._jumped_at_ms = start_ms, None
+            self._trusted_ms, self._jumped_to_ms = start_ms, None
         return self._trusted_ms + passed_ms
 
 

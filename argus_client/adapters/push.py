@@ -21,9 +21,11 @@ class Delivered:
     Attributes:
         rows: Rows the server has answered for: accepted, duplicate or refused with a reason.
         unmapped_rows: Rows that were not sent, because they have no time or no server name.
-        rejected_rows: Rows the server refused, as far as it named them: it names the first 100 of an answer.
+        rejected_rows: Rows the server refused, as far as it named them: it names the first 100 of an answer. Rows
+            of a batch that it refused as a whole count here if they may be among these.
         rejections: The first 10 of these, with column, reason and message.
-        refused: Why the server refused a row, as far as it named it, by index of the record the row was made of.
+        refused: Why the server refused a row, as far as it named it, by index of the record the row was made of; has
+            every record if a batch was refused as a whole that may have held it.
         problem: Why rows were not sent or were refused, for people; empty when there are none.
     """
 

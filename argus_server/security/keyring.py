@@ -39,7 +39,7 @@ class Keyring:
         monotonic: Clock of the limits, seconds.
 
     Raises:
-        KeyFileError: The file cannot be used, or is gone although there were keys.
+        KeyFileError: The file cannot be used, or has no keys although there were some.
         OSError: It cannot be read.
 
     Attributes:
@@ -68,13 +68,15 @@ class Keyring:
         self._dirty = False
         self._seen = self._signature()
         self._due_at_once = False
-        if file is not None and self._seen is None and has_been_used(used_file):
+        self._is_save_failing = False
+        keys = file.read() if file is not None else ()
+        if file is not None and not keys and has_been_used(used_file):
             raise KeyFileError(
-                f"{file.path} is gone, and this server has asked for API keys before: without it, it would let "
+                f"{_missing(file)}, and this server has asked for API keys before: without them, it would let "
                 "everybody in. Restore it from a backup or make a key with argus keys create; or, if nobody is to be "
                 f"asked for a key any more, remove {used_file} as well"
             )
-        self._replace(file.read() if file is not None else ())
+        self._replace(keys)
 
     def __len__(self) -> int:
         return len(self._keys)
@@ -101,18 +103,23 @@ class Keyring:
         return key is not None and key.state(self._now()) == "active"
 
     def refresh(self) -> None:
-        """Reads the file again if it has changed; one that cannot be used leaves the former keys in force."""
-        if self._file is None or (signature := self._signature()) == self._seen:
+        """Reads the file again if it has changed; one that cannot be used, or has no keys although there were some,
+        leaves the former keys in force, and is read again each time."""
+        if self._file is None:
+            return
+        if (signature := self._signature()) == self._seen and not self.problem:
+            return
+        try:
+            keys = self._file.read()
+            if self._keys and not keys:
+                raise KeyFileError(_missing(self._file))
+        except (KeyFileError, OSError) as error:
+            problem = f"the former API keys stay in force: {error}"
+            if problem != self.problem:
+                _LOG.error("%s", problem)
+            self.problem = problem
             return
         self._seen = signature
-        try:
-            if signature is None and self._keys:
-                raise KeyFileError(f"{self._file.path} is gone")
-            keys = self._file.read()
-        except (KeyFileError, OSError) as error:
-            self.problem = f"the former API keys stay in force: {error}"
-            _LOG.error("%s", self.problem)
-            return
         self.problem = ""
         self._replace(keys)
         _LOG.info("API keys read: %d, of which %d work", len(keys), sum(self.valid(k.key_id) for k in keys))
@@ -127,18 +134,23 @@ class Keyring:
 
     def used(self) -> bytes:
         """When each key was last used, null for never, as it is stored."""
-        self._dirty, self._due_at_once, self._saved_at = False, False, self._now()
+        self._dirty, self._saved_at = False, self._now()
         used = {key_id: self._used.get(key_id) for key_id in self._keys}
         return json.dumps({key_id: at.isoformat() if at else None for key_id, at in used.items()}).encode()
 
     def save(self, used: bytes) -> None:
-        """Writes what `used` or `due` gave. May run on any thread; a disk that cannot take it is no misfortune."""
+        """Writes what `used` or `due` gave; what a disk cannot take is due again. May run on any thread."""
         if self._used_file is None:
             return
         try:
             write_private(self._used_file, used)
         except OSError as error:
-            _LOG.warning("cannot note when API keys were used: %s", error)
+            self._dirty = True
+            if not self._is_save_failing:
+                _LOG.warning("cannot note when API keys were used, trying again: %s", error)
+            self._is_save_failing = True
+            return
+        self._due_at_once = self._is_save_failing = False
 
     def _check_state(self, key: ApiKey, now: datetime) -> None:
         state = key.state(now)
@@ -182,6 +194,10 @@ class Keyring:
         except OSError:
             return None
         return found.st_mtime_ns, found.st_size, found.st_ino, found.st_mode
+
+
+def _missing(file: KeyFile) -> str:
+    return f"{file.path} {'has no keys' if file.path.exists() else 'is gone'}"
 
 
 def read_used(path: Path | None) -> dict[str, datetime]:

@@ -35,7 +35,7 @@ from argus_server.history.span import (
 from argus_server.history.store import RowSource
 from argus_server.history.summary import Judge, summarise
 from argus_server.ingest.validation import utc
-from argus_server.store.errors import DamagedPart
+from argus_server.store.errors import DamagedPart, is_shortage
 from argus_server.store.tables import METRICS_TABLE
 
 _LOG: Final = logging.getLogger(__name__)
@@ -233,7 +233,7 @@ class HistoryServicer:
         """Does work on one of the threads, and calls it off when nobody waits for it any more.
 
         Raises:
-            Unavailable: Too many questions are open.
+            Unavailable: Too many questions are open, or file descriptors or memory are used up.
             DataLoss: A file that is needed is damaged.
         """
         if self._open >= _MOST_OPEN:
@@ -254,6 +254,16 @@ class HistoryServicer:
                 f"{'/'.join(error.path.parts[-3:])} of the server's data directory is damaged or cannot be read. Ask "
                 "for a span without that day; the operator finds what is damaged with argus store verify, and can "
                 "restore it from a backup"
+            ) from error
+        except (OSError, MemoryError) as error:
+            if not is_shortage(error):
+                raise
+            _LOG.error(
+                "a question about history cannot be answered now: %s", str(error) or "no memory is left"
+            )
+            raise Unavailable(
+                "the server has no file descriptor or no memory left to answer with; try again later",
+                retry_delay_seconds=_RETRY_SECONDS,
             ) from error
         finally:
             gone.set()

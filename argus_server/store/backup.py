@@ -12,21 +12,20 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Final
 
 from argus_server.alerts.store import FILE as ALERTS_FILE
 from argus_server.alerts.store import SINK_MARK
 from argus_server.security.key_file import KEYS_FILE
+from argus_server.security.keyring import USED_FILE
 from argus_server.store.catalog import ROLLED_FILE, UNFINISHED
 from argus_server.store.checkpoint import Checkpoints
+from argus_server.store.directory import settle
 from argus_server.store.errors import StoreError
 from argus_server.store.segment import segment_paths, sync_directory
 from argus_server.store.tables import TABLES
-
-_ATTEMPTS: Final = 20
 
 
 def backup(source: Path, destination: Path) -> int:
@@ -60,8 +59,10 @@ def backup(source: Path, destination: Path) -> int:
         _copy_alerts(source / ALERTS_FILE, unfinished / ALERTS_FILE, delivered)
         if (source / "models").is_dir():
             shutil.copytree(source / "models", unfinished / "models")
-        if (source / KEYS_FILE).is_file():
-            shutil.copy2(source / KEYS_FILE, unfinished / KEYS_FILE)
+        # The second says that there were keys: without the first beside it, a server on the copy does not start.
+        for name in (KEYS_FILE, USED_FILE):
+            if (source / name).is_file():
+                shutil.copy2(source / name, unfinished / name)
         _sync(unfinished)
         unfinished.rename(destination)
         sync_directory(destination.absolute().parent)
@@ -87,7 +88,7 @@ def _copy_log(source: Path, destination: Path) -> None:
         shutil.rmtree(destination, ignore_errors=True)
         _copy(segment_paths(source), source, destination)
 
-    _settle(source, again)
+    settle(source, again)
 
 
 def _copy_parquet(source: Path, destination: Path) -> None:
@@ -98,7 +99,7 @@ def _copy_parquet(source: Path, destination: Path) -> None:
         missing = [path for path in parts if not (destination / path.relative_to(source)).exists()]
         _copy(missing, source, destination)
 
-    _settle(source, again)
+    settle(source, again)
 
 
 def _copy_checkpoints(source: Path, destination: Path) -> None:
@@ -115,7 +116,7 @@ def _copy_checkpoints(source: Path, destination: Path) -> None:
         if finished and not whole and finished != sorted(source.glob("*")):
             raise FileNotFoundError(source)
 
-    _settle(source, again)
+    settle(source, again)
 
 
 def _whole_checkpoints(directory: Path) -> Iterator[Path]:
@@ -153,14 +154,3 @@ def _copy(paths: Iterable[Path], source: Path, destination: Path) -> None:
         target = destination / path.relative_to(source)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(path, target)
-
-
-def _settle(source: Path, attempt: Callable[[], None]) -> None:
-    """Tries again while files vanish in front of it."""
-    for _ in range(_ATTEMPTS):
-        try:
-            attempt()
-        except FileNotFoundError:
-            continue
-        return
-    raise StoreError(f"files of {source} changed in {_ATTEMPTS} attempts to copy them; try again later")

@@ -1,7 +1,8 @@
 """What files a table consists of, and which of them a reader is to see.
 
     DIR/log/TABLE/<first>.seg                                   frames from number <first> on
-    DIR/tables/TABLE/date=YYYY-MM-DD/<first>-<last>.parquet     rows of one day from frames <first> to <last>
+    DIR/tables/TABLE/date=YYYY-MM-DD/<first>-<last>-<crc>.parquet
+                                                                rows of one day from frames <first> to <last>
     DIR/tables/TABLE/_rolled                                    the first frame that is not in Parquet yet
 
 A row is read from Parquet if its frame lies before `_rolled`, and from a segment if not: moving that one number is what
@@ -35,7 +36,7 @@ ROLLED_FILE: Final = "_rolled"  # readers of data sets skip names with an unders
 UNFINISHED: Final = ".tmp"
 
 _PARTITION: Final = re.compile(r"date=(\d{4}-\d{2}-\d{2})")
-_PART: Final = re.compile(r"(\d{16})-(\d{16})\.parquet")
+_PART: Final = re.compile(r"(\d{16})-(\d{16})(?:-([0-9a-f]{8}))?\.parquet")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,7 @@ class Part:
         first: First frame its rows came from.
         last: Last one.
         size: Bytes.
+        checksum: That of its footer; empty in the name of an older file.
     """
 
     path: Path
@@ -55,6 +57,7 @@ class Part:
     first: int
     last: int
     size: int
+    checksum: str = ""
 
     def hides(self, other: Part) -> bool:
         """Whether the other one's rows are in this one."""
@@ -187,7 +190,7 @@ class Catalog:
     # Parquet.
 
     def part_path(self, day: int, first: int, last: int) -> Path:
-        """Where the rows of a day, counted from 1970-01-01, and some frames go."""
+        """Where the rows of a day, counted from 1970-01-01, and some frames go; a checksum is added to the name."""
         partition = self.directory / f"date={_date(day).isoformat()}"
         partition.mkdir(exist_ok=True)
         return partition / f"{first:016d}-{last:016d}.parquet"
@@ -336,7 +339,8 @@ def _part(path: Path) -> Part | None:
     partition, name = _PARTITION.fullmatch(path.parent.name), _PART.fullmatch(path.name)
     if partition is None or name is None:
         return None
-    return Part(path, date.fromisoformat(partition[1]), int(name[1]), int(name[2]), path.stat().st_size)
+    day, size = date.fromisoformat(partition[1]), path.stat().st_size
+    return Part(path, day, int(name[1]), int(name[2]), size, name[3] or "")
 
 
 def _is_ours(path: Path) -> bool:

@@ -174,9 +174,9 @@ class Checkpoints:
                 _LOG.error("checkpoint %s cannot be used: %s", path, error)
         return sound
 
-    def count(self) -> int:
-        """How many there are, sound or not."""
-        return len(self._paths())
+    def kept(self) -> list[Path]:
+        """The newest, sound or not; older ones are being removed."""
+        return self._paths()[-KEPT:]
 
     def oldest_position(self) -> int:
         """The first frame that a restart may want to replay, whichever checkpoint it begins with."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -20,7 +22,9 @@ def info(directory: _Directory) -> None:
     """Sizes, days and rows of every table, and the checkpoints. The server may be running."""
     from argus_server.store import inspection
 
-    typer.echo(json.dumps(inspection.summary(directory), indent=2))
+    with _reporting():
+        found = inspection.summary(directory)
+    typer.echo(json.dumps(found, indent=2))
 
 
 @app.command()
@@ -28,7 +32,8 @@ def verify(directory: _Directory) -> None:
     """Read everything and check every checksum; exit status 1 when something is damaged. The server may be running."""
     from argus_server.store import inspection
 
-    damaged = inspection.defects(directory)
+    with _reporting():
+        damaged = inspection.defects(directory)
     typer.echo(json.dumps({"sound": not damaged, "defects": damaged}, indent=2))
     raise typer.Exit(1 if damaged else 0)
 
@@ -37,13 +42,9 @@ def verify(directory: _Directory) -> None:
 def compact(directory: _Directory) -> None:
     """Turn all segments into Parquet and merge small files. The server must not be running."""
     from argus_server.store import inspection
-    from argus_server.store.errors import StoreError
 
-    try:
+    with _reporting():
         files = inspection.compacted(directory)
-    except StoreError as error:
-        typer.echo(f"argus store: {error}", err=True)
-        raise typer.Exit(1) from None
     typer.echo(json.dumps(files, indent=2))
 
 
@@ -54,11 +55,19 @@ def backup(
 ) -> None:
     """Copy a data directory so that a server can be started on the copy. The server may be running."""
     from argus_server.store import backup as copying
+
+    with _reporting():
+        size = copying.backup(directory, destination)
+    typer.echo(json.dumps({"copy": str(destination), "bytes": size}, indent=2))
+
+
+@contextmanager
+def _reporting() -> Iterator[None]:
+    """Makes of what goes wrong a line for people, and exit status 1."""
     from argus_server.store.errors import StoreError
 
     try:
-        size = copying.backup(directory, destination)
-    except (OSError, StoreError) as error:
-        typer.echo(f"argus store: {error}", err=True)
+        yield
+    except (OSError, MemoryError, StoreError) as error:
+        typer.echo(f"argus store: {str(error) or type(error).__name__}", err=True)
         raise typer.Exit(1) from None
-    typer.echo(json.dumps({"copy": str(destination), "bytes": size}, indent=2))

@@ -10,7 +10,11 @@ StoreError
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
+from typing import Final
+
+_SHORTAGES: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 
 
 class StoreError(Exception):
@@ -42,14 +46,22 @@ class DamagedPart(DamagedFile):
 
     Attributes:
         path: The file.
+        is_gone: Whether there is no such file: a server that merges removes those that it has merged.
+        said: What reading it said, in a line.
     """
 
     def __init__(self, path: Path, reason: Exception) -> None:
-        said = str(reason).splitlines()[0] if str(reason) else type(reason).__name__
-        if isinstance(reason, FileNotFoundError):
-            said = "it is gone"
-        super().__init__(
-            f"{path} is damaged or cannot be read ({said}); argus store verify finds all such files. Restore it from "
-            "a backup, or move it away and start the server again to go on without its rows"
-        )
         self.path = path
+        self.is_gone = isinstance(reason, FileNotFoundError)
+        self.said = str(reason).splitlines()[0] if str(reason) else type(reason).__name__
+        if self.is_gone:
+            self.said = "it is gone"
+        super().__init__(
+            f"{path} is damaged or cannot be read ({self.said}); argus store verify finds all such files. "
+            "Restore it from a backup, or move it away and start the server again to go on without its rows"
+        )
+
+
+def is_shortage(error: BaseException) -> bool:
+    """Whether an error says that the process has no file descriptor or no memory left: nothing about a file."""
+    return isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno in _SHORTAGES)

@@ -13,8 +13,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from argus_server.store import footer
 from argus_server.store.catalog import UNFINISHED, Catalog, Part
-from argus_server.store.errors import DamagedPart
+from argus_server.store.errors import DamagedPart, is_shortage
 from argus_server.store.segment import Segment, frames_of, sync_directory
 from argus_server.store.tables import SERVER_NAME, TIMESTAMP, Table, days_of
 
@@ -23,12 +24,24 @@ MERGED_ROWS: Final = 500_000
 """Rows that are sorted in memory at once when files are merged."""
 
 
-@contextmanager
-def parquet_writer(path: Path, table: Table) -> Iterator[pq.ParquetWriter]:
-    """A writer of a file that appears, whole and on disk, when the block ends well; not at all when it does not."""
+def write(path: Path, table: Table, chunks: Iterable[pa.Table]) -> tuple[Path, int]:
+    """Writes a file that appears, whole and on disk, when all is well; not at all when it is not.
+
+    Args:
+        path: Its name, but for the checksum of its footer.
+        table: Of which table.
+        chunks: Its rows, in their order.
+
+    Returns:
+        The file, and how many rows it has.
+
+    Raises:
+        OSError: It cannot be written.
+    """
     unfinished = path.with_name(path.name + UNFINISHED)
     floats = [field.name for field in table.schema if pa.types.is_floating(field.type)]
     others = [field.name for field in table.schema if field.name not in (*floats, TIMESTAMP)]
+    written = 0
     try:
         with pq.ParquetWriter(
             unfinished,
@@ -41,14 +54,18 @@ def parquet_writer(path: Path, table: Table) -> Iterator[pq.ParquetWriter]:
             write_page_index=True,
             write_page_checksum=True,
         ) as writer:
-            yield writer
+            for rows in chunks:
+                writer.write_table(rows, row_group_size=ROW_GROUP_ROWS)
+                written += rows.num_rows
         with unfinished.open("rb") as file:
             os.fsync(file.fileno())
-        os.replace(unfinished, path)
+        finished = path.with_name(f"{path.stem}-{footer.checksum(unfinished)}{path.suffix}")
+        os.replace(unfinished, finished)
         sync_directory(path.parent)
     except BaseException:
         unfinished.unlink(missing_ok=True)
         raise
+    return finished, written
 
 
 def roll(catalog: Catalog, segment: Segment) -> int:
@@ -71,10 +88,8 @@ def roll(catalog: Catalog, segment: Segment) -> int:
     paths = []
     for day in np.unique(days).tolist():
         path = catalog.part_path(day, segment.first, segment.next - 1)
-        with parquet_writer(path, table) as writer:
-            of_day = rows.filter(pa.array(days == day)) if len(days) and (days != day).any() else rows
-            writer.write_table(_sorted(of_day, table), row_group_size=ROW_GROUP_ROWS)
-        paths.append(path)
+        of_day = rows.filter(pa.array(days == day)) if len(days) and (days != day).any() else rows
+        paths.append(write(path, table, [_sorted(of_day, table)])[0])
     catalog.commit_roll(segment, paths)
     return int(rows.num_rows)
 
@@ -93,32 +108,50 @@ def merge(catalog: Catalog, parts: Iterable[Part]) -> int:
     """
     table, old = catalog.table, sorted(parts, key=lambda part: part.first)
     target = old[0].path.with_name(f"{old[0].first:016d}-{old[-1].last:016d}.parquet")
-    written = 0
     with ExitStack() as opened:
-        files = []
-        for part in old:
-            with reading(part.path):
-                files.append(opened.enter_context(pq.ParquetFile(part.path, page_checksum_verification=True)))
-        with parquet_writer(target, table) as writer:
-            for names in _server_ranges(files, old, table):
-                tables = []
-                for file, part in zip(files, old, strict=True):
-                    with reading(part.path):
-                        tables.append(_rows_of(file, table, names))
-                rows = _sorted(pa.concat_tables(tables), table)
-                writer.write_table(rows, row_group_size=ROW_GROUP_ROWS)
-                written += rows.num_rows
-    catalog.replace_parts(old, target)
+        files = [opened.enter_context(open_part(part)) for part in old]
+        merged, written = write(target, table, _merged(files, old, table))
+    catalog.replace_parts(old, merged)
     return written
+
+
+def open_part(part: Part) -> pq.ParquetFile:
+    """Opens a Parquet file whose footer is sound; what is read of it must be read within `reading`.
+
+    Raises:
+        DamagedPart: It is damaged or cannot be read.
+    """
+    with reading(part.path):
+        footer.check(part.path, part.checksum)
+        return pq.ParquetFile(part.path, page_checksum_verification=True)
 
 
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Makes of what reading a Parquet file raises an error that names it."""
+    """Makes of what reading a Parquet file raises an error that names it.
+
+    Raises:
+        DamagedPart: It is damaged or cannot be read.
+        OSError: The process has no file descriptor left, which says nothing about the file.
+        MemoryError: Likewise.
+    """
     try:
         yield
-    except (OSError, pa.ArrowException) as error:  # a checksum that is wrong is an OSError
+    # A page's checksum that is wrong is an OSError; a footer's is a ValueError, and so is text that is no UTF-8.
+    except (OSError, ValueError, pa.ArrowException) as error:
+        if is_shortage(error):
+            raise
         raise DamagedPart(path, error) from error
+
+
+def _merged(files: list[pq.ParquetFile], parts: list[Part], table: Table) -> Iterator[pa.Table]:
+    """Rows of all files, sorted, one run of servers after the other."""
+    for names in _server_ranges(files, parts, table):
+        tables = []
+        for file, part in zip(files, parts, strict=True):
+            with reading(part.path):
+                tables.append(_rows_of(file, table, names))
+        yield _sorted(pa.concat_tables(tables), table)
 
 
 def _sorted(rows: pa.Table, table: Table) -> pa.Table:

@@ -8,6 +8,7 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.dataset as ds
 
+from argus_server.store import footer
 from argus_server.store.catalog import Catalog
 from argus_server.store.errors import StoreError
 from argus_server.store.parquet import reading
@@ -43,7 +44,8 @@ def read(
     Raises:
         StoreError: The table has no such column.
         DamagedPart: A Parquet file is damaged, by its checksums too, or cannot be read.
-        OSError: A segment cannot be read.
+        OSError: A segment cannot be read, or the process has no file descriptor left.
+        MemoryError: There is not enough memory.
     """
     table = catalog.table
     wanted = list(columns) if columns is not None else table.schema.names
@@ -66,6 +68,7 @@ def _rows(
     with catalog.view(start_ms, end_ms) as view:
         for part in view.parts:
             with reading(part.path):
+                footer.check(part.path, part.checksum)
                 # One file after the other: a scan over all of them would read ahead in many.
                 scanner = ds.dataset(part.path, schema=table.schema, format=_FORMAT).scanner(
                     columns=columns,

@@ -79,9 +79,9 @@ def recover(
         if (position := _fill(checkpoint, window)) is not None:
             break
     if position is None or position < _oldest(catalog):
-        position = _rebuild(catalog, window, recovery)
+        position = _rebuild(catalog, window, clock, recovery)
     catalog.skip_to(position)
-    _replay(catalog, position, window, retention_ms, recovery)
+    _replay(catalog, position, window, clock, retention_ms, recovery)
     recovery.servers = len(window)
     recovery.seconds = time.monotonic() - started
     return recovery
@@ -121,14 +121,18 @@ def _oldest(catalog: Catalog) -> int:
     return min((segment.first for segment in catalog.segments), default=catalog.next_sequence)
 
 
-def _rebuild(catalog: Catalog, window: FleetWindow, recovery: Recovery) -> int:
+def _rebuild(catalog: Catalog, window: FleetWindow, clock: Clock, recovery: Recovery) -> int:
     """Fills the window from Parquet; returns the first frame that is not in it."""
     window.clear()
     if not catalog.parts:
         return _oldest(catalog)
     recovery.rebuilt = True
-    newest_day = catalog.parts[-1].day
-    end_ms = DAY_MS * (newest_day.toordinal() - _EPOCH_DAY + 1)
+    days = [part.day.toordinal() - _EPOCH_DAY for part in catalog.parts]
+    if not isinstance(clock, EventClock):
+        # A day that is still to come was written under a clock that was ahead. If all are, the clock is behind now.
+        today = clock.now_ms() // DAY_MS
+        days = [day for day in days if day <= today] or days
+    end_ms = DAY_MS * (days[-1] + 1)
     start_ms = end_ms - DAY_MS - 1000 * window.steps * window.step_seconds
     _LOG.warning("no checkpoint can be used: the window is built from stored rows, which may take a while")
     for batch in read(catalog, start_ms, end_ms):
@@ -137,7 +141,12 @@ def _rebuild(catalog: Catalog, window: FleetWindow, recovery: Recovery) -> int:
 
 
 def _replay(
-    catalog: Catalog, position: int, window: FleetWindow, retention_ms: int, recovery: Recovery
+    catalog: Catalog,
+    position: int,
+    window: FleetWindow,
+    clock: Clock,
+    retention_ms: int,
+    recovery: Recovery,
 ) -> None:
     newest_ms = 0
     for segment in catalog.segments:
@@ -148,7 +157,9 @@ def _replay(
             recovery.marks.update(frame.marks)
             if frame.rows and frame.sequence >= position:
                 newest_ms = max(newest_ms, frame.max_ms)
-                window.evict(newest_ms, retention_ms)
+                # A row that a wall clock took while it was ahead makes no other server silent.
+                is_event = isinstance(clock, EventClock)
+                window.evict(newest_ms if is_event else min(newest_ms, clock.now_ms()), retention_ms)
                 recovery.rows += _take(window, catalog.table.conform(frame.batch(schema)))
 
 

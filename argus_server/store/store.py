@@ -155,7 +155,8 @@ class Store:
             UnknownTable: There is no such table.
             StoreError: It has no such column.
             DamagedPart: A Parquet file is damaged or cannot be read.
-            OSError: A segment cannot be read.
+            OSError: A segment cannot be read, or the process has no file descriptor left.
+            MemoryError: There is not enough memory.
         """
         return read(self._catalog(table), start_ms, end_ms, servers, columns)
 

@@ -86,7 +86,7 @@ class Upkeep:
             try:
                 if task():
                     return True
-            except (OSError, StoreError, pa.ArrowException) as error:
+            except (OSError, MemoryError, StoreError, pa.ArrowException) as error:
                 self._retry_at[name] = time.monotonic() + self._retry_seconds
                 self._failed(name)
                 _LOG.error("%s of the data directory failed, trying again later: %s", name, error)

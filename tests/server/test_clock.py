@@ -68,6 +68,20 @@ def test_a_clock_that_stays_ahead_is_followed_after_an_hour() -> None:
     assert time.settled() == time.off_ms, "a correction by an hour is none to wait for"
 
 
+def test_a_clock_that_jumps_on_has_its_hour_begin_again() -> None:
+    time = Passing()
+    assert time.settled() == 0
+    time.off_ms = 2 * HOUR_MS
+    assert time.settled(0.1) == time.settled(0.9) == 0
+    time.off_ms = 40 * DAY_MS
+    assert time.settled(0.2) == 0, "an hour at 2 hours ahead is none at 40 days ahead"
+    time.off_ms = 2 * HOUR_MS
+    assert time.settled(0.1) == 0
+    time.off_ms = 40 * DAY_MS
+    assert time.settled(0.8) == time.settled(0.9) == 0, "nor has it stayed there while it was somewhere else"
+    assert time.settled(0.1) == 40 * DAY_MS
+
+
 def test_a_clock_that_goes_back_is_followed_at_once() -> None:
     time = Passing()
     assert time.settled() == 0

@@ -25,9 +25,15 @@ _TOLD_REJECTIONS: Final = 10
 
 
 class _Waiting:
-    """Rows whose answer is waited for, and what the server has refused of them."""
+    """Rows whose answer is waited for, and what the server has refused of them.
+
+    Attributes:
+        is_sent: Whether they may be in a batch already.
+    """
 
     def __init__(self, mapped: Mapped) -> None:
+        self.is_sent = False
+        self._rows = len(mapped.samples)
         names, times = mapped.samples.server_name.tolist(), mapped.samples.timestamp_ms.tolist()
         self._origins = dict(zip(zip(names, times, strict=True), mapped.origins.tolist(), strict=True))
         self.refused: dict[int, str] = {}
@@ -35,13 +41,23 @@ class _Waiting:
         self.rejections: list[Rejection] = []
 
     def take(self, rejection: Rejection) -> None:
-        """Counts a refusal, if it is of one of these rows."""
-        record = self._origins.get((rejection.server_name, rejection.timestamp_ms))
-        if record is not None:
-            self.refused[record] = described(rejection)
-            self.rejected_rows += rejection.rows
-            if len(self.rejections) < _TOLD_REJECTIONS:
-                self.rejections.append(rejection)
+        """Counts a refusal, if it is of one of these rows or may be.
+
+        Which rows were in a batch that was refused as a whole is not known. It counts against all that wait: that a
+        row is lost may be said of one that is not, but never of a lost one that it is kept.
+        """
+        if rejection.row_index is None:
+            records = list(self._origins.values()) if self.is_sent else []
+        else:
+            record = self._origins.get((rejection.server_name, rejection.timestamp_ms))
+            records = [] if record is None else [record]
+        if not records:
+            return
+        for record in records:
+            self.refused.setdefault(record, described(rejection))
+        self.rejected_rows = min(self.rejected_rows + rejection.rows, self._rows)
+        if len(self.rejections) < _TOLD_REJECTIONS:
+            self.rejections.append(rejection)
 
 
 class Receiver:
@@ -115,6 +131,7 @@ class Receiver:
             async with asyncio.timeout(timeout_seconds):
                 # A position is told by order: two deliveries may not mix their rows.
                 async with self._turn:
+                    waiting.is_sent = True
                     await publisher.publish(mapped.samples)
                     position = publisher.stats.rows_published
                 await publisher.wait_settled(position)

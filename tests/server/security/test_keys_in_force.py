@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,8 @@ import grpc
 import pytest
 
 from argus.v1 import prediction_pb2
-from argus_server.security.key_file import KEYS_FILE
-from argus_server.security.keyring import USED_FILE
+from argus_server.security.key_file import KEYS_FILE, KeyFile
+from argus_server.security.keyring import USED_FILE, Keyring, has_been_used
 from argus_server.security.scopes import Scope
 from tests.server.running import Running, hello, history, numbered, running
 from tests.server.security.guarded import Keys, bearer, call, guarded, now
@@ -163,9 +164,6 @@ async def test_a_broken_file_opens_nothing(damage: str, tmp_path: Path, argus: R
         path.write_text("{")
     elif damage == "empty list":
         path.write_text(json.dumps({"version": 1, "keys": []}))
-        await follows(argus, key, UNAUTHENTICATED)  # that is a file like another: it has no keys
-        assert await code(argus, None) is UNAUTHENTICATED
-        return
     elif damage == "gone":
         path.unlink()
     else:
@@ -239,6 +237,102 @@ async def test_a_server_that_asked_for_keys_does_not_start_without_them(tmp_path
     (tmp_path / USED_FILE).unlink()
     async with running(data_dir=tmp_path) as argus:
         assert await code(argus, None) is OK
+
+
+def without_keys(path: Path) -> None:
+    path.write_text(json.dumps({"version": 1, "keys": []}))
+
+
+@pytest.mark.parametrize("lose", [without_keys, Path.unlink])
+async def test_keys_that_are_lost_while_a_server_runs_open_no_door_after_it(
+    tmp_path: Path, keys: Keys, lose: Callable[[Path], None]
+) -> None:
+    keys.make("operator", Scope.READ)
+    async with running(data_dir=tmp_path) as argus:
+        lose(tmp_path / KEYS_FILE)
+
+        async def reported() -> bool:
+            return argus.server.status().degraded
+
+        await eventually(reported)
+    assert "null" in (tmp_path / USED_FILE).read_text(), (
+        "the end of a server leaves what says that there were keys"
+    )
+    with pytest.raises(ValueError, match=r"keys\.json (has no keys|is gone).*remove .*keys-used\.json"):
+        async with running(data_dir=tmp_path):
+            pass
+
+
+async def test_a_file_that_vanishes_between_two_looks_is_no_file_without_keys(
+    tmp_path: Path, keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = keys.make("operator", Scope.READ)
+    ring = Keyring(keys.file, tmp_path / USED_FILE)
+    path, aside = tmp_path / KEYS_FILE, tmp_path / "aside.json"
+    os.utime(path)
+
+    def stat_and_move(place: Path) -> object:
+        found = os.stat(place)
+        path.rename(aside)
+        return found
+
+    with monkeypatch.context() as patch:
+        fake = type("Os", (), {"stat": staticmethod(stat_and_move)})
+        patch.setattr("argus_server.security.keyring.os", fake)
+        ring.refresh()
+    assert len(ring) == 1
+    assert ring.problem == f"the former API keys stay in force: {path} is gone"
+    aside.rename(path)
+    ring.refresh()
+    assert ring.problem == ""
+    path.rename(aside)
+    ring.refresh()
+    assert ring.problem
+    aside.rename(path)
+    ring.refresh()
+    assert ring.problem == "", "the same file again is as good as before"
+    assert ring.authenticate(key).name == "operator"
+
+
+def test_a_file_that_cannot_be_read_for_a_moment_is_read_again(
+    keys: Keys, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    keys.make("operator", Scope.READ)
+    ring = Keyring(keys.file)
+    keys.file.revoke("operator", now())
+    (key_id,) = ring._keys
+
+    def fail(_: KeyFile) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(KeyFile, "read", fail)
+        for _ in range(3):
+            ring.refresh()
+            assert ring.valid(key_id)
+    assert len(caplog.records) == 1
+    ring.refresh()
+    assert not ring.valid(key_id)
+    assert ring.problem == ""
+
+
+def test_that_there_are_keys_is_noted_again_until_it_is_on_disk(
+    tmp_path: Path, keys: Keys, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    keys.make("operator", Scope.READ)
+    ring = Keyring(keys.file, tmp_path / USED_FILE)
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("argus_server.security.keyring.write_private", full)
+        for _ in range(3):
+            ring.save(ring.due() or b"it is not due")
+    assert len(caplog.records) == 1
+    ring.save(ring.due() or b"{}")
+    assert has_been_used(tmp_path / USED_FILE)
+    assert ring.due() is None
 
 
 async def test_drain_still_ends_streams_well(tmp_path: Path, keys: Keys) -> None:

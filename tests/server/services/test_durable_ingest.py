@@ -281,3 +281,10 @@ async def test_rows_that_were_refused_or_repeated_are_not_stored(tmp_path: Path)
 async def test_a_directory_that_a_server_makes_is_its_owner_s_alone(tmp_path: Path) -> None:
     async with running(data_dir=tmp_path / "data"):
         assert (tmp_path / "data").stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize(("durability", "synchronous"), [("os", 1), ("fsync", 2)])
+async def test_alerts_are_as_durable_as_rows(tmp_path: Path, durability: str, synchronous: int) -> None:
+    async with running(data_dir=tmp_path, durability=durability) as argus:
+        mode = argus.server.alerts.store._database.execute("PRAGMA synchronous").fetchone()
+    assert mode == (synchronous,)

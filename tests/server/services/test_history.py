@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import threading
 from collections.abc import AsyncIterator, Awaitable, Iterator
 from pathlib import Path
@@ -530,3 +531,33 @@ async def test_a_damaged_file_is_named_and_none_of_its_rows_is_told(tmp_path: Pa
             assert str(tmp_path) not in said
         fleet = await history.GetFleetHistory(history_pb2.GetFleetHistoryRequest(range=day()))
         assert fleet.timestamp, "what needs no damaged file is answered"
+
+
+@pytest.mark.parametrize("error", [OSError(errno.EMFILE, "Too many open files"), pa.ArrowMemoryError("none")])
+async def test_a_shortage_is_no_damage_and_worth_another_try(
+    tmp_path: Path, error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running(data_dir=tmp_path) as argus:
+        stream = IngestStream(argus.ingest)
+        await stream.hello()
+        await stream.send(1, rows(NAMES, [START_MS] * 3, **measured(0)))
+        store = argus.server._store
+        assert store is not None
+        catalog = store.catalog(METRICS_TABLE)
+        await asyncio.wrap_future(store._writer.rotate())
+
+        async def rolled() -> object:
+            return catalog.parts
+
+        await eventually(rolled)
+
+        def short(*_: object) -> None:
+            raise error
+
+        history = history_pb2_grpc.HistoryServiceStub(argus.channel)
+        request = history_pb2.GetServerHistoryRequest(server_name=NAMES[0], range=day())
+        with monkeypatch.context() as patch:
+            patch.setattr("argus_server.store.footer.check", short)
+            said = await refusal(history.GetServerHistory(request), grpc.StatusCode.UNAVAILABLE)
+        assert "no file descriptor or no memory left" in said
+        assert (await history.GetServerHistory(request)).timestamp

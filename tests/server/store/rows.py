@@ -37,6 +37,19 @@ def spoil(path: Path, column: str = "cpu_user_pct") -> None:
     path.write_bytes(data)
 
 
+def spoil_footer(path: Path, column: str = "cpu_user_pct") -> None:
+    """Flips a bit of a column's name in a Parquet file's footer, without whose checksum the column reads as empty."""
+    data = bytearray(path.read_bytes())
+    footer = len(data) - 8 - int.from_bytes(data[-8:-4], "little")
+    data[data.index(column.encode(), footer)] ^= 1
+    path.write_bytes(data)
+
+
+def without_checksum(path: Path) -> Path:
+    """Gives a Parquet file the name it had before there were checksums of footers."""
+    return path.rename(path.with_name("-".join(path.stem.split("-")[:2]) + path.suffix))
+
+
 _SEQUENCES = count(1)
 
 

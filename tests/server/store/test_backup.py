@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,8 @@ import pytest
 
 from argus_server.alerts.events import AlertEvent, EventKind
 from argus_server.alerts.store import FILE, SINK_MARK, AlertStore, Commit
+from argus_server.security.key_file import KEYS_FILE, KeyFile, KeyFileError
+from argus_server.security.keyring import USED_FILE, Keyring
 from argus_server.store import backup as module
 from argus_server.store import parquet
 from argus_server.store.backup import backup
@@ -116,3 +120,40 @@ def test_events_that_the_copied_history_lacks_are_told_to_it_again(
     assert len(copy.events(0, 100)) == 2
     copy.close()
     alerts.close()
+
+
+def test_a_backup_is_private_and_on_disk_before_it_has_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(tmp_path / "data", QUICK)
+    put(store, NAMES, [START_MS] * 3)
+    move(store)
+    put(store, NAMES, [START_MS + 1] * 3)
+    (tmp_path / "data" / "models" / "mine").mkdir(parents=True)
+    (tmp_path / "data" / "models" / "mine" / "config.json").write_text("{}")
+    synced: set[int] = set()
+    fsync = os.fsync
+
+    def noted(descriptor: int) -> None:
+        fsync(descriptor)
+        if not (tmp_path / "copy").exists():
+            synced.add(os.fstat(descriptor).st_ino)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", noted)
+        backup(tmp_path / "data", tmp_path / "copy")
+    store.close()
+    copied = [tmp_path / "copy", *(tmp_path / "copy").rglob("*")]
+    assert len(copied) > 8
+    assert [path for path in copied if path.stat().st_ino not in synced] == []
+    assert (tmp_path / "copy").stat().st_mode & 0o777 == 0o700
+
+
+def test_a_backup_says_that_there_were_keys(tmp_path: Path) -> None:
+    Store(tmp_path / "data", QUICK).close()
+    used = {"5fa2b14d9c01": None}
+    (tmp_path / "data" / USED_FILE).write_text(json.dumps(used))
+    backup(tmp_path / "data", tmp_path / "copy")
+    assert not (tmp_path / "copy" / KEYS_FILE).exists()
+    with pytest.raises(KeyFileError, match="has asked for API keys before"):
+        Keyring(KeyFile(tmp_path / "copy" / KEYS_FILE), tmp_path / "copy" / USED_FILE)

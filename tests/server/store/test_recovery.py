@@ -232,6 +232,45 @@ def test_a_wall_clock_does_not_take_back_what_is_too_old_by_now(tmp_path: Path) 
     again.kill()
 
 
+@pytest.mark.parametrize("rebuilt", [False, True])
+def test_a_row_of_a_wall_clock_that_was_ahead_costs_no_other_server(tmp_path: Path, rebuilt: bool) -> None:
+    clock = ManualClock(START_MS)
+    first = Server(tmp_path, clock=clock, retention_ms=7 * DAY_MS)
+    for tick in range(36):
+        clock.set(START_MS + tick * STEP_MS)
+        first.take(NAMES, [clock.now_ms()] * 3, sequence=tick + 1)
+    clock.advance(40 * DAY_MS)
+    first.take(["local"], [clock.now_ms()], sequence=37)
+    clock.advance(-40 * DAY_MS)
+    first.take(NAMES[:2], [clock.now_ms() + 1000] * 2, sequence=38)
+    if rebuilt:
+        first.roll()
+    first.kill()
+    if rebuilt:
+        for segment in tmp_path.rglob("*.seg"):
+            segment.unlink()
+    again = Server(tmp_path, clock=clock, retention_ms=7 * DAY_MS)
+    assert again.recovery.rebuilt == rebuilt
+    assert set(again.window.names) >= set(NAMES)
+    places = [again.window.names.index(name) for name in NAMES]
+    assert again.window.servers().observed_steps[places].tolist() == [36] * 3
+    again.kill()
+
+
+def test_a_wall_clock_that_is_behind_rebuilds_from_what_there_is(tmp_path: Path) -> None:
+    clock = ManualClock(START_MS)
+    first = Server(tmp_path, clock=clock)
+    first.take(NAMES, [START_MS] * 3)
+    first.roll()
+    first.kill()
+    for segment in tmp_path.rglob("*.seg"):
+        segment.unlink()
+    clock.set(0)
+    again = Server(tmp_path, clock=clock)
+    assert sorted(again.window.names) == sorted(NAMES)
+    again.kill()
+
+
 def test_a_checkpoint_made_while_rows_come_in_is_exact(tmp_path: Path) -> None:
     first = Server(tmp_path)
     names = [f"s{number}" for number in range(100)]

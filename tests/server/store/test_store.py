@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
+import resource
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,14 +20,16 @@ import pytest
 
 from argus_server.clock import Clock, EventClock, ManualClock, WallClock
 from argus_server.store import catalog as catalog_module
-from argus_server.store import compaction, parquet
+from argus_server.store import compaction, footer, parquet
 from argus_server.store.catalog import Catalog, Part
 from argus_server.store.errors import DamagedPart, DirectoryLocked, StoreError, UnknownTable
 from argus_server.store.lock import DirectoryLock
 from argus_server.store.options import StoreOptions
+from argus_server.store.parquet import open_part, reading
 from argus_server.store.samples import SampleRows
 from argus_server.store.store import Store
 from argus_server.store.tables import METRICS_SCHEMA, METRICS_TABLE, TABLES, Table
+from argus_server.store.upkeep import Upkeep
 from argus_server.window.fleet_window import FleetWindow
 from tests.server.store.rows import (
     DAY_MS,
@@ -36,7 +42,9 @@ from tests.server.store.rows import (
     put,
     samples,
     spoil,
+    spoil_footer,
     stored,
+    without_checksum,
 )
 
 NAMES = ["b", "a", "c"]
@@ -411,6 +419,134 @@ def test_a_damaged_file_is_never_read_as_sound(store: Store) -> None:
         stored(store)
 
 
+def test_a_footer_is_compared_before_it_is_read(store: Store) -> None:
+    for number in range(2):
+        put(store, NAMES, [START_MS + number] * 3, value=7.0)
+        roll_all(store)
+    first, second = (part.path for part in metrics(store).parts)
+    sound = first.read_bytes()
+    spoil_footer(first)
+    with pytest.raises(DamagedPart, match=f"{first} is damaged .*the checksum of its footer is wrong"):
+        stored(store)
+    with pytest.raises(DamagedPart, match="the checksum of its footer is wrong"):
+        parquet.merge(metrics(store), metrics(store).parts)
+    # Its length and the magic behind it are part of it, and a file may have neither.
+    for place in (*range(-8, 0), -200):
+        first.write_bytes(sound[:place] + bytes([sound[place] ^ 16]) + sound[len(sound) + place + 1 :])
+        with pytest.raises(DamagedPart):
+            stored(store)
+    for end in (0, 5, 11, len(sound) // 2, len(sound) - 1):
+        first.write_bytes(sound[:end])
+        with pytest.raises(DamagedPart, match="it does not end as a Parquet file does"):
+            stored(store)
+    first.write_bytes(sound)
+    assert len(stored(store)) == 6
+    assert second.exists()
+
+
+def test_a_file_without_a_checksum_in_its_name_is_read_as_before(root: Path) -> None:
+    store = Store(root, QUICK)
+    written = [key for number in range(2) for key in put(store, NAMES, [START_MS + number] * 3)]
+    roll_all(store)
+    store.close()
+    (path,) = root.rglob("*.parquet")
+    path = without_checksum(path)
+    store = Store(root, QUICK)
+    assert stored(store) == sorted(written)
+    written += put(store, NAMES, [START_MS + 2] * 3)
+    roll_all(store)
+    assert [bool(part.checksum) for part in metrics(store).parts] == [False, True]
+    merge(store)
+    assert stored(store) == sorted(written)
+    (part,) = metrics(store).parts
+    assert part.checksum == footer.checksum(part.path) == part.path.stem[-8:]
+    store.close()
+
+
+def test_text_of_a_footer_that_is_no_text_is_damage_as_well(store: Store) -> None:
+    put(store, NAMES, [START_MS] * 3)
+    roll_all(store)
+    (part,) = metrics(store).parts
+    data = bytearray(part.path.read_bytes())
+    at = data.index(b"cpu_user_pct", len(data) - 8 - int.from_bytes(data[-8:-4], "little"))
+    data[at] ^= 0x80
+    part.path.write_bytes(data)
+    older = replace(part, path=without_checksum(part.path), checksum="")
+    with (
+        pytest.raises(DamagedPart, match="codec can't decode"),
+        open_part(older) as file,
+        reading(older.path),
+    ):
+        file.read_row_group(0)
+
+
+@pytest.fixture
+def exhausted() -> Iterator[Callable[[], AbstractContextManager[None]]]:
+    """For as long as a block lasts this process can open no file."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+
+    @contextmanager
+    def block() -> Iterator[None]:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/proc/self/fd")) + 5, limits[1]))
+        taken: list[int] = []
+        try:
+            with suppress(OSError):
+                while True:
+                    taken.append(os.dup(0))
+            yield
+        finally:
+            for descriptor in taken:
+                os.close(descriptor)
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+    yield block
+    resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
+@pytest.mark.parametrize("checked", [True, False])
+def test_a_moment_without_file_descriptors_is_no_damage(
+    root: Path, checked: bool, exhausted: Callable[[], AbstractContextManager[None]]
+) -> None:
+    store = Store(root, QUICK)
+    written = []
+    for number in range(compaction.FEW):
+        written += put(store, NAMES, [START_MS + number] * 3)
+        roll_all(store)
+    if not checked:
+        store.close()
+        for path in list(root.rglob("*.parquet")):
+            without_checksum(path)
+        store = Store(root, QUICK)
+    catalog = metrics(store)
+    for work in (lambda: store._merge(catalog), lambda: stored(store)):
+        with exhausted(), pytest.raises(OSError, match="Too many open files") as caught:
+            work()
+        assert caught.value.errno == errno.EMFILE
+    assert store._metrics.damaged_places._value.get() == 0
+    assert store._merge(catalog)
+    assert len(catalog.parts) == 1
+    assert stored(store) == sorted(written)
+    store.close()
+
+
+@pytest.mark.parametrize("error", [MemoryError("none left"), pa.ArrowMemoryError("none left")])
+def test_a_moment_without_memory_is_no_damage(
+    store: Store, error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(compaction.FEW):
+        put(store, NAMES, [START_MS + number] * 3)
+        roll_all(store)
+
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(parquet.pq, "ParquetFile", fail)
+        with pytest.raises(MemoryError, match="none left"):
+            store._merge(metrics(store))
+    assert store._merge(metrics(store))
+
+
 def test_a_damaged_file_is_left_alone_by_merges(store: Store, caplog: pytest.LogCaptureFixture) -> None:
     path, kept = spoilt(store)
     before = path.read_bytes()
@@ -485,7 +621,7 @@ def test_a_clock_that_is_wrong_does_not_make_stored_days_old() -> None:
     assert gone(now_ms) == []
     assert gone(ahead_ms) == parts[:1], "the newest 35 days are kept, whatever the clock says"
     assert gone(ahead_ms, 75) == parts[:2], "a day that has rows takes the place of another"
-    assert gone(now_ms, 66, 67, 68) == [], "days that are to come do not"
+    assert gone(now_ms + 4 * DAY_MS, 66, 67, 68) == parts[:1], "days that are to come do not"
     assert gone(now_ms + 2 * DAY_MS, 36, 37) == parts[:2], "and with time they go, day by day"
 
 
@@ -590,6 +726,25 @@ def test_upkeep_rolls_merges_and_forgets_by_itself(root: Path) -> None:
     until(lambda: stored(store) == sorted(kept) and not metrics(store).unrolled())
     until(lambda: len(metrics(store).parts) == 1)
     store.close()
+
+
+def test_upkeep_goes_on_after_a_moment_without_memory() -> None:
+    from tests.processes import until
+
+    failed: list[str] = []
+    done = threading.Event()
+
+    def work() -> bool:
+        if not failed:
+            raise MemoryError
+        done.set()
+        return False
+
+    upkeep = Upkeep({"work": work}, 0.001, failed.append, retry_seconds=0.0)
+    upkeep.start()
+    until(done.is_set)
+    upkeep.close()
+    assert failed == ["work"]
 
 
 def test_a_segment_stays_until_two_checkpoints_cover_it(root: Path) -> None:

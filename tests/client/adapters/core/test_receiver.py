@@ -12,8 +12,9 @@ import pytest
 from argus_client import Unauthenticated
 from argus_client.adapters.core.config import AdapterConfig, ServerConfig
 from argus_client.adapters.core.documents import Documents
+from argus_client.adapters.core.mapping import Mapper
 from argus_client.adapters.core.mapping_config import MappingConfig
-from argus_client.adapters.core.receiver import RETRY_SECONDS, Receiver
+from argus_client.adapters.core.receiver import RETRY_SECONDS, Receiver, _Waiting
 from argus_client.adapters.pull import SourceUnavailable
 from argus_client.adapters.push import Sink
 from argus_client.adapters.source import SourceError
@@ -157,6 +158,34 @@ async def test_refused_rows_are_told_by_record_whatever_became_of_their_names(se
     async with receiving(server, mapping) as (_, sink, _):
         done = await sink.deliver(Documents(given), timeout_seconds=10)
     assert (done.rows, done.unmapped_rows, list(done.refused)) == (2, 1, [2])
+
+
+async def test_a_batch_that_is_refused_as_a_whole_is_told_to_whoever_waits_for_it() -> None:
+    with FakeServer(max_batch_bytes=20) as server:  # not even one row fits
+        async with receiving(server) as (receiver, sink, _):
+            done, nothing = await asyncio.gather(
+                sink.deliver(records(0, 3), timeout_seconds=10),
+                sink.deliver(Documents([document(1, server_name=None)]), timeout_seconds=10),
+            )
+            receiver.follow()
+            assert (receiver.tally.accepted, receiver.tally.rejected) == (0, 3)
+    assert (done.rows, done.rejected_rows, len(done.rejections)) == (3, 3, 3)
+    assert list(done.refused) == [0, 1, 2]
+    assert "BATCH_TOO_LARGE" in done.refused[0]
+    assert done.problem.startswith("refused by the Argus server: batch ")
+    assert (nothing.rows, nothing.rejected_rows, nothing.refused) == (0, 0, {}), "it has no row in any batch"
+
+
+async def test_what_is_not_sent_yet_is_in_no_refused_batch(server: FakeServer) -> None:
+    server.reject_next_batch("COLUMN_LENGTH_MISMATCH")
+    async with receiving(server) as (receiver, sink, _):
+        other = _Waiting(Mapper(MappingConfig()).apply(records(3, 2)))
+        receiver._waiting.add(other)
+        refused = await sink.deliver(records(0, 3), timeout_seconds=10)
+        later = await sink.deliver(records(3, 2), timeout_seconds=10)
+    assert (refused.rejected_rows, list(refused.refused)) == (3, [0, 1, 2])
+    assert (later.rejected_rows, later.problem) == (0, "")
+    assert (other.rejected_rows, other.refused) == (0, {}), "it waits for its turn"
 
 
 async def test_a_sender_is_shown_a_few_refusals_and_the_number_of_all(server: FakeServer) -> None:
