@@ -16,7 +16,7 @@ Rooms:
     heat.py          the fleet as grids; server_document.py one server, both as plain values
     feed.py          documents: built once, compressed once, the same bytes for every browser
     page.py          the one page: head with the first payload in it, frame, router
-    view.py          what a view is; actions.py what people do about alerts
+    view.py          what a view is; actions.py what people do about alerts; refusals.py what they are told of errors
     views/           one module per view
     components/      Vue components as NiceGUI elements, one .py and one .js each
     browser/         ES modules that components share (`argus/feed.js`, ...) and the style sheet
@@ -43,10 +43,11 @@ A component imports what is shared: `fleet` and `link` of `argus/feed.js` (watch
 columns.py), `getJson` and `postJson` of `argus/api.js`, `route`, `setQuery`, `navigate` of `argus/navigation.js`
 (filters, selection and range live in the URL, and nowhere else), `argus/format.js`, `argus/icons.js`,
 `argus/time_left.js` (the one way to say how long until a threshold is crossed), `argus/filters.js`, `argus/spark.js`,
-`argus/charts.js` (ECharts, loaded when first drawn), `argus/csv.js`, `onKey` of `argus/keys.js`. Say with `shownWhen("<name>", isReady)` of `argus/timing.js` when the view has what it is about: the
-benchmark waits for it. Keep answers with `argus/held.js` (`following` and `useAnswer` do), so that a view opened again
-has something to show. Class names begin with `a-`; rules that only one view needs go into `browser/<name>.css`. Give
-what a test clicks a `data-test`.
+`argus/charts.js` (ECharts, loaded when first drawn), `argus/csv.js`, `onKey` of `argus/keys.js`. Say with
+`shownWhen("<name>", isReady)` of `argus/timing.js` when the view has what it is about: the benchmark waits for it. Keep
+answers with `argus/held.js` (`following` and `useAnswer` do), so that a view opened again has something to show. Class
+names begin with `a-`; rules that only one view needs go into `browser/<name>.css`. Give what a test clicks a
+`data-test`.
 
 Names of servers, authors and notes come from strangers. They are text nodes (`{{ name }}`, `h("span", name)`), query
 parameters and JSON; never HTML, never JavaScript, never a part of a path.
