@@ -11,9 +11,11 @@ import { RANGES } from "argus/metric_series.js";
 import { navigate, route, serverPath, setQuery } from "argus/navigation.js";
 import { ServerEvents } from "argus/server_events.js";
 import { ServerHeader } from "argus/server_header.js";
+import { breachOf } from "argus/time_left.js";
 import { shownWhen } from "argus/timing.js";
 
 const DEFAULT_RANGE = "8h";
+const CSV = ["time_utc", "metric", "measured", "p10", "p50", "p90"];
 // Recorded history grows by a bucket in a while, not by every tick.
 const HISTORY_SECONDS = 60;
 
@@ -29,7 +31,7 @@ export default {
     const missing = ref(false);
     const recorded = computed(() => link.services.includes("History"));
     const ranges = computed(() => RANGES.filter((one) => !one.recorded || recorded.value));
-    const range = computed(() => ranges.value.find((one) => one.key === route.query.range) ?? RANGES.find((one) => one.key === DEFAULT_RANGE));
+    const range = computed(() => [route.query.range, DEFAULT_RANGE].map((key) => ranges.value.find((one) => one.key === key)).find(Boolean));
     let asking = null;
     let askedPastAt = 0;
 
@@ -88,7 +90,10 @@ export default {
         return {
           metric, large: i === 0,
           breach: isUrgent && found.breach.at_ms !== null ? found.breach : null,
-          span: { origin, step, start: origin - range.value.ms, end: origin + horizon * step, times, past: past.value?.metrics[metric.name] ?? null },
+          span: {
+            origin, step, start: origin - range.value.ms, end: origin + horizon * step, times,
+            past: past.value?.metrics[metric.name] ?? null,
+          },
         };
       });
     });
@@ -118,9 +123,11 @@ export default {
     });
 
     const setRange = (key) => setQuery({ range: key === DEFAULT_RANGE ? null : key });
-    const save = () => downloadCsv(`argus-${name.value}.csv`, ["time_utc", "metric", "measured", "p10", "p50", "p90"], csvRows(detail.value));
+    const save = () => downloadCsv(`argus-${name.value}.csv`, CSV, csvRows(detail.value));
     const sinceNews = computed(() => Math.max(0, (now.value - receivedAt.value) / 1000));
-    return { charts, detail, drawn, fleet, go, link, list, missing, name, place, problem, range, ranges, recorded, save, server, setRange, sinceNews };
+    return {
+      charts, detail, drawn, go, list, missing, name, place, problem, range, ranges, recorded, save, server, setRange, sinceNews,
+    };
   },
   template: `
     <div v-if="!name" class="a-empty" data-test="no-name"><Icon name="server" :size="34" /><h2>No server chosen</h2>
@@ -153,13 +160,11 @@ export default {
 function ofFleet(found, name) {
   const i = found ? found.servers.name.indexOf(name) : -1;
   if (i < 0) return null;
-  const { servers, metrics, origin_ms: origin } = found;
-  const at = (key) => servers[key][i];
-  const [left, metric, threshold, probability] = at("breach") ?? [];
+  const at = (key) => found.servers[key][i];
   return {
     name, profile: at("profile"), state: at("state"), state_derived: false, level: at("level"), label: at("label"), risk: at("risk"),
     source: at("source"), sampled_at_ms: at("sampled_at_ms"), age: at("age"), chance_30m: at("chance_30m"), chance_8h: at("chance_8h"),
-    breach: at("breach") && { metric: metrics[metric], threshold, minutes: left, at_ms: origin + 60_000 * left, probability },
+    breach: breachOf(found, i),
     causes: at("cause") ? [{ text: at("cause"), points: 1 }] : [], alerts: [],
   };
 }
