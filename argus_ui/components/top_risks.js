@@ -1,12 +1,11 @@
-import { computed, onBeforeUnmount, onMounted, ref, shallowRef, watch } from "vue";
+import { computed, onBeforeUnmount, onMounted, ref } from "vue";
 import { AlertActions } from "argus/alert_actions.js";
-import { getJson } from "argus/api.js";
+import { useAnswer } from "argus/answer.js";
 import { downloadCsv } from "argus/csv.js";
 import { fleet, link } from "argus/feed.js";
 import { isSilent } from "argus/filters.js";
 import { age, chance, crossing, figure, metricLabel, metricUnit, moment, noDataFor, number, utc, withUnit } from "argus/format.js";
 import { Gauge } from "argus/gauge.js";
-import { held, hold } from "argus/held.js";
 import { Icon } from "argus/icons.js";
 import { onKey } from "argus/keys.js";
 import { LEVELS, SOURCES } from "argus/levels.js";
@@ -25,20 +24,10 @@ export default {
   setup(props) {
     const count = computed(() => (props.counts.includes(Number(route.query.count)) ? Number(route.query.count) : props.counts[0]));
     const isAll = computed(() => route.query.all === "1");
-    const told = shallowRef(null);
-    const path = computed(() => `/api/top-risks?count=${count.value}`);
-    watch([fleet, path], async () => {
-      told.value ??= held(path.value);
-      try {
-        told.value = await getJson(path.value);
-        hold(path.value, told.value);
-      } catch {
-        // The strongest cause of each comes with the fleet.
-        told.value ??= { servers: [] };
-      }
-    }, { immediate: true });
+    // The strongest cause of each comes with the fleet, the others when they are asked for.
+    const { data: told, problem } = useAnswer(() => `/api/top-risks?count=${count.value}`, { every: () => 1, follow: fleet });
     const causes = computed(() => new Map((told.value?.servers ?? []).map((row) => [row.name, row])));
-    shownWhen("top_risks", () => fleet.value && told.value);
+    shownWhen("top_risks", () => fleet.value && (told.value || problem.value));
 
     const meter = (servers, i, { key, label, top, unit }) => {
       const value = servers[key][i];
