@@ -17,7 +17,7 @@ Rooms:
     past.py          ranges and horizons of the views of the past
     feed.py          documents: built once, compressed once, the same bytes for every browser
     page.py          the one page: head with the first payload in it, frame, router
-    view.py          what a view is; actions.py what people do about alerts
+    view.py          what a view is; actions.py what people do about alerts; refusals.py what they are told of errors
     views/           one module per view
     components/      Vue components as NiceGUI elements, one .py and one .js each
     browser/         ES modules that components share (`argus/feed.js`, ...) and the style sheet
@@ -43,11 +43,12 @@ while they have nothing to do. Views are switched in the browser, which asks nob
 A component imports what is shared: `fleet` and `link` of `argus/feed.js` (watch them; columns are those of
 columns.py), `getJson` and `postJson` of `argus/api.js`, `route`, `setQuery`, `navigate` of `argus/navigation.js`
 (filters, selection and range live in the URL, and nowhere else), `argus/format.js`, `argus/icons.js`,
-`argus/filters.js`, `argus/spark.js`, `argus/charts.js` (ECharts, loaded when first drawn), `argus/csv.js`, `onKey` of
-`argus/keys.js`. Say with `shownWhen("<name>", isReady)` of `argus/timing.js` when the view has what it is about: the
-benchmark waits for it. Ask with `useAnswer` of `argus/answer.js`: it asks again when there is news, when the page is
-looked at again and when a connection is back, and has the last answer of a view that is opened again. Class names
-begin with `a-`; rules that only one view needs go into `browser/<name>.css`. Give what a test clicks a `data-test`.
+`argus/time_left.js` (the one way to say how long until a threshold is crossed), `argus/filters.js`, `argus/spark.js`,
+`argus/charts.js` (ECharts, loaded when first drawn), `argus/csv.js`, `onKey` of `argus/keys.js`. Say with
+`shownWhen("<name>", isReady)` of `argus/timing.js` when the view has what it is about: the benchmark waits for it. Ask
+with `useAnswer` of `argus/answer.js`: it asks again when there is news, when the page is looked at again and when a
+connection is back, and has the last answer of a view that is opened again. Class names begin with `a-`; rules that only
+one view needs go into `browser/<name>.css`. Give what a test clicks a `data-test`.
 
 Names of servers, authors and notes come from strangers. They are text nodes (`{{ name }}`, `h("span", name)`), query
 parameters and JSON; never HTML, never JavaScript, never a part of a path.

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from argus_client import AlertMatcher
-from argus_ui.bodies import needed_text_of, number_of, read_json
+from argus_client import AlertMatcher, FailedPrecondition, InvalidArgument, NotFound
+from argus_ui.bodies import needed_text_of, number_of, read_json, texts_of
 from argus_ui.view import ViewContext
+
+# A server has an alert per metric and two more at most.
+_ALERTS_MOST: Final = 50
 
 
 def alert_routes(context: ViewContext) -> list[Route]:
@@ -18,10 +21,21 @@ def alert_routes(context: ViewContext) -> list[Route]:
 
     async def acknowledge(request: Request) -> Response:
         asked = await read_json(request)
-        await context.client.acknowledge_alert(
-            needed_text_of(asked, "alert_id"), author_of(context, request, asked)
-        )
-        return JSONResponse({})
+        ids = texts_of(asked, "alert_ids")
+        if not 1 <= len(ids) <= _ALERTS_MOST:
+            raise InvalidArgument(f"alert_ids has {len(ids)} items; it must have 1 to {_ALERTS_MOST}.")
+        author = author_of(context, request, asked)
+        done = 0
+        for alert_id in ids:
+            try:
+                await context.client.acknowledge_alert(alert_id, author)
+            except (NotFound, FailedPrecondition):
+                # One of several that is over by now is nothing to act on.
+                if alert_id == ids[-1] and not done:
+                    raise
+            else:
+                done += 1
+        return JSONResponse({"acknowledged": done})
 
     async def silence(request: Request) -> Response:
         asked = await read_json(request)

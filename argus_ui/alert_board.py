@@ -8,20 +8,18 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from argus_client import (
-    AlertLevel,
     AlertRecord,
     AlertState,
     ArgusError,
     AsyncArgusClient,
     DeadlineExceeded,
 )
-from argus_ui.columns import LEVELS
+from argus_ui.columns import LEVEL_NUMBERS, minutes_left
 from argus_ui.feed import Document
 
 _FIRST_SECONDS: Final = 10.0
 # A watch ends for good when, say, the key is refused. Somebody may mend that while the dashboard runs.
 _RETRY_SECONDS: Final = 5.0
-_LEVEL_NUMBERS: Final = {AlertLevel(name): number for number, name in enumerate(LEVELS)}
 
 
 class AlertBoard:
@@ -90,7 +88,7 @@ def alerts_document(alerts: Iterable[AlertRecord]) -> Document:
         alerts,
         key=lambda one: (
             one.state is not AlertState.FIRING,
-            -_LEVEL_NUMBERS.get(one.level, 0),
+            -LEVEL_NUMBERS.get(one.level, 0),
             one.fired_at_ms or one.started_at_ms,
         ),
     )
@@ -106,10 +104,10 @@ def alert_row(alert: AlertRecord) -> dict[str, Any]:
         "subject": str(alert.subject),
         "metric": alert.metric,
         "state": str(alert.state),
-        "level": _LEVEL_NUMBERS.get(alert.level, 0),
+        "level": LEVEL_NUMBERS.get(alert.level, 0),
         "risk": _number(alert.risk_score, 1),
         "probability": _number(alert.probability, 3),
-        "minutes": _number(alert.minutes_to_breach, 1),
+        "minutes": minutes_left(alert.minutes_to_breach),
         "cause": alert.cause,
         "started_at": alert.started_at_ms,
         "fired_at": alert.fired_at_ms,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
@@ -17,42 +16,20 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from argus_client import (
-    ArgusError,
-    AsyncArgusClient,
-    DeadlineExceeded,
-    FailedPrecondition,
-    InvalidArgument,
-    NotFound,
-    PermissionDenied,
-    Unauthenticated,
-    Unimplemented,
-)
+from argus_client import ArgusError, AsyncArgusClient
 from argus_ui.access.gate import Gate
 from argus_ui.assets import AssetCache
 from argus_ui.browser import modules_url
 from argus_ui.page import Page
+from argus_ui.refusals import refuse
 from argus_ui.settings import UiSettings
 from argus_ui.subscription import FleetSubscription, Link
 from argus_ui.view import ViewContext
 from argus_ui.views import all_views
 
-_LOG: Final = logging.getLogger("argus_ui")
-
 # A laptop that wakes up, or a proxy that hiccups, finds its page as it was.
 _RECONNECT_SECONDS: Final = 15.0
 _MESSAGES_KEPT: Final = 100
-
-# Errors of the Argus server as answers to a browser. The server's 401 is about the dashboard's key, not about the user.
-_STATUS: Final[dict[type[ArgusError], int]] = {
-    InvalidArgument: 400,
-    NotFound: 404,
-    FailedPrecondition: 409,
-    Unimplemented: 501,
-    PermissionDenied: 502,
-    Unauthenticated: 502,
-    DeadlineExceeded: 504,
-}
 
 
 class Dashboard:
@@ -80,7 +57,7 @@ class Dashboard:
         context = ViewContext(client, self._subscription, settings, simulator, self._announce)
         views = [view for view in all_views() if view.is_available(settings)]
         modules_url()
-        inner = FastAPI(openapi_url=None, lifespan=self._lifespan, exception_handlers={ArgusError: _refuse})
+        inner = FastAPI(openapi_url=None, lifespan=self._lifespan, exception_handlers={ArgusError: refuse})
         inner.router.routes.append(Route("/api/fleet", self._fleet))
         for view in views:
             inner.router.routes.extend(view.routes(context))
@@ -140,11 +117,6 @@ def _compressing(app: ASGIApp) -> GZipMiddleware:
 
 async def _unknown(request: Request) -> Response:
     return JSONResponse({"detail": "There is no such thing."}, 404)
-
-
-async def _refuse(request: Request, error: Exception) -> Response:
-    status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 503)
-    return JSONResponse({"detail": str(error)}, status)
 
 
 _FAVICON: Final = (

@@ -41,8 +41,8 @@ def fleet_document(snapshot: FleetSnapshot, limit: int | None = None) -> dict[st
     outlook = next((row.outlook for row in snapshot.servers.values() if row.outlook is not None), None)
     return {
         "revision": header.revision,
-        "instance": header.instance_id,
         "published_at_ms": header.published_at_ms,
+        "clock_ms": header.clock_ms,
         "origin_ms": header.forecast_origin_ms,
         "step_seconds": header.step_seconds,
         "horizon_steps": header.horizon_steps,
@@ -74,12 +74,11 @@ def server_columns(servers: Iterable[ServerPrediction]) -> dict[str, Any]:
         "source": [str(row.source) for row in rows],
         "sampled_at_ms": [row.last_sample_ms for row in rows],
         "age": [_number(row.data_age_seconds, 0) for row in rows],
-        "steps": [row.observed_steps for row in rows],
         "cause": [row.causes[0].text if row.causes else "" for row in rows],
         "chance_30m": [_number(row.breach_probability_30m, 3) for row in rows],
         "chance_8h": [_number(row.breach_probability_8h, 3) for row in rows],
         "breach": [_breach(row) for row in rows],
-        "alert": [_alert(row.active_alerts) for row in rows],
+        "alerts": [_alerts(row.active_alerts) for row in rows],
     }
     for meter in METERS:
         shown = [row.display_metrics.get(meter) for row in rows]
@@ -124,27 +123,30 @@ def _number(value: float, decimals: int = 1) -> float | None:
     return round(value, decimals) if math.isfinite(value) else None
 
 
+def minutes_left(value: float) -> float | None:
+    """Minutes until a crossing, to a tenth; 0 for what is crossed, and for nothing else."""
+    if not math.isfinite(value):
+        return None
+    return max(round(value, 1), 0.1) if value > 0 else 0.0
+
+
 def _breach(row: ServerPrediction) -> list[Any] | None:
-    """Minutes, number of the metric, threshold, probability."""
+    """Minutes from the fleet's clock on, number of the metric, threshold, probability."""
     if (breach := row.first_breach) is None:
         return None
     return [
-        _number(breach.minutes),
+        minutes_left(breach.minutes),
         _METRIC_NUMBERS.get(breach.metric),
         _number(breach.threshold, 2),
         _number(breach.probability, 3),
     ]
 
 
-def _alert(alerts: Sequence[ActiveAlert]) -> list[Any] | None:
-    """Of the most urgent one: id, whether it fires, who has acknowledged it, whether it is muted; and their number."""
-    if not alerts:
-        return None
-    first = alerts[0]
-    return [
-        first.alert_id,
-        first.state is AlertState.FIRING,
-        first.acknowledged_by,
-        first.muted,
-        len(alerts),
-    ]
+def _alerts(alerts: Sequence[ActiveAlert]) -> list[list[Any]] | None:
+    """Of each, most urgent first: id, whether it fires, who has acknowledged it, whether it is muted."""
+    return [alert_state(alert) for alert in alerts] or None
+
+
+def alert_state(alert: ActiveAlert) -> list[Any]:
+    """Id of an alert, whether it fires, who has acknowledged it, whether it is muted."""
+    return [alert.alert_id, alert.state is AlertState.FIRING, alert.acknowledged_by, alert.muted]

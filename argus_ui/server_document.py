@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from argus_client import (
     ActiveAlert,
     AlertEvent,
-    AlertState,
     FleetForecast,
     Forecast,
     MetricHistory,
@@ -20,7 +19,7 @@ from argus_client import (
     ServerPrediction,
     SnapshotHeader,
 )
-from argus_ui.columns import LEVEL_NUMBERS
+from argus_ui.columns import LEVEL_NUMBERS, alert_state, minutes_left
 
 _DECIMALS = 3
 
@@ -58,10 +57,7 @@ def server_document(
         else {
             "metric": breach.metric,
             "threshold": breach.threshold,
-            "minutes": breach.minutes,
-            "at_ms": header.forecast_origin_ms + round(60_000 * breach.minutes)
-            if math.isfinite(breach.minutes)
-            else None,
+            **_crossing(breach.minutes, header.clock_ms),
             "probability": breach.probability,
         },
         "causes": [{"text": one.text, "points": one.points, "metric": one.metric} for one in row.causes],
@@ -124,10 +120,14 @@ def _alert(alert: ActiveAlert) -> dict[str, Any]:
         "subject": str(alert.subject),
         "metric": alert.metric,
         "level": LEVEL_NUMBERS.get(alert.level, 0),
-        "firing": alert.state is AlertState.FIRING,
-        "acknowledged_by": alert.acknowledged_by,
-        "muted": alert.muted,
+        "state": alert_state(alert),
     }
+
+
+def _crossing(minutes: float, clock_ms: int) -> dict[str, Any]:
+    """When a threshold is crossed, Unix milliseconds, and whether it is by now."""
+    left = minutes_left(minutes)
+    return {"at_ms": None if left is None else clock_ms + round(60_000 * left), "crossed": left == 0}
 
 
 def _rounded(values: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
@@ -22,7 +21,6 @@ class Link:
 
     Attributes:
         state: Where it is.
-        since_ms: Since when, Unix milliseconds UTC.
         error: Why, when something is wrong; empty otherwise.
         target: HOST:PORT of the server.
         version: Of the server; empty while it is not known.
@@ -33,7 +31,6 @@ class Link:
     """
 
     state: str
-    since_ms: int
     error: str
     target: str
     version: str = ""
@@ -58,7 +55,7 @@ class FleetSubscription:
     def __init__(self, client: AsyncArgusClient, target: str, on_change: Callable[[], None]) -> None:
         self.fleet: Fleet = EMPTY
         self.info: ServerInfo | None = None
-        self.link = Link(ConnectionState.CONNECTING, _now_ms(), "", target)
+        self.link = Link(ConnectionState.CONNECTING, "", target)
         self._client = client
         self._on_change = on_change
         self._asking: asyncio.Task[None] | None = None
@@ -82,7 +79,7 @@ class FleetSubscription:
     def _enter(self, state: ConnectionState, error: ArgusError | None) -> None:
         if state is ConnectionState.CLOSED:
             return  # it is opened again
-        self.link = replace(self.link, state=str(state), since_ms=_now_ms(), error=str(error or ""))
+        self.link = replace(self.link, state=str(state), error=str(error or ""))
         self._on_change()
         if state is ConnectionState.LIVE:
             self._ask()
@@ -118,7 +115,3 @@ def by_metric(thresholds: Iterable[MetricThreshold]) -> dict[str, dict[str, tupl
         if not one.per_core:
             found.setdefault(one.metric, {})[one.profile] = (round(one.warning, 3), round(one.critical, 3))
     return found
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

@@ -2,7 +2,7 @@
 import { onBeforeUnmount, ref, shallowRef, watch } from "vue";
 import { getJson, postJson } from "argus/api.js";
 import { author, rememberAuthor } from "argus/author.js";
-import { documents, fleet, link, receivedAt } from "argus/feed.js";
+import { documents, link } from "argus/feed.js";
 import { clock, metricLabel, moment, NONE, utc } from "argus/format.js";
 import { complain, say } from "argus/toasts.js";
 
@@ -19,11 +19,26 @@ const isMuted = (alert) => Boolean(alert.silence_id || alert.window_id);
 
 /** Where an alert can be in its life, and in which list it stands. */
 export const SHOWS = [
-  { key: "firing", label: "Firing", icon: "alerts", title: "Firing, nobody is on it", empty: "No unacknowledged alerts.", has: (a) => a.state === "firing" && !a.acknowledged_by && !isMuted(a) },
-  { key: "pending", label: "Pending", icon: "clock", title: "Its condition holds, but not for long enough to fire", empty: "No pending alerts.", has: (a) => a.state === "pending" && !isMuted(a) },
-  { key: "acknowledged", label: "Acknowledged", icon: "user_check", title: "Somebody is on it", empty: "No acknowledged alerts.", has: (a) => a.acknowledged_by && a.state !== "resolved" },
-  { key: "muted", label: "Muted", icon: "bell_off", title: "Kept quiet by a silence or a maintenance window", empty: "No muted alerts.", has: (a) => isMuted(a) && a.state !== "resolved" },
-  { key: "resolved", label: "Resolved", icon: "check", title: "Over", empty: "No resolved alerts yet.", has: (a) => a.state === "resolved" },
+  {
+    key: "firing", label: "Firing", icon: "alerts", title: "Firing, nobody is on it",
+    empty: "No unacknowledged alerts.", has: (a) => a.state === "firing" && !a.acknowledged_by && !isMuted(a),
+  },
+  {
+    key: "pending", label: "Pending", icon: "clock", title: "Its condition holds, but not for long enough to fire",
+    empty: "No pending alerts.", has: (a) => a.state === "pending" && !isMuted(a),
+  },
+  {
+    key: "acknowledged", label: "Acknowledged", icon: "user_check", title: "Somebody is on it",
+    empty: "No acknowledged alerts.", has: (a) => a.acknowledged_by && a.state !== "resolved",
+  },
+  {
+    key: "muted", label: "Muted", icon: "bell_off", title: "Kept quiet by a silence or a maintenance window",
+    empty: "No muted alerts.", has: (a) => isMuted(a) && a.state !== "resolved",
+  },
+  {
+    key: "resolved", label: "Resolved", icon: "check", title: "Over",
+    empty: "No resolved alerts yet.", has: (a) => a.state === "resolved",
+  },
 ];
 
 /** Keeps the lists up to date while a component is shown. */
@@ -67,35 +82,40 @@ export async function refreshResolved() {
   }
 }
 
-/** Does something that others will see; says what came of it. Returns whether it is done. */
-export async function act(path, body, done) {
+/**
+ * Does something that others will see; says `done` when it is, beside `undo(answer)` where there is one: `{ label, handler }`.
+ * Returns whether it is done.
+ */
+export async function act(path, body, done, undo = () => null) {
   if (!author.value.trim()) return complain("Say who you are first: others will see it."), false;
+  let answer;
   try {
-    await postJson(path, { author: author.value.trim(), ...body });
+    answer = await postJson(path, { author: author.value.trim(), ...body });
   } catch (error) {
     complain(`Not done. ${error.message}`);
     return false;
   }
   rememberAuthor();
-  say(done);
+  say(done, undo(answer));
   acts.value += 1;
   refresh();
   return true;
 }
 
-export const acknowledge = (alert) =>
-  act("/api/alerts/acknowledge", { alert_id: alert.id }, `You are on it: ${alert.subject ? `${alert.server}, ${about(alert)}` : alert.server}`);
+/** Says for all to see that somebody is on these alerts; `what` names them. */
+export const acknowledge = (ids, what) => act("/api/alerts/acknowledge", { alert_ids: ids }, `You are on it: ${what}`);
+
+/** Silences; whoever did not mean it takes it back while it is said that it is done. */
+export const silence = (path, body, what) =>
+  act(path, body, `Silenced: ${what}`, ({ silence_id }) => ({
+    label: "Undo", handler: () => act("/api/silences/expire", { silence_id }, `No longer silenced: ${what}`),
+  }));
+
+/** What alerts can be about other than a metric. */
+export const SUBJECTS = { risk: "Risk as a whole", silence: "Stopped sending" };
 
 /** What an alert is about, for people. */
-export const about = ({ subject, metric }) =>
-  ({ metric: metricLabel(metric), risk: "Risk as a whole", silence: "Stopped sending" })[subject] ?? "Something";
-
-/** Now, by the server's clock, which may replay the past. */
-export const serverNow = (now) => (fleet.value ? fleet.value.published_at_ms + Math.max(0, now - receivedAt.value) : now);
-
-/** Minutes left of an alert at a time of the server's clock; null when no crossing is expected. */
-export const minutesLeft = (alert, at) =>
-  alert.state === "resolved" || alert.minutes === null ? null : Math.max(0, alert.minutes - Math.max(0, at - alert.updated_at) / 60_000);
+export const about = ({ subject, metric }) => (metric ? metricLabel(metric) : SUBJECTS[subject] ?? "Something");
 
 /** Since when it is what it is. */
 export const since = (alert) => alert.resolved_at || alert.fired_at || alert.started_at;

@@ -22,19 +22,20 @@ const gapOf = (seconds) => 1000 * (seconds >= LEAST_SECONDS ? Math.min(seconds, 
  * @param {() => number} options.every Seconds between two questions.
  * @param {() => unknown} [options.follow] Asked again only when this changes; every so many seconds at most.
  * @param {number} [options.patience] How often a question is put again whose time was up: for what goes on where it was.
- * @returns {{ data: import("vue").ComputedRef, problem: import("vue").ComputedRef<string>, loading: import("vue").Ref<boolean>,
- *   slow: import("vue").Ref<boolean>, ask: () => Promise<void> }} `data` is always that of the present path: null before its
- *   first answer, and the last one when a later question fails; `problem` is empty while all is well; `slow` when it takes
- *   long; `ask` asks now.
+ * @returns {{ data: import("vue").ComputedRef, problem: import("vue").ComputedRef<string>, status: import("vue").ComputedRef<number>,
+ *   loading: import("vue").Ref<boolean>, slow: import("vue").Ref<boolean>, ask: () => Promise<void> }} `data` is always that
+ *   of the present path: null before its first answer, and the last one when a later question fails; `problem` is empty
+ *   while all is well, and `status` 0, else what HTTP calls it or 0; `slow` when it takes long; `ask` asks now.
  */
 export function useAnswer(path, { every, follow = null, patience = 0 }) {
-  const newest = shallowRef({ path: "", found: null, problem: "" });
+  const newest = shallowRef({ path: "", found: null, problem: "", status: 0 });
   const data = computed(() => {
     const wanted = path();
     if (!wanted) return null;
     return newest.value.path === wanted && newest.value.found ? newest.value.found : held(wanted);
   });
   const problem = computed(() => (newest.value.path === path() ? newest.value.problem : ""));
+  const status = computed(() => (newest.value.path === path() ? newest.value.status : 0));
   const loading = ref(false);
   const slow = ref(false);
   let asking = null;
@@ -64,7 +65,7 @@ export function useAnswer(path, { every, follow = null, patience = 0 }) {
     loading.value = slow.value = false;
     if (!outcome.problem) hold(wanted, outcome.found);
     const before = newest.value.path === wanted ? newest.value.found : null;
-    newest.value = { path: wanted, found: outcome.found ?? before, problem: outcome.problem };
+    newest.value = { path: wanted, found: outcome.found ?? before, problem: outcome.problem, status: outcome.status ?? 0 };
     if (!follow || isBehind) askLater();
   };
   // A page nobody looks at costs nothing.
@@ -91,7 +92,7 @@ export function useAnswer(path, { every, follow = null, patience = 0 }) {
     stopAsking();
     document.removeEventListener("visibilitychange", look);
   });
-  return { data, problem, loading, slow, ask };
+  return { data, problem, status, loading, slow, ask };
 }
 
 async function answerOf(path, signal, patience) {
@@ -99,7 +100,7 @@ async function answerOf(path, signal, patience) {
     try {
       return { found: await getJson(path, { signal }), problem: "" };
     } catch (error) {
-      if (signal.aborted || error.status !== TOOK_TOO_LONG || left <= 0) return { problem: error.message || "No answer." };
+      if (signal.aborted || error.status !== TOOK_TOO_LONG || left <= 0) return { problem: error.message || "No answer.", status: error.status };
     }
     await new Promise((done) => setTimeout(done, PAUSE_MS));
     if (signal.aborted) return { problem: "Nobody waits." };

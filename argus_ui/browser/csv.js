@@ -13,6 +13,9 @@ export function downloadCsv(filename, columns, rows) {
 /** A time as it stands in a file; nothing for none. */
 export const isoTime = (ms) => (ms ? new Date(ms).toISOString() : null);
 
+/** The same in the name of a file. */
+export const fileTime = (ms) => isoTime(ms)?.slice(0, 19).replaceAll(":", "-").concat("Z") ?? "unknown";
+
 export function cell(value) {
   if (value === null || value === undefined) return "";
   if (typeof value === "number") return String(value);

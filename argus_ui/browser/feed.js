@@ -12,8 +12,8 @@ export const receivedAt = ref(Date.now() - 1000 * page.fleet_age);
 
 /** State of both connections: page to dashboard (`socket`), dashboard to Argus server (all else). */
 export const link = reactive({
-  state: "connecting", since_ms: 0, error: "", target: "", version: "", services: [], low_is_bad: [], thresholds: {},
-  socket: true, socket_since_ms: Date.now(),
+  state: "connecting", error: "", target: "", version: "", services: [], low_is_bad: [], thresholds: {},
+  socket: true,
   ...readEmbedded("argus-link"),
 });
 
@@ -64,7 +64,7 @@ export function watchSocket() {
   const socket = window.socket;
   if (!socket) return void setTimeout(watchSocket, 20);
   const enter = (up) => {
-    if (link.socket !== up) Object.assign(link, { socket: up, socket_since_ms: Date.now() });
+    link.socket = up;
     if (up) catchUp();
   };
   socket.on("connect", () => enter(true));

@@ -1,7 +1,8 @@
 // Which servers a view is about: search, levels, profile and order, kept in the URL and shared by its parts.
 import { computed } from "vue";
 import { fleet } from "argus/feed.js";
-import { LEVELS } from "argus/levels.js";
+import { LEVELS, SILENT } from "argus/levels.js";
+import { METERS } from "argus/meters.js";
 import { route, setQuery } from "argus/navigation.js";
 
 const text = (value) => value ?? "";
@@ -14,19 +15,19 @@ const ORDERS = {
   profile: [(s, i) => text(s.profile[i]), false],
   level: [(s, i) => s.level[i], true],
   risk: [(s, i) => down(s.risk[i]), true],
-  breach: [(s, i) => up(s.breach[i]?.[0]), false],
+  breach: [(s, i) => (isSilent(s, i) ? -1 : up(s.breach[i]?.[0])), false],
   age: [(s, i) => down(s.age[i]), true],
   source: [(s, i) => text(s.source[i]), false],
+  ...Object.fromEntries(METERS.map(({ key }) => [key, [(s, i) => down(s[key][i]), true]])),
 };
-
-const orderOf = (key) => ORDERS[key] ?? [(s, i) => down(s[key]?.[i]), true];
+const LEVEL_KEYS = [...LEVELS, SILENT].map(({ key }) => key);
 
 export const search = computed(() => route.query.q ?? "");
-export const levels = computed(() => new Set((route.query.level ?? "").split(",").filter(Boolean)));
+export const levels = computed(() => new Set((route.query.level ?? "").split(",").filter((key) => LEVEL_KEYS.includes(key))));
 export const profile = computed(() => route.query.profile ?? "");
 export const sort = computed(() => {
   const [key, direction] = (route.query.sort ?? "").split(":");
-  return key ? { key, reversed: direction === "r" } : { key: "risk", reversed: false };
+  return Object.hasOwn(ORDERS, key) ? { key, reversed: direction === "r" } : { key: "risk", reversed: false };
 });
 
 export const setSearch = (value) => setQuery({ q: value });
@@ -46,6 +47,7 @@ export function sortBy(key) {
   setQuery({ sort: key === "risk" && !next ? null : next ? `${key}:r` : key });
 }
 
+/** Whether a server stopped sending. */
 export const isSilent = (servers, i) => servers.source[i] === "STALE";
 
 /** All profiles of the fleet. */
@@ -60,10 +62,11 @@ export const matching = computed(() => {
   for (let i = 0; i < servers.name.length; i++) {
     if (wanted && !servers.name[i].toLowerCase().includes(wanted)) continue;
     if (profile.value && servers.profile[i] !== profile.value) continue;
-    if (levels.value.size && !levels.value.has(LEVELS[servers.level[i]].key) && !(levels.value.has("silent") && isSilent(servers, i))) continue;
+    const isOfLevel = levels.value.has(LEVELS[servers.level[i]].key) || (levels.value.has("silent") && isSilent(servers, i));
+    if (levels.value.size && !isOfLevel) continue;
     found.push(i);
   }
-  const [valueOf, isDescending] = orderOf(sort.value.key);
+  const [valueOf, isDescending] = ORDERS[sort.value.key];
   // Servers come riskiest first, and sorting keeps the order of equals.
   if (sort.value.key === "risk" && !sort.value.reversed) return found;
   const values = found.map((i) => valueOf(servers, i));

@@ -1,17 +1,20 @@
 // One server of the fleet table: a line on a wide screen, a card on a phone. Everything goes through text nodes.
 import { h } from "vue";
-import { age, chance, crossing, figure, metricLabel, minutes, moment, onHover, utc, withUnit } from "argus/format.js";
+import { isSilent } from "argus/filters.js";
+import { age, chance, crossing, figure, metricLabel, moment, noDataFor, onHover, utc, withUnit } from "argus/format.js";
 import { Icon } from "argus/icons.js";
 import { LEVELS, SOURCES } from "argus/levels.js";
 import { METERS, tone } from "argus/meters.js";
 import { href, serverPath } from "argus/navigation.js";
 import { Spark, outlookOf } from "argus/spark.js";
+import { breachOf, crossingMoment, leftText } from "argus/time_left.js";
 
 const OLD_SECONDS = 600;
 const ON_CARDS = ["cpu", "memory", "iowait", "disk"];
+const CARD_METERS = METERS.filter(({ key }) => ON_CARDS.includes(key));
 
 /** The word, shape and colour of a level. */
-export const levelChip = (servers, i) => {
+const levelChip = (servers, i) => {
   const level = LEVELS[servers.level[i]];
   return h("span", { class: ["a-chip", `a-level-${level.key}`] }, [h(Icon, { name: level.icon, size: 13 }), servers.label[i]]);
 };
@@ -26,11 +29,17 @@ const nameLink = (servers, i) =>
 function meter(servers, i, { key, label, top, unit, metric, of = (same) => same }, cell) {
   const value = servers[key][i];
   if (value === null) return h("span", { class: ["a-muted", cell], role: cell && "cell" }, "–");
+  // What was last heard of a server that stopped sending is neither its present nor the way it goes.
+  if (isSilent(servers, i)) {
+    const title = `${label} ${withUnit(value, unit)} when last heard of`;
+    return h("span", { class: ["a-meter a-meter-old", cell], role: cell && "cell", title }, figure(value));
+  }
   const delta = servers[`${key}_delta`][i];
   const trend = servers[`${key}_trend`][i];
   const level = tone(metric, servers.profile[i], of(value));
   const soon = delta === null ? null : value + delta;
-  const title = `${label} ${withUnit(value, unit)}${soon === null ? "" : `, ${withUnit(soon, unit)} in 30 min`}${level ? `; beyond the ${level} threshold` : ""}`;
+  const ahead = soon === null ? "" : `, ${withUnit(soon, unit)} in 30 min`;
+  const title = `${label} ${withUnit(value, unit)}${ahead}${level ? `; beyond the ${level} threshold` : ""}`;
   const look = ["a-meter", cell, level && `a-level-${level} a-strong`];
   let style;
   if (top) {
@@ -50,13 +59,15 @@ function meter(servers, i, { key, label, top, unit, metric, of = (same) => same 
 }
 
 function breach(fleet, i, cell) {
-  const found = fleet.servers.breach[i];
-  if (!found) return h("span", { class: ["a-muted", cell], role: cell && "cell" }, "–");
-  const [left, metric, threshold, probability] = found;
-  const name = fleet.metrics[metric];
-  const when = fleet.origin_ms + left * 60_000;
-  const what = `${crossing(name, threshold)}, probability ${chance(probability)}`;
-  return h("span", { class: cell, role: cell && "cell", ...onHover(() => `${what}; ${moment(when)} (${utc(when)})`) }, minutes(left));
+  const role = cell && "cell";
+  if (isSilent(fleet.servers, i)) {
+    const [words, since] = [noDataFor(null), noDataFor(fleet.servers.age[i])];
+    return h("span", { class: [cell, "a-no-data a-level-silent"], role, title: since }, [words, h("small", since.slice(words.length))]);
+  }
+  const found = breachOf(fleet, i);
+  if (!found) return h("span", { class: ["a-muted", cell], role }, "–");
+  const what = `${crossing(found.metric, found.threshold)}, probability ${chance(found.probability)}`;
+  return h("span", { class: cell, role, ...onHover(() => `${what}; ${crossingMoment(found)}`) }, leftText(found));
 }
 
 const risk = (servers, i, cell) => {
@@ -76,7 +87,7 @@ const source = (servers, i) =>
   h("span", { class: ["a-source", `a-source-${servers.source[i].toLowerCase()}`], title: SOURCES[servers.source[i]] }, servers.source[i]);
 
 function spark(fleet, i, width, height, role) {
-  const outlook = outlookOf(fleet, i);
+  const outlook = isSilent(fleet.servers, i) ? null : outlookOf(fleet, i);
   return h("span", { class: "c-spark", role, title: outlook ? `${metricLabel(outlook.metric)}: last 3 hours, next 8` : null }, [
     h(Spark, { outlook, width, height }),
     outlook ? h("small", metricLabel(outlook.metric)) : null,
@@ -89,8 +100,10 @@ export function FleetRow({ fleet, index, phone, chosen }) {
   if (phone) {
     return h("article", { class: ["a-phone-card", `a-edge-${LEVELS[servers.level[i]].key}`], "data-test": "row" }, [
       h("header", [nameLink(servers, i), risk(servers, i)]),
-      h("div", { class: "a-card-line" }, [levelChip(servers, i), h("span", { class: "a-muted", title: servers.profile[i] }, servers.profile[i]), source(servers, i), breach(fleet, i)]),
-      h("div", { class: "a-phone-meters" }, METERS.filter(({ key }) => ON_CARDS.includes(key)).map((one) => h("span", [h("small", one.label), meter(servers, i, one)]))),
+      h("div", { class: "a-card-line" }, [
+        levelChip(servers, i), h("span", { class: "a-muted", title: servers.profile[i] }, servers.profile[i]), source(servers, i), breach(fleet, i),
+      ]),
+      h("div", { class: "a-phone-meters" }, CARD_METERS.map((one) => h("span", [h("small", one.label), meter(servers, i, one)]))),
       spark(fleet, i, 300, 30),
     ]);
   }

@@ -35,10 +35,10 @@ export function chance(value) {
   return `${Math.round(value * 100)} %`;
 }
 
-/** Minutes as "now", "42 min", "3 h 20". */
+/** Minutes as "< 1 min", "42 min", "3 h 20". */
 export function minutes(value) {
   if (value === null || value === undefined) return NONE;
-  if (value < 1) return "now";
+  if (value < 1) return "< 1 min";
   if (value < 59.5) return `${Math.round(value)} min`;
   const whole = Math.round(value);
   const rest = whole % 60;
@@ -53,6 +53,9 @@ export function age(seconds) {
   if (seconds < 129600) return `${Math.round(seconds / 3600)} h`;
   return `${Math.round(seconds / 86400)} d`;
 }
+
+/** What stands in the place of the time left for a server that stopped sending. */
+export const noDataFor = (seconds) => (seconds === null ? "no data" : `no data for ${age(seconds)}`);
 
 /** Time of day here. */
 export function clock(ms) {
@@ -89,7 +92,7 @@ export function metricUnit(name) {
 }
 
 /** A value with its unit. */
-export const withUnit = (value, unit) => (unit ? `${number(value)} ${unit}` : number(value));
+export const withUnit = (value, unit) => (unit && number(value) !== NONE ? `${number(value)} ${unit}` : number(value));
 
 // Metrics whose small values are the bad ones; the server names them with its thresholds.
 const lowIsBad = (name) => link.low_is_bad.includes(name);

@@ -1,9 +1,8 @@
 // Which alerts a silence or a maintenance window is about.
 import { computed } from "vue";
+import { SUBJECTS } from "argus/alerts.js";
 import { fleet } from "argus/feed.js";
 import { metricLabel } from "argus/format.js";
-
-const SUBJECTS = { risk: "Risk as a whole", silence: "Stopped sending" };
 
 /** A pattern that matches this server only, whatever is in its name. */
 export const literal = (name) => name.replace(/[*?[]/g, (letter) => `[${letter}]`);

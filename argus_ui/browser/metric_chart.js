@@ -30,11 +30,12 @@ export const MetricChart = {
     const label = computed(() => metricLabel(props.metric.name));
     const points = computed(() => pointsOf(props.metric, props.span));
     const current = computed(() => props.metric.history.at(-1) ?? null);
-    const limits = computed(() =>
-      ["warning", "critical"]
+    const limits = computed(() => {
+      const beyond = props.metric.low_is_bad ? "≤" : "≥";
+      return ["warning", "critical"]
         .filter((key) => props.metric[key] !== null)
-        .map((key) => ({ key, value: props.metric[key], text: `${key} ${props.metric.low_is_bad ? "≤" : "≥"} ${withUnit(props.metric[key], unit.value)}` })),
-    );
+        .map((key) => ({ key, text: `${key} ${beyond} ${withUnit(props.metric[key], unit.value)}` }));
+    });
     const at = computed(() => (cursor.value ? valueAt(props.metric, cursor.value.ms, props.span) : null));
     const described = computed(() => {
       const end = props.metric.p50.at(-1) ?? null;
@@ -48,9 +49,9 @@ export const MetricChart = {
       const { start, end } = props.span;
       const max = topOf(props.metric, points.value);
       const y = { max, interval: max / (props.large ? 5 : 2) };
-      chart.setOption(whole ? frameOption(palette(), start, end, y, data, props.large) : { xAxis: { min: start, max: end }, yAxis: y, series: data }, {
-        notMerge: whole, lazyUpdate: !whole,
-      });
+      const changed = { xAxis: { min: start, max: end }, yAxis: y, series: data };
+      const option = whole ? frameOption(palette(), start, end, y, data, props.large) : changed;
+      chart.setOption(option, { notMerge: whole, lazyUpdate: !whole });
     };
     const make = useEchart(box, (made) => {
       chart = made;
@@ -91,7 +92,10 @@ export const MetricChart = {
       const apart = (at.value.ms - props.span.origin) / 60_000;
       return apart > 0 ? `${minutes(apart)} ahead` : apart < 0 ? `${minutes(-apart)} ago` : "now";
     });
-    return { BOTTOM, topRoom, at, box, current, cursor, described, distance, label, leave, limits, minutes, moment, number, place, point, pointed, ready, unit, utc, withUnit };
+    return {
+      BOTTOM, topRoom, at, box, current, cursor, described, distance, label, leave, limits, moment, number, place, point, pointed, ready,
+      unit, utc, withUnit,
+    };
   },
   template: `
     <article class="a-metric" :class="{ large }" :data-test="'metric-' + metric.name">
@@ -117,14 +121,18 @@ export const MetricChart = {
     </article>`,
 };
 
-const difference = (upper, lower) => upper.map(([ms, value], i) => [ms, value === null || lower[i][1] === null ? null : value - lower[i][1]]);
+const difference = (upper, lower) =>
+  upper.map(([ms, value], i) => [ms, value === null || lower[i][1] === null ? null : value - lower[i][1]]);
 
 /** What changes with every tick. Series are merged by their place. */
 function seriesData({ metric, span, breach, large }, points, colors) {
   const text = (color, rest) => ({ show: large, color, fontSize: 11, ...rest });
   // Two labels at one place would hide each other; where the breach is now, it says enough.
   const isNear = breach && breach.at_ms - span.origin < 0.08 * (span.end - span.start);
-  const lines = [{ xAxis: span.origin, lineStyle: { color: colors.muted, type: "solid", width: 1, opacity: 0.7 }, label: text(colors.muted, { show: large && !isNear, formatter: "now" }) }];
+  const lines = [{
+    xAxis: span.origin, lineStyle: { color: colors.muted, type: "solid", width: 1, opacity: 0.7 },
+    label: text(colors.muted, { show: large && !isNear, formatter: "now" }),
+  }];
   for (const key of ["warning", "critical"]) {
     if (metric[key] === null) continue;
     lines.push({
@@ -136,8 +144,11 @@ function seriesData({ metric, span, breach, large }, points, colors) {
   if (breach) {
     const share = (breach.at_ms - span.start) / (span.end - span.start);
     const align = share > 0.85 ? "right" : share < 0.15 ? "left" : "center";
-    const formatter = breach.minutes < 1 ? "▼ now" : `▼ breach ${clock(breach.at_ms)}`;
-    lines.push({ xAxis: breach.at_ms, lineStyle: { color: colors.critical, type: "solid", width: 2 }, label: text(colors.critical, { formatter, align, fontWeight: 600 }) });
+    const formatter = breach.crossed ? "▼ now" : `▼ breach ${clock(breach.at_ms)}`;
+    lines.push({
+      xAxis: breach.at_ms, lineStyle: { color: colors.critical, type: "solid", width: 2 },
+      label: text(colors.critical, { formatter, align, fontWeight: 600 }),
+    });
   }
   return [
     { data: points.p10 },

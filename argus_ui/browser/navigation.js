@@ -17,15 +17,33 @@ export function navigate(target) {
   window.scrollTo(0, 0);
 }
 
-/** Changes query parameters of this view; null and "" remove one. Typing in a filter makes no history. */
+// What takes the place of what was there before, so that "back" brings that again; all else only narrows or orders it.
+const STEPS = ["alert", "show", "range"];
+
+/** Changes query parameters of this view; null and "" remove one. Typing in a filter makes no history, a step does. */
 export function setQuery(changes) {
+  change(changes, Object.keys(changes).some((name) => STEPS.includes(name) && (changes[name] ?? "") !== (route.query[name] ?? "")));
+}
+
+let isGoingBack = false;
+
+/** Undoes the step that set a parameter: back, where it was made on this page; else the parameter goes. */
+export function stepBack(name) {
+  if (isGoingBack || !route.query[name]) return;
+  isGoingBack = Boolean(history.state?.stepped);
+  if (isGoingBack) history.back();
+  else change({ [name]: null }, false);
+}
+
+function change(changes, isStep) {
   const query = new URLSearchParams(window.location.search);
   for (const [name, value] of Object.entries(changes)) {
     if (value === null || value === undefined || value === "") query.delete(name);
     else query.set(name, value);
   }
   const clean = route.path + (query.size ? `?${query}` : "");
-  history.replaceState({ page: clean }, "", prefix + clean);
+  if (isStep) history.pushState({ page: clean, stepped: true }, "", prefix + clean);
+  else history.replaceState({ ...history.state, page: clean }, "", prefix + clean);
   Object.assign(route, read());
 }
 
@@ -51,7 +69,10 @@ function read() {
   return { path: path.replace(/\/+$/, "") || "/", query: Object.fromEntries(new URLSearchParams(window.location.search)) };
 }
 
-window.addEventListener("popstate", () => Object.assign(route, read()));
+window.addEventListener("popstate", () => {
+  isGoingBack = false;
+  Object.assign(route, read());
+});
 
 // Links within the dashboard do not load the page anew.
 document.addEventListener(

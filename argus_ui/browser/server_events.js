@@ -2,11 +2,11 @@
 import { computed, onMounted, ref, shallowRef, watch } from "vue";
 import { getJson, withQuery } from "argus/api.js";
 import { downloadCsv } from "argus/csv.js";
-import { chance, metricLabel, moment, utc } from "argus/format.js";
+import { about } from "argus/alerts.js";
+import { chance, moment, utc } from "argus/format.js";
 import { Icon } from "argus/icons.js";
 import { LEVELS } from "argus/levels.js";
 
-const SUBJECTS = { risk: "Risk", silence: "Silence", unspecified: "" };
 const CSV = ["at_utc", "event", "alert_id", "subject", "metric", "level", "probability", "author", "detail"];
 const FIRST = 12;
 
@@ -37,7 +37,7 @@ export const ServerEvents = {
       const rows = found.value?.events ?? [];
       return (all.value ? rows : rows.slice(0, FIRST)).map((event, i) => ({
         ...event, key: `${event.at_ms} ${event.alert_id} ${i}`, shown: LEVELS[event.level],
-        about: event.metric ? metricLabel(event.metric) : SUBJECTS[event.subject] ?? event.subject,
+        about: event.subject === "unspecified" ? "" : about(event),
       }));
     });
     const save = () =>

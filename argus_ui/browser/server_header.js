@@ -1,12 +1,12 @@
 // How a server stands, and why, in words.
 import { computed } from "vue";
 import { AlertActions } from "argus/alert_actions.js";
-import { age, chance, crossing, metricLabel, minutes, moment, utc } from "argus/format.js";
+import { about } from "argus/alerts.js";
+import { NONE, age, chance, crossing, moment, noDataFor, utc } from "argus/format.js";
 import { Icon } from "argus/icons.js";
 import { LEVELS, SOURCES } from "argus/levels.js";
 import { href, listPath } from "argus/navigation.js";
-
-const SUBJECTS = { risk: "Risk as a whole", silence: "Silence" };
+import { crossingMoment, leftWords } from "argus/time_left.js";
 
 export const ServerHeader = {
   components: { AlertActions, Icon },
@@ -15,16 +15,13 @@ export const ServerHeader = {
   setup(props) {
     const level = computed(() => LEVELS[props.server.level]);
     const most = computed(() => Math.max(1, ...props.server.causes.map((cause) => cause.points)));
-    const alerts = computed(() =>
-      props.server.alerts.map((alert) => ({
-        ...alert,
-        shown: LEVELS[alert.level],
-        title: alert.subject === "metric" ? metricLabel(alert.metric) : SUBJECTS[alert.subject] ?? alert.subject,
-        row: [alert.id, alert.firing, alert.acknowledged_by, alert.muted, 1],
-      })),
-    );
+    const alerts = computed(() => props.server.alerts.map((alert) => ({ ...alert, shown: LEVELS[alert.level], title: about(alert) })));
+    const silent = computed(() => props.server.source === "STALE");
     const dataAge = computed(() => (props.server.age === null ? null : props.server.age + props.since));
-    return { SOURCES, age, alerts, listPath, chance, crossing, dataAge, href, level, minutes, moment, most, utc };
+    return {
+      NONE, SOURCES, age, alerts, chance, crossing, crossingMoment, dataAge, href, leftWords, level, listPath, moment, most, noDataFor,
+      silent, utc,
+    };
   },
   template: `
     <section class="a-panel a-server" :class="'a-edge-' + level.key" :aria-label="server.name">
@@ -41,10 +38,12 @@ export const ServerHeader = {
       <dl class="a-server-facts">
         <div><dt>Risk</dt><dd class="a-fact-big" :class="'a-level-' + level.key" data-test="server-risk">{{ Math.round(server.risk) }}<small>of 100</small></dd></div>
         <div><dt>Critical threshold</dt>
-          <dd v-if="server.breach" class="a-fact-big" data-test="server-breach" :title="moment(server.breach.at_ms) + ' (' + utc(server.breach.at_ms) + ')'">
-            {{ server.breach.minutes < 1 ? "now" : "in " + minutes(server.breach.minutes) }}<small>{{ crossing(server.breach.metric, server.breach.threshold) }} · {{ chance(server.breach.probability) }} likely</small></dd>
+          <dd v-if="silent" class="a-fact-big" data-test="server-breach"><Icon name="silent" :size="17" /> {{ noDataFor(dataAge) }}<small>stopped sending: not known</small></dd>
+          <dd v-else-if="server.breach" class="a-fact-big" data-test="server-breach" :title="crossingMoment(server.breach)">
+            {{ leftWords(server.breach) }}<small>{{ crossing(server.breach.metric, server.breach.threshold) }} · {{ chance(server.breach.probability) }} likely</small></dd>
           <dd v-else class="a-fact-big a-fact-calm" data-test="server-breach">none expected<small>within 8 h</small></dd></div>
-        <div><dt>Chance of a breach</dt><dd>{{ chance(server.chance_30m) }} in 30 min, {{ chance(server.chance_8h) }} in 8 h</dd></div>
+        <div><dt>Chance of a breach</dt><dd data-test="server-chance"><template v-if="silent">{{ NONE }}</template>
+          <template v-else>{{ chance(server.chance_30m) }} in 30 min, {{ chance(server.chance_8h) }} in 8 h</template></dd></div>
         <div><dt>State</dt><dd :title="server.state_derived ? 'Derived from the metrics' : 'As reported'">{{ server.state.replaceAll("_", " ") }}</dd></div>
         <div><dt>Profile</dt><dd>{{ server.profile }}</dd></div>
         <div><dt>Forecast</dt><dd><span class="a-source" :class="'a-source-' + server.source.toLowerCase()" :title="SOURCES[server.source]">{{ server.source }}</span></dd></div>
@@ -56,7 +55,9 @@ export const ServerHeader = {
         <div v-if="alerts.length"><h3>Active alerts</h3>
           <ul class="a-server-alerts"><li v-for="alert in alerts" :key="alert.id" data-test="server-alert">
             <span class="a-chip" :class="'a-level-' + alert.shown.key"><Icon :name="alert.shown.icon" :size="13" />{{ alert.shown.label }}</span><strong>{{ alert.title }}</strong>
-            <AlertActions :alert="alert.row" :server="server.name" /></li></ul></div>
+            <AlertActions :alerts="[alert.state]" :server="server.name" :one="alerts.length > 1" /></li>
+            <li v-if="alerts.length > 1" data-test="server-alerts-all"><span class="a-muted">All of this server</span>
+              <AlertActions :alerts="alerts.map((alert) => alert.state)" :server="server.name" /></li></ul></div>
       </div>
     </section>`,
 };

@@ -1,6 +1,6 @@
 // A new silence: which alerts, how long, why.
 import { onMounted, reactive, ref } from "vue";
-import { act } from "argus/alerts.js";
+import { silence } from "argus/alerts.js";
 import { author, isKnown } from "argus/author.js";
 import { MatcherFields, describe, literal, patterns } from "argus/matcher.js";
 
@@ -31,7 +31,7 @@ export const SilenceForm = {
         servers: patterns(model.servers), metrics: model.metrics, subjects: model.subjects, comment: comment.value,
         seconds: custom.on ? custom.count * custom.unit : seconds.value,
       };
-      if (await act("/api/silences", asked, `Silenced: ${describe(asked).servers}`)) emit("done");
+      if (await silence("/api/silences", asked, describe(asked).servers)) emit("done");
       busy.value = false;
     };
     const choose = (span) => {

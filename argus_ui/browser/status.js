@@ -24,6 +24,16 @@ export function connection() {
   }
 }
 
+/** The share of the fleet up to which servers that warm up are no news for the whole page. */
+export const FEW_COLD = 0.2;
+export const WARMING_UP = "Two hours of metrics make the model's forecasts possible. Until then they are statistical fallbacks.";
+
+/** How many servers are warming up, of how many. */
+export function coldServers() {
+  const { total_servers: total, warm_servers: warm } = fleet.value?.summary ?? { total_servers: 0, warm_servers: 0 };
+  return { count: total - warm, total };
+}
+
 /** Seconds since the newest forecast came. */
 export const forecastAge = () => (fleet.value ? Math.max(0, (now.value - receivedAt.value) / 1000) : null);
 
@@ -85,15 +95,17 @@ export const Banners = {
     const lines = computed(() => {
       const found = [];
       const { key, text } = connection();
-      if (key === "lost") found.push({ key: "lost", kind: "bad", icon: "plug", text: fleet.value ? `${text} What you see is ${age(forecastAge())} old.` : text });
+      if (key === "lost") {
+        const old = fleet.value ? ` What you see is ${age(forecastAge())} old.` : "";
+        found.push({ key: "lost", kind: "bad", icon: "plug", text: text + old });
+      }
       if (fleet.value?.degraded) {
         found.push({ key: "degraded", kind: "bad", icon: "triangle", text: `Degraded: ${fleet.value.degraded_reason}` });
       }
-      const summary = fleet.value?.summary;
-      const cold = summary ? summary.total_servers - summary.warm_servers : 0;
-      if (cold > 0) {
-        const who = cold === summary.total_servers ? "The fleet is" : `${cold} of ${summary.total_servers} servers are`;
-        found.push({ key: "warm", kind: "note", icon: "clock", text: `${who} warming up: two hours of metrics make the model's forecasts possible. Until then they are statistical fallbacks.` });
+      const { count, total } = coldServers();
+      if (count > FEW_COLD * total) {
+        const who = count === total ? "The fleet is" : `${count} of ${total} servers are`;
+        found.push({ key: "warm", kind: "note", icon: "clock", text: `${who} warming up. ${WARMING_UP}` });
       }
       return found;
     });

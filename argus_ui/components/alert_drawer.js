@@ -1,17 +1,17 @@
 import { computed, ref, shallowRef, watch } from "vue";
 import { Acknowledge } from "argus/acknowledge.js";
-import { about, act, active, acts, minutesLeft, refreshResolved, resolved, serverNow, whenFull } from "argus/alerts.js";
+import { about, act, active, acts, refreshResolved, resolved, whenFull } from "argus/alerts.js";
 import { getJson, withQuery } from "argus/api.js";
 import { author, isKnown } from "argus/author.js";
-import { now } from "argus/clock.js";
 import { vDialog } from "argus/dialog.js";
 import { link } from "argus/feed.js";
-import { chance, minutes, moment, number, utc } from "argus/format.js";
+import { chance, moment, number, utc } from "argus/format.js";
 import { Icon } from "argus/icons.js";
 import { eventLook } from "argus/lifecycle.js";
 import { LEVELS } from "argus/levels.js";
-import { href, route, serverPath, setQuery } from "argus/navigation.js";
+import { href, route, serverPath, stepBack } from "argus/navigation.js";
 import { SilenceForm } from "argus/silence_form.js";
+import { crossingMoment, crossingOfAlert, leftWords } from "argus/time_left.js";
 
 const WEEK_MS = 7 * 86_400_000;
 
@@ -27,8 +27,8 @@ export default {
     const busy = ref(false);
     const recorded = shallowRef(null);
 
-    const close = () => setQuery({ alert: null });
-    const left = computed(() => (alert.value ? minutesLeft(alert.value, serverNow(now.value)) : null));
+    const close = () => stepBack("alert");
+    const crossing = computed(() => (alert.value ? crossingOfAlert(alert.value) : null));
 
     // Without a history the record itself tells the milestones; its notes stand there in either case.
     const told = computed(() => {
@@ -43,7 +43,10 @@ export default {
       ];
       return found.filter(({ at_ms }) => at_ms).sort((a, b) => a.at_ms - b.at_ms);
     });
-    const timeline = computed(() => (recorded.value?.length ? recorded.value : told.value).map((event) => ({ ...event, ...eventLook(event.event) })).reverse());
+    const timeline = computed(() => {
+      const events = recorded.value?.length ? recorded.value : told.value;
+      return events.map((event) => ({ ...event, ...eventLook(event.event) })).reverse();
+    });
 
     const read = async () => {
       const one = alert.value;
@@ -71,8 +74,8 @@ export default {
       busy.value = false;
     };
     return {
-      LEVELS, about, addNote, alert, author, busy, chance, close, href, id, isKnown, known, left, minutes, moment, note, number,
-      serverPath, silencing, timeline, utc, whenFull,
+      LEVELS, about, addNote, alert, author, busy, chance, close, crossing, crossingMoment, href, id, isKnown, known, leftWords, moment,
+      note, number, serverPath, silencing, timeline, utc, whenFull,
     };
   },
   template: `
@@ -89,7 +92,7 @@ export default {
           <p><b>{{ about(alert) }}</b> <span class="a-muted">{{ alert.profile }}</span></p>
           <p class="a-cause">{{ alert.cause }}</p>
           <dl class="a-alert-facts">
-            <div v-if="left !== null"><dt>Crosses</dt><dd :title="whenFull(alert.updated_at + alert.minutes * 60000)">{{ left < 1 ? "now" : "in " + minutes(left) }}</dd></div>
+            <div v-if="crossing"><dt>Crosses</dt><dd :title="crossingMoment(crossing)">{{ leftWords(crossing) }}</dd></div>
             <div v-if="alert.probability !== null && alert.subject !== 'silence'"><dt>Probability</dt><dd>{{ chance(alert.probability) }}</dd></div>
             <div><dt>Risk of this alone</dt><dd>{{ number(alert.risk) }}</dd></div>
             <div><dt>Fired</dt><dd>{{ alert.fired_count === 0 ? "not yet" : alert.fired_count === 1 ? "once" : alert.fired_count + " times" }}</dd></div>
@@ -97,7 +100,7 @@ export default {
             <div v-if="alert.resolution"><dt>Resolved</dt><dd :title="whenFull(alert.resolved_at)">{{ alert.resolution }}</dd></div>
           </dl>
           <div v-if="alert.state !== 'resolved'" class="a-actions a-drawer-acts">
-            <Acknowledge :key="alert.id" :alert="alert" />
+            <Acknowledge :key="alert.id" :ids="[alert.id]" :label="alert.acknowledged_by ? 'Take over' : 'Ack'" :what="alert.server + ', ' + about(alert)" />
             <button class="a-button" :aria-expanded="silencing" data-test="silence" @click="silencing = !silencing"><Icon name="bell_off" :size="14" />Silence</button>
           </div>
           <SilenceForm v-if="silencing" :key="alert.id" :alert="alert" @done="silencing = false" />

@@ -1,14 +1,15 @@
 import { computed, onBeforeUnmount, onMounted, ref } from "vue";
 import { Acknowledge } from "argus/acknowledge.js";
-import { SHOWS, about, active, followAlerts, minutesLeft, problem, resolved, serverNow, since, when, whenFull } from "argus/alerts.js";
-import { now } from "argus/clock.js";
+import { SHOWS, about, active, followAlerts, problem, resolved, since, when, whenFull } from "argus/alerts.js";
 import { downloadCsv, isoTime } from "argus/csv.js";
-import { isStale, link } from "argus/feed.js";
-import { chance, minutes } from "argus/format.js";
+import { fleet, isStale, link } from "argus/feed.js";
+import { isSilent } from "argus/filters.js";
+import { chance, noDataFor } from "argus/format.js";
 import { Icon } from "argus/icons.js";
 import { onKey } from "argus/keys.js";
 import { LEVELS } from "argus/levels.js";
 import { href, route, serverPath, setQuery } from "argus/navigation.js";
+import { crossingMoment, crossingOfAlert, fleetClock, leftWords } from "argus/time_left.js";
 import { shownWhen } from "argus/timing.js";
 
 const QUIET = [
@@ -24,13 +25,14 @@ const CSV = [
 export default {
   components: { Acknowledge, Icon },
   setup() {
-    const show = computed(() => route.query.show ?? "firing");
+    const show = computed(() => ([...SHOWS, ...QUIET].some(({ key }) => key === route.query.show) ? route.query.show : "firing"));
     const tab = computed(() => SHOWS.find(({ key }) => key === show.value));
     const wantsResolved = computed(() => show.value === "resolved" || Boolean(route.query.alert));
     followAlerts(wantsResolved);
 
     const search = computed(() => route.query.q ?? "");
-    const level = computed(() => route.query.level ?? "");
+    const words = (alert) => [alert.server, alert.profile, about(alert), alert.cause, alert.acknowledged_by].join("\n").toLowerCase();
+    const level = computed(() => (LEVELS.some(({ key }) => key === route.query.level) ? route.query.level : ""));
     const listed = computed(() => {
       const wanted = search.value.trim().toLowerCase();
       const held = show.value === "resolved" ? resolved.value : active.value;
@@ -39,16 +41,34 @@ export default {
         (alert) =>
           tab.value.has(alert) &&
           (!level.value || LEVELS[alert.level].key === level.value) &&
-          (!wanted || `${alert.server}\n${alert.profile}\n${about(alert)}\n${alert.cause}\n${alert.acknowledged_by}`.toLowerCase().includes(wanted)),
+          (!wanted || words(alert).includes(wanted)),
       );
     });
     const counts = computed(() => Object.fromEntries(SHOWS.map(({ key, has }) => [key, active.value?.filter(has).length ?? 0])));
     const most = ref(STEP);
     const rows = computed(() => listed.value?.slice(0, most.value) ?? []);
     const stale = computed(isStale);
-    const at = computed(() => serverNow(now.value));
-    const left = (alert) => minutesLeft(alert, at.value);
-    const whenCrossed = (alert) => (alert.minutes === null ? null : whenFull(alert.updated_at + alert.minutes * 60_000));
+    // What nobody has to do anything about: not even a server is critical that no alert is about yet.
+    const calm = computed(() => {
+      const { pending, acknowledged, muted } = counts.value;
+      return !pending && !acknowledged && !muted && !fleet.value?.summary.critical_count;
+    });
+    const none = computed(() => {
+      const { pending } = counts.value;
+      if (show.value !== "firing" || !pending) return tab.value.empty;
+      const critical = active.value.filter((alert) => SHOWS[1].has(alert) && LEVELS[alert.level].key === "critical").length;
+      return `None fire yet: ${pending} pending${critical ? `, ${critical} critical` : ""}.`;
+    });
+    // How long those are silent that an alert is about.
+    const ages = computed(() => {
+      const servers = fleet.value?.servers;
+      const found = new Map();
+      for (let i = 0; servers && i < servers.name.length; i++) if (isSilent(servers, i)) found.set(servers.name[i], servers.age[i]);
+      return found;
+    });
+    const quiet = ({ subject, state, server }) =>
+      subject === "silence" && state !== "resolved" && ages.value.has(server) ? noDataFor(ages.value.get(server)) : "";
+    const sinceLabel = computed(() => ({ firing: "Firing since", resolved: "Resolved" })[show.value] ?? "Since");
 
     const go = (key) => {
       most.value = STEP;
@@ -84,8 +104,9 @@ export default {
     );
     onBeforeUnmount(() => unbind.forEach((off) => off()));
     return {
-      LEVELS, QUIET, SHOWS, STEP, about, active, at, box, chance, chosen, counts, go, hold, href, left, level, link, listed, minutes,
-      most, open, problem, rows, save, search, serverPath, setQuery, show, since, stale, tab, when, whenCrossed, whenFull,
+      LEVELS, QUIET, SHOWS, STEP, about, active, box, calm, chance, chosen, counts, crossingMoment, crossingOfAlert, fleet, fleetClock, go,
+      hold, href, leftWords, level, link, listed, most, none, open, problem, quiet, rows, save, search, serverPath, setQuery, show, since,
+      sinceLabel, stale, tab, when, whenFull,
     };
   },
   template: `
@@ -121,13 +142,15 @@ export default {
         <div v-else-if="!listed.length" class="a-empty" data-test="no-alerts">
           <template v-if="search || level"><h2>No alert matches</h2><p><button class="a-link" @click="setQuery({ q: null, level: null })">Clear the filters</button> to see all.</p></template>
           <template v-else-if="stale"><Icon name="plug" :size="34" /><h2>No connection: alerts are not known</h2><p>When last heard of: {{ tab.empty }} What has changed since shows once the connection is back.</p></template>
-          <template v-else><span class="a-level-healthy"><Icon name="check" :size="34" /></span><h2>{{ tab.empty }}</h2>
+          <template v-else><span v-if="calm" class="a-level-healthy"><Icon name="check" :size="34" /></span>
+            <Icon v-else :name="show === 'firing' && counts.pending ? 'clock' : tab.icon" :size="34" /><h2>{{ none }}</h2>
+            <p v-if="show === 'firing' && fleet?.summary.critical_count"><a class="a-link" :href="href('/?level=critical')">{{ fleet.summary.critical_count }} {{ fleet.summary.critical_count === 1 ? "server is" : "servers are" }} critical now</a></p>
             <p v-if="show === 'firing' && counts.acknowledged"><button class="a-link" @click="go('acknowledged')">Somebody is on {{ counts.acknowledged }}</button></p>
-            <p v-if="show === 'firing' && counts.pending"><button class="a-link" @click="go('pending')">{{ counts.pending }} pending</button></p></template>
+            <p v-if="show === 'firing' && counts.pending"><button class="a-link" data-test="go-pending" @click="go('pending')">Look at what is pending</button></p></template>
         </div>
         <div v-else class="a-alert-rows" role="table" aria-label="Alerts">
           <div class="a-alert a-alert-head" role="row"><span role="columnheader">Level</span><span role="columnheader">Server</span><span role="columnheader">About</span>
-            <span role="columnheader">{{ show === "resolved" ? "" : "Crosses" }}</span><span role="columnheader">{{ show === "pending" ? "Since" : show === "resolved" ? "Resolved" : "Firing since" }}</span><span></span></div>
+            <span role="columnheader">{{ show === "resolved" ? "" : "Crosses" }}</span><span role="columnheader" data-test="since-head">{{ sinceLabel }}</span><span></span></div>
           <article v-for="alert in rows" :id="'alert-' + alert.id" :key="alert.id" class="a-alert" :class="['a-edge-' + LEVELS[alert.level].key, { chosen: alert.id === chosen }]"
             role="row" data-test="alert" @click="open(alert)">
             <span class="a-alert-level" role="cell"><span class="a-chip" :class="'a-level-' + LEVELS[alert.level].key"><Icon :name="LEVELS[alert.level].icon" :size="13" />{{ LEVELS[alert.level].label }}</span></span>
@@ -138,17 +161,18 @@ export default {
             <div class="a-alert-what" role="cell"><b>{{ about(alert) }}</b>
               <span class="a-cause" :title="alert.cause">{{ alert.state === "resolved" ? alert.resolution : alert.cause }}</span></div>
             <div class="a-alert-left" role="cell">
-              <template v-if="left(alert) !== null"><b :title="whenCrossed(alert)">{{ left(alert) < 1 ? "now" : "in " + minutes(left(alert)) }}</b>
+              <b v-if="quiet(alert)">{{ quiet(alert) }}</b>
+              <template v-else-if="crossingOfAlert(alert)"><b :title="crossingMoment(crossingOfAlert(alert))" data-test="alert-left">{{ leftWords(crossingOfAlert(alert)) }}</b>
                 <small class="a-muted" title="Probability that its threshold is crossed within 8 hours">{{ chance(alert.probability) }}</small></template>
               <template v-else-if="alert.state !== 'resolved'"><b>–</b><small v-if="alert.probability" class="a-muted">{{ chance(alert.probability) }}</small></template>
             </div>
-            <div class="a-alert-since" role="cell"><span :title="whenFull(since(alert))">{{ when(since(alert), at) }}</span>
+            <div class="a-alert-since" role="cell"><span :title="whenFull(since(alert))">{{ when(since(alert), fleetClock) }}</span>
               <small v-if="alert.fired_count > 1" class="a-muted" :title="'It has fired ' + alert.fired_count + ' times'">fired {{ alert.fired_count }}×</small></div>
             <div class="a-alert-acts" role="cell">
               <span v-if="alert.acknowledged_by" class="a-muted a-alert-owner" :title="'Since ' + whenFull(alert.acknowledged_at)" data-test="owner"><Icon name="user_check" :size="14" /> {{ alert.acknowledged_by }}</span>
               <span v-if="alert.silence_id || alert.window_id" class="a-muted" :title="alert.silence_id ? 'Kept quiet by a silence' : 'Kept quiet by a maintenance window'"><Icon name="bell_off" :size="14" /></span>
               <span v-if="alert.notes.length" class="a-muted" :title="alert.notes.at(-1).author + ': ' + alert.notes.at(-1).text"><Icon name="note" :size="14" /> {{ alert.notes.length }}</span>
-              <Acknowledge v-if="alert.state !== 'resolved' && !alert.acknowledged_by" :ref="hold(alert.id)" :alert="alert" />
+              <Acknowledge v-if="alert.state !== 'resolved' && !alert.acknowledged_by" :ref="hold(alert.id)" :ids="[alert.id]" :what="alert.server + ', ' + about(alert)" />
             </div>
           </article>
           <button v-if="listed.length > rows.length" class="a-link a-more" @click="most += STEP">{{ listed.length - rows.length }} more</button>

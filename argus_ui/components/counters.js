@@ -5,11 +5,13 @@ import { chance } from "argus/format.js";
 import { Icon } from "argus/icons.js";
 import { LEVELS, SILENT } from "argus/levels.js";
 
-const HEALTH = {
-  healthy: { ...LEVELS[0], label: "Fleet healthy" },
-  warning: { ...LEVELS[2], label: "Fleet at risk" },
-  critical: { ...LEVELS[3], label: "Fleet in danger" },
-};
+// Where the server's own verdict on the fleet changes, too; see argus.v1.FleetHealth.
+const ODDS = [
+  { above: 0.6, word: "high", key: "critical", icon: "octagon" },
+  { above: 0.3, word: "raised", key: "warning", icon: "triangle" },
+  { above: -1, word: "low", key: "", icon: "" },
+];
+const oddsOf = (value, when) => ({ value, when, ...(ODDS.find(({ above }) => value > above) ?? ODDS.at(-1)) });
 
 export default {
   components: { Icon },
@@ -17,9 +19,11 @@ export default {
     const tiles = computed(() =>
       [...LEVELS].reverse().concat(SILENT).map((level) => ({ ...level, count: fleet.value?.summary[`${level.key}_count`] ?? 0 })),
     );
-    const environment = computed(() => fleet.value?.environment);
-    const health = computed(() => HEALTH[environment.value?.fleet_health]);
-    return { fleet, tiles, environment, health, levels, toggleLevel, chance };
+    const odds = computed(() => {
+      const { incident_probability_30m, incident_probability_8h } = fleet.value.environment;
+      return [oddsOf(incident_probability_30m, "in 30 min"), oddsOf(incident_probability_8h, "in 8 h")];
+    });
+    return { fleet, tiles, odds, levels, toggleLevel, chance };
   },
   template: `
     <section v-if="fleet" class="a-counters" aria-label="Fleet in numbers">
@@ -30,10 +34,10 @@ export default {
         <strong>{{ tile.count }}</strong>
       </button>
       <div class="a-tile a-tile-wide" title="Probability that at least one server is beyond a critical threshold within that time">
-        <span class="a-tile-label" :class="health && 'a-level-' + health.key"><template v-if="health"><Icon :name="health.icon" :size="15" />{{ health.label }}: incident</template></span>
+        <span class="a-tile-label a-muted">Chance of an incident</span>
         <div class="a-odds">
-          <div><strong>{{ chance(environment.incident_probability_30m) }}</strong><small>in 30 min</small></div>
-          <div><strong>{{ chance(environment.incident_probability_8h) }}</strong><small>in 8 h</small></div>
+          <div v-for="one in odds" :key="one.when" :class="one.key && 'a-level-' + one.key" data-test="odds">
+            <Icon v-if="one.icon" :name="one.icon" :size="17" /><strong>{{ chance(one.value) }}</strong><small><b>{{ one.word }}</b><br>{{ one.when }}</small></div>
         </div>
       </div>
     </section>`,

@@ -1,13 +1,16 @@
 import { computed, nextTick, onBeforeUnmount, onMounted, ref, watch } from "vue";
-import { downloadCsv } from "argus/csv.js";
+import { downloadCsv, fileTime, isoTime } from "argus/csv.js";
 import { fleet, link } from "argus/feed.js";
 import { clearFilters, isFiltered, matching, profile, profiles, search, setProfile, setSearch, sort, sortBy } from "argus/filters.js";
 import { FleetRow } from "argus/fleet_row.js";
 import { Icon } from "argus/icons.js";
 import { onKey } from "argus/keys.js";
+import { LEVELS } from "argus/levels.js";
 import { METERS } from "argus/meters.js";
 import { navigate, route, serverPath, setQuery } from "argus/navigation.js";
 import { useRowWindow } from "argus/row_window.js";
+import { FEW_COLD, WARMING_UP, coldServers } from "argus/status.js";
+import { breachOf, leftCell } from "argus/time_left.js";
 import { painted, shownWhen } from "argus/timing.js";
 
 const COLUMNS = [
@@ -21,11 +24,24 @@ const COLUMNS = [
   { key: "source", label: "Forecast" },
 ];
 const ORDERS = COLUMNS.filter((column) => !column.fixed);
+// Columns of the file: name, and its value of a server.
+const of = (key) => ({ servers }, i) => servers[key][i];
+const UNITS = { "%": "_pct", "MB/s": "_mb_s" };
 const CSV = [
-  "name", "profile", "state", "label", "risk", "source", "age", "cause", "chance_30m", "chance_8h",
-  ...METERS.flatMap(({ key }) => [key, `${key}_delta`]),
+  ["snapshot_time_utc", ({ clock_ms }) => isoTime(clock_ms)],
+  ["server", of("name")], ["profile", of("profile")], ["state", of("state")],
+  ["level", ({ servers }, i) => LEVELS[servers.level[i]].key], ["level_label", of("label")], ["risk_score", of("risk")],
+  ["forecast_source", of("source")], ["data_age_seconds", of("age")],
+  ["newest_sample_utc", ({ servers }, i) => isoTime(servers.sampled_at_ms[i])],
+  ["strongest_cause", of("cause")], ["breach_probability_30m", of("chance_30m")], ["breach_probability_8h", of("chance_8h")],
+  ["first_breach_minutes_left", (found, i) => leftCell(breachOf(found, i))],
+  ["first_breach_metric", (found, i) => breachOf(found, i)?.metric],
+  ["first_breach_threshold", (found, i) => breachOf(found, i)?.threshold],
+  ...METERS.flatMap(({ key, unit }) => {
+    const name = key + (UNITS[unit] ?? "");
+    return [[`${name}_now`, of(key)], [`${name}_change_30m`, of(`${key}_delta`)]];
+  }),
 ];
-const CSV_BREACH = ["breach_minutes", "breach_metric", "breach_threshold"];
 const PHONE = "(max-width: 760px)";
 // Pixels, as in the style sheet: of a row, of a card with its gap, and of what stays at the top while the page scrolls.
 const ROW = 40;
@@ -55,12 +71,9 @@ export default {
       scrollTo(next, phone.value ? COVERED_PHONE : COVERED);
     };
     const save = () => {
-      const { servers, metrics } = fleet.value;
-      const breach = (i) => {
-        const [left, metric, threshold] = servers.breach[i] ?? [];
-        return [left, metrics[metric], threshold];
-      };
-      downloadCsv("argus-fleet.csv", [...CSV, ...CSV_BREACH], matching.value.map((i) => [...CSV.map((key) => servers[key][i]), ...breach(i)]));
+      const found = fleet.value;
+      const rows = matching.value.map((i) => CSV.map(([, valueOf]) => valueOf(found, i)));
+      downloadCsv(`argus-fleet-${fileTime(found.clock_ms)}.csv`, CSV.map(([name]) => name), rows);
     };
     const unbind = [];
     onMounted(() => {
@@ -82,10 +95,14 @@ export default {
       await nextTick();
       if (value) painted(value, true);
     });
+    const cold = computed(() => {
+      const { count, total } = coldServers();
+      return count && count <= FEW_COLD * total ? `${count} warming up` : "";
+    });
     const arrow = (key) => (sort.value.key === key ? (sort.value.reversed ? "sort_up" : "sort_down") : null);
     return {
-      COLUMNS, ORDERS, arrow, box, chosen, clearFilters, drawn, fleet, isFiltered, link, list, matching, padding, phone, profile, profiles, save,
-      search, setProfile, setSearch, sort, sortBy,
+      COLUMNS, ORDERS, WARMING_UP, arrow, box, chosen, clearFilters, cold, drawn, fleet, isFiltered, link, list, matching, padding, phone, profile,
+      profiles, save, search, setProfile, setSearch, sort, sortBy,
     };
   },
   template: `
@@ -114,12 +131,14 @@ export default {
             <option v-for="name in profiles" :key="name" :value="name">{{ name }}</option>
           </select>
           <button v-if="isFiltered" class="a-link" data-test="clear" @click="clearFilters()">Clear filters</button>
+          <span v-if="cold && !phone" class="a-source a-source-fallback a-cold" :title="WARMING_UP" data-test="cold">{{ cold }}</span>
           <span class="a-muted a-count" data-test="count">{{ matching.length }} of {{ fleet.summary.total_servers }}</span>
           <button class="a-button" title="These rows as CSV" data-test="csv" @click="save()"><Icon name="download" :size="15" />CSV</button>
         </div>
         <div v-if="phone" class="a-phone-order">
           <label>Sort by <select :value="sort.key" data-test="sort" @change="sortBy($event.target.value)">
             <option v-for="column in ORDERS" :key="column.key" :value="column.key">{{ column.label }}</option></select></label>
+          <span v-if="cold" class="a-source a-source-fallback" :title="WARMING_UP" data-test="cold">{{ cold }}</span>
           <button v-if="isFiltered" class="a-link" data-test="clear-phone" @click="clearFilters()">Clear filters</button>
           <button class="a-button" title="These rows as CSV" data-test="csv-phone" @click="save()"><Icon name="download" :size="15" />CSV</button>
         </div>

@@ -4,10 +4,11 @@ import { postJson } from "argus/api.js";
 import { downloadCsv } from "argus/csv.js";
 import { fleet } from "argus/feed.js";
 import { clearFilters, isFiltered, matching } from "argus/filters.js";
-import { minutes, moment, utc } from "argus/format.js";
+import { moment, utc } from "argus/format.js";
 import { Icon } from "argus/icons.js";
 import { LEVELS } from "argus/levels.js";
 import { href, serverPath } from "argus/navigation.js";
+import { breachOf, leftCell, leftWords } from "argus/time_left.js";
 import { shownWhen } from "argus/timing.js";
 
 // As argus.v1.Scenario describes them.
@@ -49,13 +50,13 @@ export default {
         .filter((i) => affected.has(servers.name[i]))
         .map((i) => ({
           name: servers.name[i], level: LEVELS[servers.level[i]], label: servers.label[i], risk: servers.risk[i],
-          left: servers.breach[i]?.[0] ?? null, cause: servers.cause[i], silent: servers.source[i] === "STALE",
+          breach: breachOf(fleet.value, i), cause: servers.cause[i], silent: servers.source[i] === "STALE",
         }));
     });
     const save = () =>
-      downloadCsv("argus-scenario.csv", CSV, rows.value.map((row) => [row.name, row.level.key, row.risk, row.left, row.cause]));
+      downloadCsv("argus-scenario.csv", CSV, rows.value.map((row) => [row.name, row.level.key, row.risk, leftCell(row.breach), row.cause]));
     shownWhen("scenario", () => status.value);
-    return { SCENARIOS, busy, clearFilters, fleet, href, isFiltered, minutes, moment, problem, refusal, rows, running, save, serverPath, set, status, utc };
+    return { SCENARIOS, busy, clearFilters, fleet, href, isFiltered, leftWords, moment, problem, refusal, rows, running, save, serverPath, set, status, utc };
   },
   template: `
     <div class="a-view">
@@ -93,7 +94,7 @@ export default {
               <td data-label="Server" class="a-any"><a class="a-name a-link" :href="href(serverPath(row.name))">{{ row.name }}</a></td>
               <td data-label="Level"><span><span class="a-chip" :class="'a-level-' + row.level.key"><Icon :name="row.level.icon" :size="13" />{{ row.label }}</span></span></td>
               <td data-label="Risk" class="a-end">{{ row.risk === null ? "–" : Math.round(row.risk) }}</td>
-              <td data-label="Breach" class="a-nowrap">{{ row.left === null ? "–" : row.left < 1 ? "now" : "in " + minutes(row.left) }}</td>
+              <td data-label="Breach" class="a-nowrap">{{ row.breach ? leftWords(row.breach) : "–" }}</td>
               <td data-label="Cause" class="a-any">{{ row.cause || "–" }}</td>
             </tr>
           </tbody>

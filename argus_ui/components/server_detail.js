@@ -1,5 +1,6 @@
-import { computed, onBeforeUnmount, onMounted, ref, shallowRef, watch } from "vue";
-import { ApiError, getJson, withQuery } from "argus/api.js";
+import { computed, onBeforeUnmount, onMounted, ref } from "vue";
+import { useAnswer } from "argus/answer.js";
+import { withQuery } from "argus/api.js";
 import { now } from "argus/clock.js";
 import { downloadCsv } from "argus/csv.js";
 import { fleet, link, receivedAt } from "argus/feed.js";
@@ -11,9 +12,11 @@ import { RANGES } from "argus/metric_series.js";
 import { navigate, route, serverPath, setQuery } from "argus/navigation.js";
 import { ServerEvents } from "argus/server_events.js";
 import { ServerHeader } from "argus/server_header.js";
+import { breachOf } from "argus/time_left.js";
 import { shownWhen } from "argus/timing.js";
 
 const DEFAULT_RANGE = "8h";
+const CSV = ["time_utc", "metric", "measured", "p10", "p50", "p90"];
 // Recorded history grows by a bucket in a while, not by every tick.
 const HISTORY_SECONDS = 60;
 
@@ -21,60 +24,20 @@ export default {
   components: { Icon, MetricChart, ServerEvents, ServerHeader },
   setup() {
     const name = computed(() => (route.path === "/server" ? route.query.name ?? "" : ""));
-    const detail = shallowRef(null);
+    const answer = useAnswer(() => name.value && withQuery("/api/server", { name: name.value }), { every: () => 1, follow: fleet });
+    const { data: detail, problem } = answer;
+    const missing = computed(() => answer.status.value === 404);
     // The fleet knows enough to say at once how the server stands.
     const server = computed(() => detail.value ?? ofFleet(fleet.value, name.value));
-    const past = shallowRef(null);
-    const problem = ref("");
-    const missing = ref(false);
     const recorded = computed(() => link.services.includes("History"));
     const ranges = computed(() => RANGES.filter((one) => !one.recorded || recorded.value));
-    const range = computed(() => ranges.value.find((one) => one.key === route.query.range) ?? RANGES.find((one) => one.key === DEFAULT_RANGE));
-    let asking = null;
-    let askedPastAt = 0;
-
-    const load = async () => {
-      if (!name.value || document.hidden || (asking && asking.name === name.value)) return;
-      asking?.abort.abort();
-      const mine = (asking = { name: name.value, abort: new AbortController() });
-      try {
-        const found = await getJson(withQuery("/api/server", { name: mine.name }), { signal: mine.abort.signal });
-        if (asking !== mine) return;
-        detail.value = found;
-        problem.value = "";
-        missing.value = false;
-      } catch (error) {
-        if (asking !== mine) return;
-        missing.value = error instanceof ApiError && error.status === 404;
-        problem.value = error.message;
-      } finally {
-        if (asking === mine) asking = null;
-      }
-      loadPast();
-    };
-    const loadPast = async () => {
-      const { key, recorded: isRecorded } = range.value;
-      if (!isRecorded) return void (past.value = null);
-      const wanted = `${key} ${name.value}`;
-      if (past.value?.wanted === wanted && Date.now() - askedPastAt < 1000 * HISTORY_SECONDS) return;
-      askedPastAt = Date.now();
-      try {
-        const found = await getJson(withQuery("/api/server/history", { name: name.value, last: key }));
-        if (wanted === `${range.value.key} ${name.value}`) past.value = { ...found, wanted };
-      } catch (error) {
-        problem.value = error.message;
-      }
-    };
-    watch(name, () => {
-      if (detail.value?.name !== name.value) detail.value = past.value = null;
-      problem.value = "";
-      missing.value = false;
-      load();
-    });
+    const range = computed(() => [route.query.range, DEFAULT_RANGE].map((key) => ranges.value.find((one) => one.key === key)).find(Boolean));
+    const { data: past, problem: pastProblem } = useAnswer(
+      () => name.value && range.value.recorded && withQuery("/api/server/history", { name: name.value, last: range.value.key }),
+      { every: () => HISTORY_SECONDS, follow: fleet },
+    );
     const drawn = ref(false);
     shownWhen("server", () => drawn.value || (!detail.value && problem.value));
-    watch(range, loadPast);
-    watch(fleet, load);
 
     const charts = computed(() => {
       const found = detail.value;
@@ -88,7 +51,10 @@ export default {
         return {
           metric, large: i === 0,
           breach: isUrgent && found.breach.at_ms !== null ? found.breach : null,
-          span: { origin, step, start: origin - range.value.ms, end: origin + horizon * step, times, past: past.value?.metrics[metric.name] ?? null },
+          span: {
+            origin, step, start: origin - range.value.ms, end: origin + horizon * step, times,
+            past: past.value?.metrics[metric.name] ?? null,
+          },
         };
       });
     });
@@ -106,21 +72,15 @@ export default {
       navigate(serverPath(list.value[next]));
     };
     const unbind = [];
-    onMounted(() => {
-      document.addEventListener("visibilitychange", load);
-      unbind.push(onKey("j", () => go(1)), onKey("k", () => go(-1)));
-      load();
-    });
-    onBeforeUnmount(() => {
-      document.removeEventListener("visibilitychange", load);
-      asking?.abort.abort();
-      unbind.forEach((off) => off());
-    });
+    onMounted(() => unbind.push(onKey("j", () => go(1)), onKey("k", () => go(-1))));
+    onBeforeUnmount(() => unbind.forEach((off) => off()));
 
     const setRange = (key) => setQuery({ range: key === DEFAULT_RANGE ? null : key });
-    const save = () => downloadCsv(`argus-${name.value}.csv`, ["time_utc", "metric", "measured", "p10", "p50", "p90"], csvRows(detail.value));
+    const save = () => downloadCsv(`argus-${name.value}.csv`, CSV, csvRows(detail.value));
     const sinceNews = computed(() => Math.max(0, (now.value - receivedAt.value) / 1000));
-    return { charts, detail, drawn, fleet, go, link, list, missing, name, place, problem, range, ranges, recorded, save, server, setRange, sinceNews };
+    return {
+      charts, detail, drawn, go, list, missing, name, pastProblem, place, problem, range, ranges, recorded, save, server, setRange, sinceNews,
+    };
   },
   template: `
     <div v-if="!name" class="a-empty" data-test="no-name"><Icon name="server" :size="34" /><h2>No server chosen</h2>
@@ -132,8 +92,8 @@ export default {
       <template v-if="problem"><h2>Nothing to show yet</h2><p>{{ problem }}</p></template><p v-else>Asking about <span class="a-wrap">{{ name }}</span> …</p></div>
     <template v-else>
       <ServerHeader :server="server" :since="sinceNews" :place="place" :count="list.length" @go="go" />
-      <p v-if="problem" class="a-inline-problem a-level-warning" role="alert" data-test="server-problem"><Icon name="triangle" :size="15" />
-        {{ missing ? "The fleet does not have this server any more; this is how it stood last." : problem }}</p>
+      <p v-if="problem || pastProblem" class="a-inline-problem a-level-warning" role="alert" data-test="server-problem"><Icon name="triangle" :size="15" />
+        {{ missing ? "The fleet does not have this server any more; this is how it stood last." : problem || pastProblem }}</p>
       <section aria-label="Metrics">
         <div class="a-toolbar a-server-toolbar">
           <h2>Metrics</h2>
@@ -153,13 +113,11 @@ export default {
 function ofFleet(found, name) {
   const i = found ? found.servers.name.indexOf(name) : -1;
   if (i < 0) return null;
-  const { servers, metrics, origin_ms: origin } = found;
-  const at = (key) => servers[key][i];
-  const [left, metric, threshold, probability] = at("breach") ?? [];
+  const at = (key) => found.servers[key][i];
   return {
     name, profile: at("profile"), state: at("state"), state_derived: false, level: at("level"), label: at("label"), risk: at("risk"),
     source: at("source"), sampled_at_ms: at("sampled_at_ms"), age: at("age"), chance_30m: at("chance_30m"), chance_8h: at("chance_8h"),
-    breach: at("breach") && { metric: metrics[metric], threshold, minutes: left, at_ms: origin + 60_000 * left, probability },
+    breach: breachOf(found, i),
     causes: at("cause") ? [{ text: at("cause"), points: 1 }] : [], alerts: [],
   };
 }

@@ -1,5 +1,5 @@
 import { computed, ref, shallowRef, watch } from "vue";
-import { act, acts, serverNow, when, whenFull } from "argus/alerts.js";
+import { act, acts, when, whenFull } from "argus/alerts.js";
 import { getJson } from "argus/api.js";
 import { now } from "argus/clock.js";
 import { downloadCsv, isoTime } from "argus/csv.js";
@@ -8,6 +8,7 @@ import { Icon } from "argus/icons.js";
 import { describe, matcherCells } from "argus/matcher.js";
 import { route, setQuery } from "argus/navigation.js";
 import { SilenceForm } from "argus/silence_form.js";
+import { fleetClock } from "argus/time_left.js";
 
 const CSV = ["silence_id", "servers", "metrics", "subjects", "starts_at", "ends_at", "active", "author", "comment"];
 
@@ -20,7 +21,7 @@ export default {
     const problem = ref("");
     const making = ref(false);
     const asked = ref("");
-    const at = computed(() => serverNow(now.value));
+    const at = fleetClock;
     // What changes here without anybody's doing are beginnings and ends.
     const minute = computed(() => Math.floor(now.value / 30_000));
     watch([shown, expired, acts, minute], async () => {
@@ -32,16 +33,21 @@ export default {
         problem.value = error.message;
       }
     }, { immediate: true });
-    const rows = computed(() => held.value?.map((one) => ({ ...one, words: describe(one.matcher), over: !one.active && one.ends_at_ms <= at.value })));
-    const ends = (one) => (one.over ? "over" : one.active ? `${age((one.ends_at_ms - at.value) / 1000)} left` : `begins ${when(one.starts_at_ms, at.value)}`);
+    const isOver = (one) => !one.active && one.ends_at_ms <= at.value;
+    const rows = computed(() => held.value?.map((one) => ({ ...one, words: describe(one.matcher), over: isOver(one) })));
+    const ends = (one) => {
+      if (one.over) return "over";
+      return one.active ? `${age((one.ends_at_ms - at.value) / 1000)} left` : `begins ${when(one.starts_at_ms, at.value)}`;
+    };
     const expire = async (one) => {
       if (asked.value !== one.silence_id) return void (asked.value = one.silence_id);
       await act("/api/silences/expire", { silence_id: one.silence_id }, "The silence is over");
       asked.value = "";
     };
     const save = () =>
-      downloadCsv("argus-silences.csv", CSV, rows.value.map(({ silence_id, matcher, starts_at_ms, ends_at_ms, active, author, comment }) => [
-        silence_id, ...matcherCells(matcher), isoTime(starts_at_ms), isoTime(ends_at_ms), String(active), author, comment,
+      downloadCsv("argus-silences.csv", CSV, rows.value.map((one) => [
+        one.silence_id, ...matcherCells(one.matcher), isoTime(one.starts_at_ms), isoTime(one.ends_at_ms), String(one.active), one.author,
+        one.comment,
       ]));
     return { asked, at, ends, expire, expired, making, problem, rows, save, setQuery, shown, when, whenFull };
   },

@@ -1,17 +1,18 @@
-import { computed, onBeforeUnmount, onMounted, ref, shallowRef, watch } from "vue";
+import { computed, onBeforeUnmount, onMounted, ref } from "vue";
 import { AlertActions } from "argus/alert_actions.js";
-import { getJson } from "argus/api.js";
+import { useAnswer } from "argus/answer.js";
 import { downloadCsv } from "argus/csv.js";
 import { fleet, link } from "argus/feed.js";
-import { age, chance, crossing, figure, metricLabel, metricUnit, minutes, moment, number, utc, withUnit } from "argus/format.js";
+import { isSilent } from "argus/filters.js";
+import { age, chance, crossing, figure, metricLabel, metricUnit, moment, noDataFor, number, utc, withUnit } from "argus/format.js";
 import { Gauge } from "argus/gauge.js";
-import { held, hold } from "argus/held.js";
 import { Icon } from "argus/icons.js";
 import { onKey } from "argus/keys.js";
 import { LEVELS, SOURCES } from "argus/levels.js";
 import { METERS } from "argus/meters.js";
 import { href, navigate, route, serverPath, setQuery } from "argus/navigation.js";
 import { Spark, outlookOf } from "argus/spark.js";
+import { breachOf, crossingMoment, leftCell, leftWords } from "argus/time_left.js";
 import { shownWhen } from "argus/timing.js";
 
 const SHOWN = ["cpu", "memory", "iowait", "swap", "load", "disk"];
@@ -23,31 +24,23 @@ export default {
   setup(props) {
     const count = computed(() => (props.counts.includes(Number(route.query.count)) ? Number(route.query.count) : props.counts[0]));
     const isAll = computed(() => route.query.all === "1");
-    const told = shallowRef(null);
-    const path = computed(() => `/api/top-risks?count=${count.value}`);
-    watch([fleet, path], async () => {
-      told.value ??= held(path.value);
-      try {
-        told.value = await getJson(path.value);
-        hold(path.value, told.value);
-      } catch {
-        // The strongest cause of each comes with the fleet.
-        told.value ??= { servers: [] };
-      }
-    }, { immediate: true });
+    // The strongest cause of each comes with the fleet, the others when they are asked for.
+    const { data: told, problem } = useAnswer(() => `/api/top-risks?count=${count.value}`, { every: () => 1, follow: fleet });
     const causes = computed(() => new Map((told.value?.servers ?? []).map((row) => [row.name, row])));
-    shownWhen("top_risks", () => fleet.value && told.value);
+    shownWhen("top_risks", () => fleet.value && (told.value || problem.value));
 
     const meter = (servers, i, { key, label, top, unit }) => {
       const value = servers[key][i];
       if (value === null) return null;
+      const now = `${label} ${withUnit(value, unit)}`;
+      if (isSilent(servers, i)) return { key, label, value, soon: null, unit, trend: 0, bar: null, title: `${now} when last heard of` };
       const delta = servers[`${key}_delta`][i];
       const soon = delta === null ? null : value + delta;
       const share = (one) => `${Math.max(0, Math.min(100, (one / top) * 100))}%`;
       return {
         key, label, value, soon, unit, trend: servers[`${key}_trend`][i],
         bar: top && { now: share(value), from: share(Math.min(value, soon ?? value)), width: soon === null ? "0" : share(Math.abs(delta)) },
-        title: `${label} ${withUnit(value, unit)}${soon === null ? "" : `, ${withUnit(soon, unit)} in 30 min`}`,
+        title: `${now}${soon === null ? "" : `, ${withUnit(soon, unit)} in 30 min`}`,
       };
     };
     const cards = computed(() => {
@@ -58,13 +51,14 @@ export default {
         if (!isAll.value && servers.level[i] === 0) continue;
         const name = servers.name[i];
         const more = causes.value.get(name);
-        const [left, metric, threshold, probability] = servers.breach[i] ?? [];
-        const outlook = outlookOf(fleet.value, i);
+        const silent = isSilent(servers, i);
+        const outlook = silent ? null : outlookOf(fleet.value, i);
         found.push({
-          rank: found.length + 1, name, profile: servers.profile[i], level: LEVELS[servers.level[i]], label: servers.label[i], risk: servers.risk[i],
-          source: servers.source[i], alert: servers.alert[i], outlook, sla: more?.sla_seconds ?? 0,
+          rank: found.length + 1, name, profile: servers.profile[i], level: LEVELS[servers.level[i]], label: servers.label[i],
+          risk: servers.risk[i], source: servers.source[i], alerts: servers.alerts[i], silent, age: servers.age[i],
+          sampledAt: servers.sampled_at_ms[i], outlook, sla: more?.sla_seconds ?? 0,
           causes: more?.causes.length ? more.causes : servers.cause[i] ? [{ text: servers.cause[i], points: null }] : [],
-          breach: servers.breach[i] && { left, probability, metric: fleet.value.metrics[metric], threshold, at: fleet.value.origin_ms + left * 60_000 },
+          breach: silent ? null : breachOf(fleet.value, i),
           chance30: servers.chance_30m[i], chance8: servers.chance_8h[i],
           meters: METERS.filter(({ key }) => SHOWN.includes(key)).map((one) => meter(servers, i, one)).filter(Boolean),
         });
@@ -77,7 +71,7 @@ export default {
     const limit = (outlook) => (outlook.critical === null ? null : withUnit(outlook.critical * outlook.high, metricUnit(outlook.metric)));
     const save = () =>
       downloadCsv("argus-top-risks.csv", CSV, cards.value.map((card) => [
-        card.rank, card.name, card.profile, card.level.key, card.risk, card.breach ? card.breach.left : null, card.breach ? card.breach.probability : null,
+        card.rank, card.name, card.profile, card.level.key, card.risk, leftCell(card.breach), card.breach?.probability,
         card.causes.map(({ text }) => text).join("; "),
       ]));
 
@@ -91,12 +85,15 @@ export default {
     };
     const unbind = [];
     onMounted(() =>
-      unbind.push(onKey("j", () => step(1)), onKey("k", () => step(-1)), onKey("Enter", () => chosen.value && navigate(serverPath(chosen.value)))),
+      unbind.push(
+        onKey("j", () => step(1)), onKey("k", () => step(-1)),
+        onKey("Enter", () => chosen.value && navigate(serverPath(chosen.value))),
+      ),
     );
     onBeforeUnmount(() => unbind.forEach((off) => off()));
     return {
-      SOURCES, age, cards, chance, chosen, count, crossing, figure, fleet, healthy, highest, href, isAll, limit, link, metricLabel, metricUnit,
-      minutes, moment, number, save, serverPath, setQuery, total, utc, withUnit,
+      SOURCES, age, cards, chance, chosen, count, crossing, crossingMoment, figure, fleet, healthy, highest, href, isAll, leftWords, limit,
+      link, metricLabel, moment, noDataFor, number, save, serverPath, setQuery, total, utc,
     };
   },
   template: `
@@ -127,16 +124,18 @@ export default {
             <span class="a-chip" :class="'a-level-' + card.level.key"><Icon :name="card.level.icon" :size="13" />{{ card.label }}</span>
             <span class="a-muted">{{ card.profile }}</span>
             <span class="a-source" :class="'a-source-' + card.source.toLowerCase()" :title="SOURCES[card.source]">{{ card.source }}</span>
-            <span v-if="card.breach" class="a-when a-push" :title="moment(card.breach.at) + ' (' + utc(card.breach.at) + ')'">{{ card.breach.left < 1 ? "now" : "in " + minutes(card.breach.left) }}</span>
+            <span v-if="card.silent" class="a-when a-push" :title="'Newest sample ' + moment(card.sampledAt) + ' (' + utc(card.sampledAt) + ')'">{{ noDataFor(card.age) }}</span>
+            <span v-else-if="card.breach" class="a-when a-push" :title="crossingMoment(card.breach)">{{ leftWords(card.breach) }}</span>
           </header>
           <Gauge :score="card.risk" :level="card.level.key" label="risk" />
           <div class="a-risk-why">
             <p v-if="card.breach" class="a-muted">{{ crossing(card.breach.metric, card.breach.threshold) }}, probability {{ chance(card.breach.probability) }}</p>
             <ul><li v-for="cause in card.causes" :key="cause.text">{{ cause.text }}<small v-if="cause.points" class="a-muted" title="Points of the risk score">+{{ number(cause.points) }}</small></li></ul>
-            <p class="a-risk-odds a-muted">Incident within 30 min <b>{{ chance(card.chance30) }}</b>, 8 h <b>{{ chance(card.chance8) }}</b><template v-if="card.sla">; act within <b>{{ age(card.sla) }}</b></template></p>
+            <p v-if="card.silent" class="a-risk-odds a-muted">Stopped sending: its figures are those it was last heard of with<template v-if="card.sla">; act within <b>{{ age(card.sla) }}</b></template></p>
+            <p v-else class="a-risk-odds a-muted">Incident within 30 min <b>{{ chance(card.chance30) }}</b>, 8 h <b>{{ chance(card.chance8) }}</b><template v-if="card.sla">; act within <b>{{ age(card.sla) }}</b></template></p>
           </div>
           <div class="a-risk-meters">
-            <div v-for="one in card.meters" :key="one.key" class="a-risk-meter" :title="one.title">
+            <div v-for="one in card.meters" :key="one.key" class="a-risk-meter" :class="{ 'a-meter-old': card.silent }" :title="one.title">
               <span>{{ one.label }}</span>
               <b>{{ figure(one.value) }}<template v-if="one.soon !== null">&nbsp;<i class="a-arrow">→</i> {{ figure(one.soon) }}</template><small v-if="one.unit">&nbsp;{{ one.unit }}</small>
                 <Icon v-if="one.trend" :name="one.trend > 0 ? 'up' : 'down'" :size="11" :class="one.trend > 0 ? 'a-rising' : 'a-falling'" /></b>
@@ -148,7 +147,7 @@ export default {
             <Spark :outlook="card.outlook" :width="420" :height="96" />
             <div class="a-risk-axis"><span>3 h ago</span><span>now</span><span>in 8 h</span></div>
           </figure>
-          <AlertActions v-if="card.alert" :alert="card.alert" :server="card.name" />
+          <AlertActions v-if="card.alerts" :alerts="card.alerts" :server="card.name" />
         </article>
         <p v-if="cards.length && !isAll && healthy" class="a-empty-line a-muted"><Icon name="check" :size="16" /><span>{{ healthy }} of {{ total }} servers are healthy.</span></p>
       </template>

@@ -13,11 +13,15 @@ const short = (day) => day[0].toUpperCase() + day.slice(1, 3);
 const DAY_MS = 86_400_000;
 
 const empty = () => ({
-  window_id: "", days: DAYS.slice(0, 5), start_time: "02:00", hours: 1, time_zone: Intl.DateTimeFormat().resolvedOptions().timeZone ?? "UTC",
+  window_id: "", days: DAYS.slice(0, 5), start_time: "02:00", hours: 1,
+  time_zone: Intl.DateTimeFormat().resolvedOptions().timeZone ?? "UTC",
   expires: "", comment: "", servers: "", metrics: [], subjects: [],
 });
 
-const CSV = ["window_id", "servers", "metrics", "subjects", "days", "start_time", "time_zone", "duration_seconds", "next_start", "expires_at", "active", "author", "comment"];
+const CSV = [
+  "window_id", "servers", "metrics", "subjects", "days", "start_time", "time_zone", "duration_seconds", "next_start", "expires_at", "active",
+  "author", "comment",
+];
 
 export default {
   components: { Icon, MatcherFields },
@@ -77,7 +81,10 @@ export default {
         one.window_id, ...matcherCells(one.matcher), one.days.join(" "), one.start_time, one.time_zone, one.duration_seconds,
         isoTime(one.next_start_ms), isoTime(one.expires_at_ms), String(one.active), one.author, one.comment,
       ]));
-    return { DAYS, asked, author, busy, days, edit, editing, hours, isKnown, model, problem, put, remove, rows, save, short, shown, toggle, when, whenFull, zones };
+    return {
+      DAYS, asked, author, busy, days, edit, editing, hours, isKnown, model, problem, put, remove, rows, save, short, shown, toggle, when,
+      whenFull, zones,
+    };
   },
   template: `
     <section v-if="shown" class="a-quiet" aria-label="Maintenance windows">

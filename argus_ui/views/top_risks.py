@@ -9,6 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from argus_client import FleetSnapshot, InvalidArgument
+from argus_ui.answers import PerSnapshot
 from argus_ui.components.top_risks import TopRisks
 from argus_ui.feed import Document
 from argus_ui.view import View, ViewContext
@@ -23,23 +24,22 @@ def build(context: ViewContext) -> None:
 
 def routes(context: ViewContext) -> list[Route]:
     """Causes of the riskiest servers: too much to be sent of every server with every tick."""
-    kept: dict[str, Document] = {}
+    made: PerSnapshot[Document] = PerSnapshot(lambda: context.subscription.fleet.document.tag)
 
     async def causes(request: Request) -> Response:
         asked = request.query_params.get("count", str(COUNTS[0]))
         if asked not in map(str, COUNTS):
             raise InvalidArgument(f"count is {asked!r}; it must be one of {', '.join(map(str, COUNTS))}")
-        fleet = context.subscription.fleet
-        document = kept.get(asked)
-        tag = f"{fleet.document.tag}-{asked}"
-        if document is None or document.tag != tag:
-            document = kept[asked] = causes_document(fleet.snapshot, int(asked), tag)
-        return document.response(request)
+
+        async def make() -> Document:
+            return causes_document(context.subscription.fleet.snapshot, int(asked))
+
+        return (await made.get(asked, make)).response(request)
 
     return [Route("/api/top-risks", causes)]
 
 
-def causes_document(snapshot: FleetSnapshot | None, count: int, tag: str) -> Document:
+def causes_document(snapshot: FleetSnapshot | None, count: int) -> Document:
     """Name of the server, seconds within which somebody should act, and causes, strongest first, of each."""
     rows = [] if snapshot is None else list(snapshot.servers.values())[:count]
     return Document.of(
@@ -54,8 +54,7 @@ def causes_document(snapshot: FleetSnapshot | None, count: int, tag: str) -> Doc
                 }
                 for row in rows
             ]
-        },
-        tag,
+        }
     )
 
 

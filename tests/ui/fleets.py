@@ -29,6 +29,9 @@ def fleet(
 ) -> snapshot_pb2.Snapshot:
     """A fleet of every level, with breaches, outlooks, alerts and meters; the riskiest server comes first.
 
+    Of those that are expected to breach the riskiest has most time left, and the last of them none. The last server of
+    all stopped sending.
+
     Args:
         names: Their names, riskiest first, or how many.
         tick: Moves the figures a little.
@@ -43,6 +46,7 @@ def fleet(
     snapshot.header.degraded_reason = degraded
     if not warm:
         snapshot.summary.warm_servers = 0
+    breaching = min(len(names), max(3, len(names) // 5))
     for i, server in enumerate(snapshot.servers):
         server.profile = PROFILES[i % 4]
         for k, meter in enumerate(METERS):
@@ -56,12 +60,15 @@ def fleet(
         server.causes.add(
             metric=metrics_pb2.METRIC_MEM_USED_PCT,
             points=30.0,
-            text=f"memory {60 + i} % → 98 % in {10 * i} min",
+            text=f"memory {60 + i} % → 98 % in {10 * i} min, 83 % likely",
         )
-        if i < max(3, len(names) // 5):
+        if i < breaching:
             server.first_breach.CopyFrom(
                 snapshot_pb2.ThresholdBreach(
-                    metric=metrics_pb2.METRIC_MEM_USED_PCT, threshold=98.0, minutes=12.0 * i, probability=0.83
+                    metric=metrics_pb2.METRIC_MEM_USED_PCT,
+                    threshold=98.0,
+                    minutes=12.0 * (breaching - 1 - i),
+                    probability=0.83,
                 )
             )
             server.active_alerts.add(
@@ -73,6 +80,17 @@ def fleet(
     last = snapshot.servers[-1]
     last.source = snapshot_pb2.FORECAST_SOURCE_STALE
     last.data_age_seconds = 1800.0
+    last.state = metrics_pb2.SERVER_STATE_OFFLINE
+    last.breach_probability_30m = last.breach_probability_8h = 1.0
+    last.ClearField("first_breach")
+    del last.causes[:], last.active_alerts[:]
+    last.causes.add(points=90.0, text="no data for 30 min")
+    last.active_alerts.add(
+        alert_id=f"{last.server_name}-silence",
+        subject=snapshot_pb2.ALERT_SUBJECT_SILENCE,
+        state=snapshot_pb2.ALERT_STATE_FIRING,
+        level=snapshot_pb2.ALERT_LEVEL_CRITICAL,
+    )
     snapshot.summary.silent_count = 1
     snapshot.environment.incident_probability_30m = 0.42
     snapshot.environment.incident_probability_8h = 0.997

@@ -19,6 +19,15 @@
     for (let above = element.parentElement; above && above !== document.body; above = above.parentElement) yield above;
   };
 
+  /** Whether it lies on top of its neighbours on purpose, with a ground of its own. */
+  const isAbove = (element, root) => {
+    for (let at = element; at && at !== root; at = at.parentElement) {
+      const { position, backgroundColor } = getComputedStyle(at);
+      if (position === "absolute" && !/, 0\)|transparent/.test(backgroundColor)) return true;
+    }
+    return false;
+  };
+
   /** Rectangles of the text in an element, as much of it as is to be seen. */
   const textRects = (element) => {
     const found = [];
@@ -76,7 +85,7 @@
   /** Rectangles of the controls in an element that have an edge of their own. */
   const controlRects = (element) =>
     [...element.querySelectorAll("button, input, select"), ...(element.matches("button, input, select") ? [element] : [])]
-      .filter((control) => isShown(control) && parseFloat(getComputedStyle(control).borderLeftWidth) > 0)
+      .filter((control) => isShown(control) && !isAbove(control, element) && parseFloat(getComputedStyle(control).borderLeftWidth) > 0)
       .map((control) => control.getBoundingClientRect());
 
   /** Texts and controls that lie on top of each other, or texts of heads without a gap between them. */
@@ -87,7 +96,7 @@
       if (!/flex|grid|table-row/.test(display) || parent.children.length < 2 || !isShown(parent)) continue;
       const children = [...parent.children]
         .filter((child) => !["absolute", "fixed", "sticky"].includes(getComputedStyle(child).position) && !child.matches(".a-overlay"))
-        .map((child) => ({ child, rects: [...textRects(child), ...controlRects(child)] }))
+        .map((child) => ({ child, rects: [...textRects(child).filter(({ node }) => !isAbove(node.parentElement, child)), ...controlRects(child)] }))
         .filter(({ rects }) => rects.length && rects.length < 60);
       const isHead = parent.querySelector(":scope > [role=columnheader], :scope > th") !== null;
       const gap = isHead ? GAP : 0;

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 
 import pytest
 from playwright.async_api import Locator, Page, expect
 
 from argus.v1 import alert_pb2, history_pb2, snapshot_pb2
-from argus_client.testing import FakeServer, make_alert
+from argus_client.testing import FakeServer, make_alert, make_snapshot
 from tests.ui.conftest import PHONE, Open
 from tests.ui.dashboards import DashboardProcess
 from tests.ui.fleets import HOSTILE, fleet
@@ -38,16 +39,24 @@ def some_alerts() -> list[alert_pb2.AlertRecord]:
     ]
 
 
+Put = Callable[..., None]
+
+
 @pytest.fixture(autouse=True)
-def alerts(argus: FakeServer) -> Iterator[None]:
+def put(argus: FakeServer) -> Iterator[Put]:
+    """Puts alerts that are over when the test is."""
+    seen: dict[str, alert_pb2.AlertRecord] = {}
+
+    def put_some(*alerts: alert_pb2.AlertRecord) -> None:
+        seen.update((one.alert_id, one) for one in alerts)
+        argus.put_alerts(*alerts)
+
     argus.publish(fleet())
-    argus.put_alerts(*some_alerts())
-    yield
-    gone = [
-        make_alert(one.server_name, alert_id=one.alert_id, state="resolved")
-        for one in [*some_alerts(), make_alert("web-other")]
-    ]
-    argus.put_alerts(*gone)
+    put_some(*some_alerts())
+    yield put_some
+    for one in seen.values():
+        one.state = snapshot_pb2.ALERT_STATE_RESOLVED
+    argus.put_alerts(*seen.values())
 
 
 async def servers(page: Page) -> list[str]:
@@ -87,6 +96,120 @@ async def test_alerts_stand_where_they_are_in_their_life(
     await expect(row(page, "web-over")).to_be_visible()
 
 
+async def test_what_is_left_counts_down_with_the_clock_of_the_fleet(
+    open_page: Open, dashboard: DashboardProcess, argus: FakeServer, put: Put
+) -> None:
+    silent = make_alert("dat-0011", alert_id="quiet", level="critical")
+    silent.subject = snapshot_pb2.ALERT_SUBJECT_SILENCE
+    silent.metric, silent.minutes_to_breach = 0, 0.0
+    crossed = make_alert("db-over", level="critical")
+    crossed.minutes_to_breach = 0.0
+    put(silent, crossed)
+    page = await open_page(f"{dashboard.url}alerts", ready=ROW)
+    left = page.get_by_test_id("alert-left")
+    # Written when the fleet's clock stood where it stands now.
+    await expect(row(page, "db-first").get_by_test_id("alert-left")).to_have_text("in 42 min")
+    await expect(row(page, "db-first").get_by_test_id("alert-left")).to_have_attribute(
+        "title", re.compile("2025-06-15 15:53:40 UTC")
+    )
+    later = fleet()
+    for minutes, words in ((30, "in 12 min"), (41.9, "< 1 min"), (50, "< 1 min")):
+        later.header.clock_ms = NOW_MS + round(60_000 * minutes)
+        argus.publish(later)
+        await expect(row(page, "db-first").get_by_test_id("alert-left")).to_have_text(words)
+    await expect(row(page, "db-over").get_by_test_id("alert-left")).to_have_text("now")
+    # A server that sends nothing has no time left to tell; for how long it has not is told instead.
+    await expect(row(page, "dat-0011")).to_contain_text("Stopped sending")
+    await expect(row(page, "dat-0011").locator(".a-alert-left")).to_have_text("no data for 30 min")
+    await expect(left).to_have_count(3)
+    await row(page, "db-first").click()
+    await expect(page.get_by_test_id("drawer").locator(".a-alert-facts")).to_contain_text("< 1 min")
+
+
+async def test_nothing_fires_is_no_good_news_while_something_is_pending(
+    open_page: Open, dashboard: DashboardProcess, argus: FakeServer, put: Put
+) -> None:
+    for gone in some_alerts():
+        gone.state = snapshot_pb2.ALERT_STATE_RESOLVED
+        put(gone)
+    argus.publish(make_snapshot({"web-1": 5.0}))
+    page = await open_page(f"{dashboard.url}alerts", ready="[data-test=no-alerts]")
+    told = page.get_by_test_id("no-alerts")
+    await expect(told).to_contain_text("No unacknowledged alerts.")
+    await expect(told.locator(".a-level-healthy")).to_have_count(1)
+    soon = [make_alert(f"soon-{i}", state="pending", level="critical" if i else "warning") for i in range(3)]
+    put(*soon)
+    await expect(told.locator("h2")).to_have_text("None fire yet: 3 pending, 2 critical.")
+    await expect(told.locator(".a-level-healthy")).to_have_count(0)
+    for one in soon:
+        one.state = snapshot_pb2.ALERT_STATE_RESOLVED
+    put(*soon)
+    await expect(told.locator(".a-level-healthy")).to_have_count(1)
+    # A server that is critical is none either, whether or not there is an alert about it yet.
+    argus.publish(fleet())
+    await expect(told).to_contain_text("1 server is critical now")
+    await expect(told.locator(".a-level-healthy")).to_have_count(0)
+
+
+async def test_heads_say_since_when_what(open_page: Open, dashboard: DashboardProcess) -> None:
+    page = await open_page(f"{dashboard.url}alerts", ready=ROW)
+    for show, head in (
+        ("firing", "Firing since"),
+        ("pending", "Since"),
+        ("acknowledged", "Since"),
+        ("muted", "Since"),
+        ("resolved", "Resolved"),
+    ):
+        await page.get_by_test_id(f"show-{show}").click()
+        await expect(page.get_by_test_id("since-head")).to_have_text(head)
+
+
+async def test_asking_who_somebody_is_moves_nothing(
+    open_page: Open, dashboard: DashboardProcess, put: Put
+) -> None:
+    page = await open_page(f"{dashboard.url}alerts", ready=ROW)
+    places = "(row) => [...row.children].map((cell) => cell.getBoundingClientRect().left)"
+    before = await row(page, "db-first").evaluate(places)
+    assert await row(page, "db-again").evaluate(places) == before
+    await row(page, "db-first").get_by_test_id("acknowledge").click()
+    await expect(page.get_by_test_id("author")).to_be_visible()
+    assert await row(page, "db-first").evaluate(places) == before
+    # Columns are columns, whoever is on it.
+    long = make_alert("web-long")
+    long.acknowledged_by, long.silence_id = "Augusta Ada King, Countess of Lovelace", "quiet-2"
+    put(long)
+    await page.get_by_test_id("show-acknowledged").click()
+    assert await row(page, "web-long").evaluate(places) == await row(page, "web-owned").evaluate(places)
+
+
+async def test_back_undoes_what_was_opened(open_page: Open, dashboard: DashboardProcess) -> None:
+    page = await open_page(f"{dashboard.url}alerts", ready=ROW)
+    drawer = page.get_by_test_id("drawer")
+    await page.get_by_test_id("search").fill("web")
+    await page.get_by_test_id("search").fill("")
+    await page.get_by_test_id("show-pending").click()
+    await row(page, "web-soon").click()
+    await expect(drawer).to_be_visible()
+    await page.go_back()
+    await expect(drawer).to_have_count(0)
+    await expect(row(page, "web-soon")).to_be_visible()
+    await page.go_back()
+    await expect(row(page, "db-first")).to_be_visible()
+    # What is closed is not opened again by going back.
+    await row(page, "db-first").click()
+    # However often it is asked for before it is done.
+    await page.evaluate(
+        """for (let i = 0; i < 2; i++) document.dispatchEvent(new KeyboardEvent("keydown", { key: "Escape" }))"""
+    )
+    await expect(drawer).to_have_count(0)
+    await expect(row(page, "db-first")).to_be_visible()
+    assert page.url.endswith("/alerts")
+    await page.goto(f"{dashboard.url}alerts?alert=db-first-mem_used_pct")
+    await page.get_by_test_id("close").click()
+    await expect(drawer).to_have_count(0)
+    assert page.url.endswith("/alerts")
+
+
 async def test_an_alert_is_taken_in_two_taps_on_a_phone(
     open_page: Open, dashboard: DashboardProcess, argus: FakeServer
 ) -> None:
@@ -104,28 +227,28 @@ async def test_an_alert_is_taken_in_two_taps_on_a_phone(
     assert box is not None
     assert box["height"] >= 40
     await page.get_by_test_id("confirm").tap()
-    await expect(page.get_by_test_id("no-alerts")).to_contain_text("No unacknowledged alerts.")
+    await expect(page.get_by_test_id("no-alerts")).to_contain_text("None fire yet: 1 pending.")
     await page.get_by_test_id("show-acknowledged").tap()
     await expect(row(page, "db-again").get_by_test_id("owner")).to_have_text("ada")
     assert argus.calls.count("AcknowledgeAlert") == 2
 
 
 async def test_changes_come_by_themselves_over_one_watch(
-    open_page: Open, dashboard: DashboardProcess, argus: FakeServer
+    open_page: Open, dashboard: DashboardProcess, argus: FakeServer, put: Put
 ) -> None:
     before = argus.calls.count("WatchAlerts")
     pages = [await open_page(f"{dashboard.url}alerts", ready=ROW) for _ in range(2)]
-    argus.put_alerts(make_alert("late-1", level="critical"))
+    put(make_alert("late-1", level="critical"))
     for page in pages:
         await expect(row(page, "late-1")).to_be_visible()
-    argus.put_alerts(make_alert("late-1", state="resolved"))
+    put(make_alert("late-1", state="resolved"))
     for page in pages:
         await expect(row(page, "late-1")).to_have_count(0)
     assert argus.calls.count("WatchAlerts") - before <= 1
 
 
 async def test_one_alert_tells_what_happened_to_it(
-    open_page: Open, dashboard: DashboardProcess, argus: FakeServer
+    open_page: Open, dashboard: DashboardProcess, argus: FakeServer, put: Put
 ) -> None:
     argus.history.events = history_pb2.ListAlertEventsResponse(
         events=[
@@ -156,7 +279,7 @@ async def test_one_alert_tells_what_happened_to_it(
     # Without events of a history the record itself tells.
     argus.history.events = history_pb2.ListAlertEventsResponse()
     await page.get_by_test_id("close").click()
-    argus.put_alerts(make_alert("web-soon", state="pending"), make_alert("web-other", state="pending"))
+    put(make_alert("web-soon", state="pending"), make_alert("web-other", state="pending"))
     await expect(page.get_by_test_id("show-pending")).to_contain_text("2")
     await row(page, "db-first").click()
     await expect(page.get_by_test_id("timeline").locator("p").first).to_have_text("<b>since</b> the deploy")
@@ -183,6 +306,7 @@ async def test_a_silence_is_made_shown_and_ended(open_page: Open, dashboard: Das
     await expect(silence).to_contain_text("db-*, web-1")
     await expect(silence).to_contain_text("Memory")
     await expect(silence).to_contain_text("migration")
+    await expect(silence).to_contain_text("4 h left")
     assert await saved_row(page) == ["db-*, web-1", "mem_used_pct", ""]
     await silence.get_by_test_id("expire").click()
     await expect(silence.get_by_test_id("expire")).to_have_text("Yes, end it now")
@@ -245,19 +369,17 @@ async def test_keys_choose_and_take(open_page: Open, dashboard: DashboardProcess
     await expect(page.get_by_test_id("no-alerts")).to_contain_text("No alert matches")
 
 
-async def test_texts_from_outside_stay_texts(
-    open_page: Open, dashboard: DashboardProcess, argus: FakeServer
-) -> None:
+async def test_texts_from_outside_stay_texts(open_page: Open, dashboard: DashboardProcess, put: Put) -> None:
     hostile = [make_alert(name, alert_id=f"h{i}", level="critical") for i, name in enumerate(HOSTILE)]
     for one in hostile:
         one.cause = HOSTILE[0]
         one.notes.add(author=HOSTILE[3], text=HOSTILE[4], written_at_ms=NOW_MS)
-    argus.put_alerts(*hostile)
+    put(*hostile)
     page = await open_page(f"{dashboard.url}alerts?alert=h0", ready=ROW)
     await expect(page.get_by_test_id("drawer")).to_contain_text(HOSTILE[4])
     assert set(HOSTILE) <= set(await servers(page))
     assert await page.evaluate("window.pwned") is None
     for one in hostile:
         one.state = snapshot_pb2.ALERT_STATE_RESOLVED
-    argus.put_alerts(*hostile)
+    put(*hostile)
     await expect(page.locator(ROW)).to_have_count(2)

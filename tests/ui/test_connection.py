@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from playwright.async_api import Route, expect
 
-from argus_client.testing import FakeServer
+from argus_client.testing import FakeServer, make_alert, make_snapshot
 from tests.ui.conftest import Open, free_port
 from tests.ui.dashboards import DashboardProcess
 from tests.ui.fleets import fleet
@@ -36,7 +36,7 @@ async def test_it_finds_the_server_again(open_page: Open) -> None:
 
 async def test_no_alerts_is_no_good_news_without_a_connection(open_page: Open) -> None:
     with FakeServer() as argus, DashboardProcess(argus.target) as dashboard:
-        argus.publish(fleet())
+        argus.publish(make_snapshot({"web-1": 5.0}))
         page = await open_page(f"{dashboard.url}alerts", ready="[data-test=no-alerts]")
         page.complaints.expected += ["Failed to load resource"]
         told = page.get_by_test_id("no-alerts")
@@ -45,6 +45,23 @@ async def test_no_alerts_is_no_good_news_without_a_connection(open_page: Open) -
         argus.stop()
         await expect(told).to_contain_text("No connection: alerts are not known", timeout=SOON)
         await expect(told.locator(".a-level-healthy")).to_have_count(0)
+
+
+async def test_what_cannot_be_done_without_a_server_is_said_in_words(open_page: Open) -> None:
+    with FakeServer() as argus, DashboardProcess(argus.target) as dashboard:
+        argus.publish(fleet())
+        argus.put_alerts(make_alert("web-1"))
+        page = await open_page(f"{dashboard.url}alerts", ready="[data-test=alert]")
+        page.complaints.expected += ["Failed to load resource"]
+        argus.stop()
+        await expect(page.get_by_test_id("connection")).to_have_text("Reconnecting", timeout=SOON)
+        await page.get_by_test_id("acknowledge").click()
+        await page.get_by_test_id("author").fill("ada")
+        await page.get_by_test_id("confirm").click()
+        failed = page.locator(".a-toast-failed .q-notification__message")
+        await expect(failed).to_have_text(
+            "Not done. The Argus server cannot be reached; nothing was changed.", timeout=SOON
+        )
 
 
 async def test_it_waits_for_a_server_that_is_not_there_yet(open_page: Open) -> None:

@@ -20,7 +20,7 @@ from starlette.types import ASGIApp
 from argus_client import FleetSnapshot, MetricThreshold
 from argus_client.testing import make_outlook, make_snapshot
 from argus_ui.assets import AssetCache
-from argus_ui.columns import METERS, fleet_document
+from argus_ui.columns import METERS, fleet_document, minutes_left
 from argus_ui.feed import EMBEDDED_SERVERS, Document, Fleet, html_json
 from argus_ui.spark import ALPHABET, LEVELS, encode
 from argus_ui.subscription import by_metric, short_names
@@ -38,13 +38,26 @@ def snapshot(**arguments: object) -> FleetSnapshot:
 def test_every_column_has_an_item_per_server() -> None:
     columns = fleet_document(snapshot())["servers"]
     assert {len(column) for column in columns.values()} == {12}
-    assert {*METERS, "name", "risk", "level", "breach", "alert", "history", "p10", "p50", "p90"} <= set(
+    assert {*METERS, "name", "risk", "level", "breach", "alerts", "history", "p10", "p50", "p90"} <= set(
         columns
     )
     assert columns["risk"] == sorted(columns["risk"], reverse=True)
+    assert [found and found[0] for found in columns["breach"][:4]] == [24.0, 12.0, 0.0, None]
     assert columns["breach"][1] == [12.0, 5, 98.0, 0.83]
-    assert columns["alert"][0] == ["dat-0000-mem_used_pct", True, "", False, 1]
-    assert columns["breach"][11] is None
+    assert columns["alerts"][0] == [["dat-0000-mem_used_pct", True, "", False]]
+    assert columns["alerts"][5] is None
+
+
+@pytest.mark.parametrize(
+    ("minutes", "told"), [(0.0, 0.0), (1e-6, 0.1), (0.04, 0.1), (12.34, 12.3), (math.nan, None)]
+)
+def test_only_what_is_crossed_has_no_time_left(minutes: float, told: float | None) -> None:
+    assert minutes_left(minutes) == told
+
+
+def test_a_fleet_has_the_clock_that_its_minutes_count_from() -> None:
+    found = fleet_document(snapshot())
+    assert found["clock_ms"] - found["origin_ms"] == 300_000
 
 
 def test_what_is_not_known_is_null() -> None:

@@ -25,6 +25,15 @@ METRICS = ("cpu_idle_pct", "mem_used_pct", "load_average", "net_in_mb_s")
 NAME = "[data-test=server-name]"
 DRAWN = ".a-metric-canvas[data-ready=true]"
 SLASH = "rack/7 #1?x=%2F&y"
+NONE = "\N{EN DASH}"
+ORIGIN_MS = 1_750_000_000_000
+# Upright lines of a chart, from the left.
+BREACH_MARKS = """async (selector) => {
+  const found = await import("nicegui-echart");
+  const chart = (found.echarts ?? found).getInstanceByDom(document.querySelector(selector));
+  const lines = chart.getOption().series.flatMap((series) => series.markLine?.data ?? []);
+  return lines.filter((line) => line.xAxis).map(({ xAxis, label }) => ({ xAxis, says: label.formatter }));
+}"""
 
 
 def forecast_fleet(*args: object, **more: object) -> snapshot_pb2.Snapshot:
@@ -80,11 +89,14 @@ def test_a_server_as_json(argus: FakeServer, dashboard: DashboardProcess) -> Non
 
 def test_breach_and_alerts_as_json(dashboard: DashboardProcess) -> None:
     found = httpx.get(f"{dashboard.url}api/server", params={"name": "web-0001"}).json()
+    # Twelve minutes from the fleet's clock on, which is a step ahead of where the forecast begins.
     assert found["breach"] == {
-        "metric": "mem_used_pct", "threshold": 98.0, "minutes": 12.0,
-        "at_ms": found["origin_ms"] + 12 * 60_000, "probability": pytest.approx(0.83),
+        "metric": "mem_used_pct", "threshold": 98.0, "crossed": False,
+        "at_ms": found["origin_ms"] + 17 * 60_000, "probability": pytest.approx(0.83),
     }  # fmt: skip
-    assert [(alert["id"], alert["firing"]) for alert in found["alerts"]] == [("web-0001-mem_used_pct", True)]
+    assert [alert["state"] for alert in found["alerts"]] == [["web-0001-mem_used_pct", True, "", False]]
+    crossed = httpx.get(f"{dashboard.url}api/server", params={"name": "ml_-0002"}).json()
+    assert crossed["breach"]["crossed"]
 
 
 def test_past_and_events_as_json(argus: FakeServer, dashboard: DashboardProcess) -> None:
@@ -128,6 +140,11 @@ async def test_it_says_how_a_server_stands(
     await drawn(page)
     await expect(page.locator(".a-metric").first).to_have_attribute("data-test", "metric-mem_used_pct")
     await expect(page.locator(".a-metric.large")).to_have_count(1)
+    # The breach stands where it is expected, with its hour; the third threshold line is "now".
+    marks = await page.evaluate(BREACH_MARKS, "[data-test=metric-mem_used_pct] .a-metric-canvas")
+    assert [mark["xAxis"] for mark in marks] == [ORIGIN_MS, ORIGIN_MS + 17 * 60_000]
+    assert marks[1]["says"].startswith("▼ breach ")
+    assert await page.evaluate(BREACH_MARKS, "[data-test=metric-load_average] .a-metric-canvas") == [marks[0]]
     # What is drawn is changed, not made anew.
     await page.evaluate(
         "document.querySelectorAll('.a-metric-canvas canvas').forEach((c) => (c.dataset.kept = '1'))"
@@ -137,6 +154,57 @@ async def test_it_says_how_a_server_stands(
     argus.publish(changed)
     await expect(page.get_by_test_id("server-risk")).to_contain_text("31")
     assert await page.locator("canvas[data-kept='1']").count() == len(METRICS)
+
+
+@in_browser
+async def test_a_server_that_stopped_sending_is_no_calm_one(
+    open_page: Open, dashboard: DashboardProcess, argus: FakeServer
+) -> None:
+    lost = forecast_fleet()
+    for forecast in lost.servers[-1].forecasts:
+        forecast.history[-3:] = [math.nan] * 3
+    publish(argus, dashboard, lost)
+    page = await open_page(f"{dashboard.url}server?name=dat-0011", ready=NAME)
+    await expect(page.get_by_test_id("server-breach")).to_contain_text("no data for 30 min")
+    await expect(page.get_by_test_id("server-breach")).not_to_contain_text("none expected")
+    await expect(page.get_by_test_id("server-chance")).to_have_text(NONE)
+    await drawn(page)
+    alert = page.get_by_test_id("server-alert")
+    await expect(alert.locator("strong")).to_have_text("Stopped sending")
+    await expect(alert.get_by_test_id("silence")).to_have_text("Silence")
+    heads = page.locator(".a-metric-at")
+    await expect(heads).to_have_text([NONE] * len(METRICS))
+
+
+@in_browser
+async def test_one_alert_is_taken_and_the_server_is_silenced(
+    open_page: Open, dashboard: DashboardProcess, argus: FakeServer
+) -> None:
+    several = forecast_fleet()
+    several.servers[1].active_alerts.add(
+        alert_id="risk", subject=snapshot_pb2.ALERT_SUBJECT_RISK, state=snapshot_pb2.ALERT_STATE_PENDING
+    )
+    publish(argus, dashboard, several)
+    page = await open_page(f"{dashboard.url}server?name=web-0001", ready=NAME)
+    alerts = page.get_by_test_id("server-alert")
+    await expect(alerts).to_have_count(2)
+    await expect(alerts.get_by_test_id("acknowledge")).to_have_text(["Ack", "Ack"])
+    await expect(alerts.get_by_test_id("silence")).to_have_count(0)
+    everything = page.get_by_test_id("server-alerts-all")
+    await expect(everything.get_by_test_id("acknowledge")).to_have_text("Ack 1 firing")
+    await expect(everything.get_by_test_id("silence")).to_have_text("Silence")
+
+
+@in_browser
+async def test_back_goes_to_the_range_before(open_page: Open, dashboard: DashboardProcess) -> None:
+    page = await open_page(f"{dashboard.url}server?name=web-0001", ready=NAME)
+    await page.get_by_test_id("range-3h").click()
+    await page.get_by_test_id("range-1d").click()
+    await page.go_back()
+    await expect(page.get_by_test_id("range-3h")).to_have_attribute("aria-pressed", "true")
+    await page.go_back()
+    await expect(page.get_by_test_id("range-8h")).to_have_attribute("aria-pressed", "true")
+    await expect(page.locator(NAME)).to_have_text("web-0001")
 
 
 @in_browser
@@ -216,7 +284,7 @@ async def test_j_and_k_follow_the_list_it_came_from(open_page: Open, dashboard: 
 async def test_any_name_has_a_link_and_is_text(
     open_page: Open, dashboard: DashboardProcess, argus: FakeServer, tmp_path: Path
 ) -> None:
-    names = (*HOSTILE, SLASH)
+    names = (SLASH, *HOSTILE)
     publish(argus, dashboard, forecast_fleet(names))
     argus.history.events = history_pb2.ListAlertEventsResponse(
         total=1,
@@ -229,7 +297,7 @@ async def test_any_name_has_a_link_and_is_text(
         ],
     )  # fmt: skip
     page = await open_page(f"{dashboard.url}servers/{quote(SLASH, safe='')}", ready=NAME)
-    for name in names:
+    for name in reversed(names):
         await page.goto(f"{dashboard.url}servers/{quote(name, safe='')}")
         await expect(page.locator(NAME)).to_have_text(name, use_inner_text=False)
         await drawn(page)
@@ -243,6 +311,9 @@ async def test_any_name_has_a_link_and_is_text(
     assert rows[0] == ["time_utc", "metric", "measured", "p10", "p50", "p90"]
     assert len(rows) == 1 + len(METRICS) * (288 + 96)
     assert rows[288] == ["2025-06-15T15:06:40.000Z", "mem_used_pct", "60", "", "", ""]
+    # The first step of the forecast is the one after the newest measured, the last lies eight hours on.
+    assert rows[289] == ["2025-06-15T15:11:40.000Z", "mem_used_pct", "", "52", "60", "68"]
+    assert rows[288 + 96] == ["2025-06-15T23:06:40.000Z", "mem_used_pct", "", "52", "60", "68"]
 
 
 @in_browser

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.async_api import expect
 
@@ -28,7 +30,10 @@ async def test_cards_say_how_bad_why_and_when(open_page: Open, dashboard: Dashbo
     await expect(second).to_contain_text("web-0001")
     await expect(second).to_contain_text("memory 61 % → 98 % in 10 min")
     await expect(second).to_contain_text("+30")
-    await expect(second).to_contain_text("in 12 min")
+    await expect(second.locator(".a-when")).to_have_text("in 48 min")
+    await expect(second.locator(".a-when")).to_have_attribute("title", re.compile("2025-06-15 15:59:40 UTC"))
+    # The same moment as everywhere else.
+    await expect(cards.nth(4).locator(".a-when")).to_have_text("in 12 min")
     await expect(second).to_contain_text("Memory above 98 %, probability 83 %")
     await expect(second.get_by_role("img", name="risk 87 of 100")).to_be_visible()
     await expect(second.get_by_test_id("acknowledge")).to_be_visible()
@@ -40,6 +45,19 @@ async def test_cards_say_how_bad_why_and_when(open_page: Open, dashboard: Dashbo
     await expect(cards).to_have_count(10)
     await page.reload()
     await expect(cards).to_have_count(10)
+
+
+async def test_what_was_last_heard_of_a_silent_server_is_not_its_present(
+    open_page: Open, dashboard: DashboardProcess, argus: FakeServer
+) -> None:
+    argus.publish(fleet(4))
+    page = await open_page(f"{dashboard.url}top-risks?all=1", ready=CARD)
+    silent = page.locator(CARD, has_text="dat-0003")
+    await expect(silent.locator(".a-when")).to_have_text("no data for 30 min")
+    await expect(silent).to_contain_text("Stopped sending")
+    await expect(silent).not_to_contain_text("Incident within")
+    for look in (".a-arrow", ".a-risk-bar", ".a-rising", ".a-risk-outlook"):
+        await expect(silent.locator(look)).to_have_count(0)
 
 
 async def test_a_healthy_fleet_is_a_calm_one(
