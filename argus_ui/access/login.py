@@ -23,7 +23,7 @@ _PAGE: Final = """<!doctype html><html lang="en"><head><meta charset="utf-8"><ti
 :root {{ color-scheme: light dark; }}
 body {{ margin: 0; min-height: 100vh; display: grid; place-items: center; font: 15px system-ui, sans-serif;
   background: light-dark(#f5f6f8, #0e1116); color: light-dark(#1a1e24, #e4e8ee); }}
-form {{ width: min(320px, 88vw); padding: 26px; border-radius: 10px; display: grid; gap: 12px;
+form {{ box-sizing: border-box; width: min(372px, 92vw); padding: 26px; border-radius: 10px; display: grid; gap: 12px;
   background: light-dark(#fff, #151a21); border: 1px solid light-dark(#e2e5ea, #262d38); }}
 h1 {{ font-size: 19px; margin: 0; }} p {{ margin: 0; color: light-dark(#b3261e, #ff8178); }}
 input, button {{ font: inherit; padding: 8px 10px; border-radius: 6px; }}

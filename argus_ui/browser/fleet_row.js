@@ -101,7 +101,7 @@ export function FleetRow({ fleet, index, phone, chosen }) {
     return h("article", { class: ["a-phone-card", `a-edge-${LEVELS[servers.level[i]].key}`], "data-test": "row" }, [
       h("header", [nameLink(servers, i), risk(servers, i)]),
       h("div", { class: "a-card-line" }, [
-        levelChip(servers, i), h("span", { class: "a-muted" }, servers.profile[i]), source(servers, i), breach(fleet, i),
+        levelChip(servers, i), h("span", { class: "a-muted", title: servers.profile[i] }, servers.profile[i]), source(servers, i), breach(fleet, i),
       ]),
       h("div", { class: "a-phone-meters" }, CARD_METERS.map((one) => h("span", [h("small", one.label), meter(servers, i, one)]))),
       spark(fleet, i, 300, 30),

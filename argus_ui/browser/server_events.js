@@ -48,7 +48,7 @@ export const ServerEvents = {
     return { FIRST, all, chance, events, found, moment, problem, rangeLabel, save, utc };
   },
   template: `
-    <section class="a-events" aria-label="Alert history" data-test="server-events">
+    <section aria-label="Alert history" data-test="server-events">
       <div class="a-section-head"><h2>Alert history <span class="a-muted">{{ rangeLabel }}</span></h2>
         <button v-if="events.length" class="a-button" @click="save"><Icon name="download" :size="14" />CSV</button></div>
       <p v-if="problem" class="a-level-warning" role="alert">{{ problem }}</p>

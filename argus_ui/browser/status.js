@@ -1,6 +1,7 @@
 // What is always in sight: is this live, how old is it, which model made it, and what is wrong if something is.
 import { computed } from "vue";
 import { now } from "argus/clock.js";
+import { vDialog } from "argus/dialog.js";
 import { fleet, link, receivedAt } from "argus/feed.js";
 import { age, moment, onHover, utc } from "argus/format.js";
 import { Icon } from "argus/icons.js";
@@ -36,31 +37,54 @@ export function coldServers() {
 /** Seconds since the newest forecast came. */
 export const forecastAge = () => (fleet.value ? Math.max(0, (now.value - receivedAt.value) / 1000) : null);
 
+const state = computed(connection);
+const model = computed(() => fleet.value?.model ?? null);
+const modelName = computed(() => {
+  if (!model.value) return "";
+  return model.value.kind === "TFT" ? model.value.revision || model.value.name : "no model: fallback";
+});
+const origin = computed(() => fleet.value?.origin_ms ?? 0);
+
 export const StatusBar = {
   components: { Icon },
-  setup() {
-    const state = computed(connection);
-    const model = computed(() => fleet.value?.model ?? null);
-    const modelName = computed(() => {
-      if (!model.value) return "";
-      return model.value.kind === "TFT" ? model.value.revision || model.value.name : "no model: fallback";
-    });
-    const origin = computed(() => fleet.value?.origin_ms ?? 0);
-    return { state, model, modelName, origin, fleet, link, age, moment, onHover, utc, forecastAge };
-  },
+  props: { open: Boolean },
+  emits: ["toggle"],
+  setup: () => ({ state, model, modelName, origin, fleet, age, moment, onHover, utc, forecastAge }),
   template: `
     <div class="a-status">
-      <span class="a-pill" :class="'a-link-' + state.key" :title="state.text" role="status" data-test="connection">
-        <i class="a-dot"></i>{{ state.label }}
-      </span>
+      <button class="a-pill" :class="'a-link-' + state.key" :title="state.text" aria-haspopup="dialog" :aria-expanded="open" data-test="connection" @click="$emit('toggle')">
+        <i class="a-dot"></i><span role="status">{{ state.label }}</span>
+      </button>
       <template v-if="fleet">
-        <span class="a-status-item" v-bind="onHover(() => 'Forecast from ' + moment(origin) + ' on (' + utc(origin) + '), revision ' + fleet.revision)">
-          <Icon name="clock" :size="14" />Forecast {{ age(forecastAge()) }} old
+        <span class="a-status-item" v-bind="onHover(() => 'Forecast from ' + moment(origin) + ' on (' + utc(origin) + '), revision ' + fleet.revision)" data-test="forecast-age">
+          <Icon name="clock" :size="14" /><span class="a-status-word">Forecast</span>{{ age(forecastAge()) }} old
         </span>
-        <span class="a-status-item" v-bind="onHover(() => model.kind + ' on ' + model.device + ', loaded ' + moment(model.loaded_at_ms))">
+        <span class="a-status-item a-status-model" v-bind="onHover(() => model.kind + ' on ' + model.device + ', loaded ' + moment(model.loaded_at_ms))">
           <Icon name="model" :size="14" />{{ modelName }}
         </span>
       </template>
+    </div>`,
+};
+
+/** What the bar says, in full: where it is too narrow for all of it, and where nothing hovers. */
+export const StatusSheet = {
+  directives: { dialog: vDialog },
+  emits: ["close"],
+  setup: () => ({ state, model, modelName, origin, fleet, link, age, moment, utc, forecastAge }),
+  template: `
+    <div class="a-overlay a-sheet" @click.self="$emit('close')">
+      <div v-dialog="{ close: () => $emit('close') }" class="a-palette a-confirm" role="dialog" aria-modal="true" aria-label="Status" data-test="status">
+        <h2>{{ state.label }}</h2>
+        <dl class="a-facts">
+          <dt>Connection</dt><dd>{{ state.text }}</dd>
+          <template v-if="fleet">
+            <dt>Forecast</dt><dd>{{ age(forecastAge()) }} old, begins {{ moment(origin) }} <small class="a-muted">{{ utc(origin) }}</small></dd>
+            <dt>Revision</dt><dd>{{ fleet.revision }}</dd>
+            <dt>Model</dt><dd>{{ modelName }} <small class="a-muted">{{ model.kind }} on {{ model.device }}, loaded {{ moment(model.loaded_at_ms) }}</small></dd>
+          </template>
+        </dl>
+        <footer><button class="a-button" data-test="close-status" @click="$emit('close')">Close</button></footer>
+      </div>
     </div>`,
 };
 

@@ -140,6 +140,7 @@ export default {
             <option v-for="column in ORDERS" :key="column.key" :value="column.key">{{ column.label }}</option></select></label>
           <span v-if="cold" class="a-source a-source-fallback" :title="WARMING_UP" data-test="cold">{{ cold }}</span>
           <button v-if="isFiltered" class="a-link" data-test="clear-phone" @click="clearFilters()">Clear filters</button>
+          <button class="a-button" title="These rows as CSV" data-test="csv-phone" @click="save()"><Icon name="download" :size="15" />CSV</button>
         </div>
         <div v-if="!matching.length" class="a-empty" data-test="no-match">
           <template v-if="fleet.summary.total_servers"><h2>No server matches</h2>

@@ -8,7 +8,7 @@ import { href, route } from "argus/navigation.js";
 import { loadAllParts } from "argus/parts.js";
 import { Palette } from "argus/palette.js";
 import { Shortcuts } from "argus/shortcuts.js";
-import { Banners, StatusBar } from "argus/status.js";
+import { Banners, StatusBar, StatusSheet } from "argus/status.js";
 import { dark, setDark } from "argus/theme.js";
 
 const PHONE_TABS = 4;
@@ -16,7 +16,7 @@ const PHONE_TABS = 4;
 const SCROLL = 120;
 
 export default {
-  components: { Icon, Palette, Shortcuts, StatusBar, Banners },
+  components: { Icon, Palette, Shortcuts, StatusBar, StatusSheet, Banners },
   directives: { dialog: vDialog },
   props: { views: Array, user: String, canLogOut: Boolean },
   setup(props) {
@@ -70,8 +70,8 @@ export default {
       </nav>
       <div class="a-body">
         <header class="a-top">
-          <h1>{{ here ? here.title : "Not found" }}</h1>
-          <StatusBar />
+          <h1 :title="here?.title">{{ here ? here.title : "Not found" }}</h1>
+          <StatusBar :open="open === 'status'" @toggle="toggle('status')" />
           <button class="a-go" title="Go to a server or a view (Ctrl K)" @click="toggle('palette')" data-test="open-palette">
             <Icon name="search" :size="15" /><span>Go to</span><kbd>Ctrl K</kbd>
           </button>
@@ -91,14 +91,18 @@ export default {
         <a v-for="view in tabs" :key="view.name" :class="{ active: view.path === route.path }" :href="href(view.path)">
           <Icon :name="view.icon" :size="20" /><span>{{ view.title }}</span>
         </a>
-        <button v-if="rest.length" :class="{ active: open === 'more' }" @click="toggle('more')"><Icon name="more" :size="20" /><span>More</span></button>
+        <button v-if="rest.length || canLogOut" :class="{ active: open === 'more' }" @click="toggle('more')"><Icon name="more" :size="20" /><span>More</span></button>
       </nav>
       <div v-if="open === 'more'" class="a-overlay a-sheet" @click="open = ''">
         <div v-dialog="{ close: () => (open = '') }" class="a-palette" role="dialog" aria-modal="true" aria-label="More views">
           <a v-for="view in rest" :key="view.name" class="a-nav" :href="href(view.path)"><Icon :name="view.icon" /><span>{{ view.title }}</span></a>
+          <form v-if="canLogOut" @click.stop method="post" :action="href('/logout')">
+            <button class="a-nav" :title="'Log out ' + user"><Icon name="logout" /><span>Log out</span></button>
+          </form>
         </div>
       </div>
       <Palette v-if="open === 'palette'" :views="offered.filter((view) => view.menu)" @close="open = ''" />
       <Shortcuts v-if="open === 'keys'" @close="open = ''" />
+      <StatusSheet v-if="open === 'status'" @close="open = ''" />
     </div>`,
 };

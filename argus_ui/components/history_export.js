@@ -63,7 +63,7 @@ export default {
         <select :value="chosen" aria-label="Range of the export" @change="own = $event.target.value"><option v-for="(_, key) in ranges" :key="key" :value="key">last {{ RANGE_LABELS[key] }}</option></select>
         <span class="a-muted">Streamed as it is read; texts in CSV cannot run as formulas.</span>
       </header>
-      <div class="a-exports">
+      <div>
         <div v-for="(what, table) in TABLES" :key="table" class="a-export"><code>{{ table }}</code><span class="a-muted">{{ what }}</span>
           <span class="a-export-acts"><button v-for="(label, format) in FORMATS" :key="format" class="a-button" :data-test="'export-' + table + '-' + format" @click="start(table, format)"><Icon name="download" :size="14" />{{ label }}</button></span></div>
       </div>

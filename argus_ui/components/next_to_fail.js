@@ -9,9 +9,9 @@ import { href, route, serverPath, setQuery } from "argus/navigation.js";
 import { Spark, outlookOf } from "argus/spark.js";
 import { breachOf, crossingMoment, leftWords } from "argus/time_left.js";
 
-// A card is at least this wide, gap included; one row of them, so that the table stays in sight.
+// A card is at least this wide, gap included; one full row of them, so that the table stays in sight, and never fewer than three.
 const CARD_WIDTH = 300;
-const LEAST = 3;
+const inFullRows = (columns) => (columns < 2 ? 3 : columns === 2 ? 4 : columns);
 // Who wants more gets these; whatever is beyond is a matter for the table.
 const MOST = 24;
 
@@ -33,7 +33,7 @@ export default {
     });
     const box = ref(null);
     const most = ref(4);
-    const fit = ([{ contentRect }]) => (most.value = Math.max(LEAST, Math.floor((contentRect.width + 10) / CARD_WIDTH)));
+    const fit = ([{ contentRect }]) => (most.value = inFullRows(Math.floor((contentRect.width + 10) / CARD_WIDTH)));
     const observer = new ResizeObserver(fit);
     onMounted(() => observer.observe(box.value));
     onBeforeUnmount(() => observer.disconnect());

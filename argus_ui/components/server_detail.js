@@ -94,7 +94,7 @@ export default {
       <ServerHeader :server="server" :since="sinceNews" :place="place" :count="list.length" @go="go" />
       <p v-if="problem || pastProblem" class="a-inline-problem a-level-warning" role="alert" data-test="server-problem"><Icon name="triangle" :size="15" />
         {{ missing ? "The fleet does not have this server any more; this is how it stood last." : problem || pastProblem }}</p>
-      <section class="a-server-charts" aria-label="Metrics">
+      <section aria-label="Metrics">
         <div class="a-toolbar a-server-toolbar">
           <h2>Metrics</h2>
           <div class="a-segments" role="group" aria-label="History shown">

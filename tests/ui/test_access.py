@@ -53,6 +53,18 @@ async def test_nothing_is_seen_without_the_password(open_page: Open, locked: Das
     await page.wait_for_selector("input[type=password]")
 
 
+@in_browser
+async def test_a_phone_logs_in_and_out(open_page: Open, locked: DashboardProcess) -> None:
+    small = {"width": 320, "height": 640}
+    page = await open_page(locked.url, ready="input[type=password]", size=small)
+    assert await page.evaluate("document.documentElement.scrollWidth") == small["width"]
+    await page.fill("input[type=password]", PASSWORD)
+    await page.click("button")
+    await page.get_by_role("button", name="More").click()
+    await page.get_by_role("dialog", name="More views").get_by_title("Log out").click()
+    await page.wait_for_selector("input[type=password]")
+
+
 def test_everything_but_files_of_libraries_asks_for_it(locked: DashboardProcess) -> None:
     with httpx.Client(base_url=locked.url) as http:
         assert http.get("/").headers["location"] == "/login"
