@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 NODE := .cache/node
 BUF := $(NODE)/node_modules/.bin/buf
+BIOME := $(NODE)/node_modules/.bin/biome
 
 .PHONY: help setup demo test pytest lint types proto proto-check bench format system-packages clean
 
@@ -33,17 +34,19 @@ test: setup lint types proto-check system-packages pytest  ## Everything CI chec
 pytest: setup
 	$(BIN)/pytest
 
-lint: setup $(BUF)  ## Style of Python and contract, and who may import whom
+lint: setup $(BUF) $(BIOME)  ## Style of Python, browser code and contract, and who may import whom
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 	$(BUF) lint
 	$(BUF) format --diff --exit-code proto
+	$(BIOME) check --colors=off
 
-format: setup $(BUF)  ## Mend what lint can mend
+format: setup $(BUF) $(BIOME)  ## Mend what lint can mend
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BUF) format -w proto
+	$(BIOME) check --write
 
 types: setup  ## mypy on everything, pyright on the client
 	$(BIN)/mypy
@@ -80,9 +83,14 @@ $(VENV)-proto/.installed: proto/requirements.txt
 	touch $@
 
 # npm is the machine's, or the one that came with the virtual environment.
+NPM_INSTALL := PATH="$$PATH:$(CURDIR)/$(BIN)" npm install --silent --no-audit --no-fund --prefix $(NODE)
+
 $(BUF): | $(VENV)/.installed
 	mkdir -p $(NODE)
-	PATH="$$PATH:$(CURDIR)/$(BIN)" npm install --silent --no-audit --no-fund --prefix $(NODE) @bufbuild/buf@1.75.0
+	$(NPM_INSTALL) @bufbuild/buf@1.75.0
+
+$(BIOME): | $(VENV)/.installed $(BUF)
+	$(NPM_INSTALL) @biomejs/biome@2.6.8
 
 clean:  ## Remove everything that was made
 	rm -rf $(VENV) $(VENV)-proto .cache build dist

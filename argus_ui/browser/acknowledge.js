@@ -1,8 +1,9 @@
 // "I am on it", in two taps; the first time in a browser it asks for a name between them.
-import { nextTick, ref } from "vue";
+
 import { acknowledge } from "argus/alerts.js";
 import { author, isKnown } from "argus/author.js";
 import { Icon } from "argus/icons.js";
+import { nextTick, ref } from "vue";
 
 /** `ids`: of the alerts that are acknowledged together; `label`: on the button; `what`: names them once it is done. */
 export const Acknowledge = {

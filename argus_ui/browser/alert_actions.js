@@ -1,13 +1,18 @@
 // Acknowledge and silence, beside a server that has alerts, where the Argus server offers it.
-import { computed, nextTick, ref } from "vue";
+
 import { Acknowledge } from "argus/acknowledge.js";
 import { silence } from "argus/alerts.js";
 import { author, isKnown } from "argus/author.js";
 import { link } from "argus/feed.js";
 import { Icon } from "argus/icons.js";
 import { href } from "argus/navigation.js";
+import { computed, nextTick, ref } from "vue";
 
-const SPANS = [[3600, "1 h"], [4 * 3600, "4 h"], [24 * 3600, "1 day"]];
+const SPANS = [
+  [3600, "1 h"],
+  [4 * 3600, "4 h"],
+  [24 * 3600, "1 day"],
+];
 
 /**
  * `alerts`: each as `[id, whether it fires, who is on it, whether it is muted]`, most urgent first; all of the server's unless
@@ -35,7 +40,9 @@ export const AlertActions = {
       if (open.value.length === all.value.length) return `Ack all ${all.value.length}`;
       return `Ack ${open.value.length} ${firing.value.length ? "firing" : "pending"}`;
     });
-    const what = computed(() => (open.value.length > 1 ? `${props.server}, ${open.value.length} alerts` : props.server));
+    const what = computed(() =>
+      open.value.length > 1 ? `${props.server}, ${open.value.length} alerts` : props.server,
+    );
     const owned = computed(() => all.value.filter((one) => one.owner));
     const owners = computed(() => {
       const names = [...new Set(owned.value.map((one) => one.owner))];
@@ -43,7 +50,9 @@ export const AlertActions = {
       return `${names.join(", ")} ${names.length > 1 ? "are" : "is"} on ${share}`;
     });
     const muted = computed(() => all.value.filter((one) => one.muted).length);
-    const quiet = computed(() => (muted.value < all.value.length ? `${muted.value} of ${all.value.length} silenced` : "silenced"));
+    const quiet = computed(() =>
+      muted.value < all.value.length ? `${muted.value} of ${all.value.length} silenced` : "silenced",
+    );
     const toggle = async () => {
       silencing.value = !silencing.value;
       await nextTick();
@@ -56,8 +65,26 @@ export const AlertActions = {
       busy.value = false;
     };
     return {
-      SPANS, all, author, busy, counted, form, href, isKnown, label, muted, offered, open, owned, owners, quiet, send, silencing, toggle,
-      what, words,
+      SPANS,
+      all,
+      author,
+      busy,
+      counted,
+      form,
+      href,
+      isKnown,
+      label,
+      muted,
+      offered,
+      open,
+      owned,
+      owners,
+      quiet,
+      send,
+      silencing,
+      toggle,
+      what,
+      words,
     };
   },
   template: `

@@ -1,10 +1,11 @@
 // Alerts as the browser knows them, and what people do about them. One copy per page.
-import { onBeforeUnmount, ref, shallowRef, watch } from "vue";
+
 import { getJson, postJson } from "argus/api.js";
 import { author, rememberAuthor } from "argus/author.js";
 import { documents, link } from "argus/feed.js";
 import { clock, metricLabel, moment, NONE, utc } from "argus/format.js";
 import { complain, say } from "argus/toasts.js";
+import { onBeforeUnmount, ref, shallowRef, watch } from "vue";
 
 /** Pending and firing alerts, most urgent first; null before the first answer. */
 export const active = shallowRef(null);
@@ -20,24 +21,44 @@ const isMuted = (alert) => Boolean(alert.silence_id || alert.window_id);
 /** Where an alert can be in its life, and in which list it stands. */
 export const SHOWS = [
   {
-    key: "firing", label: "Firing", icon: "alerts", title: "Firing, nobody is on it",
-    empty: "No unacknowledged alerts.", has: (a) => a.state === "firing" && !a.acknowledged_by && !isMuted(a),
+    key: "firing",
+    label: "Firing",
+    icon: "alerts",
+    title: "Firing, nobody is on it",
+    empty: "No unacknowledged alerts.",
+    has: (a) => a.state === "firing" && !a.acknowledged_by && !isMuted(a),
   },
   {
-    key: "pending", label: "Pending", icon: "clock", title: "Its condition holds, but not for long enough to fire",
-    empty: "No pending alerts.", has: (a) => a.state === "pending" && !isMuted(a),
+    key: "pending",
+    label: "Pending",
+    icon: "clock",
+    title: "Its condition holds, but not for long enough to fire",
+    empty: "No pending alerts.",
+    has: (a) => a.state === "pending" && !isMuted(a),
   },
   {
-    key: "acknowledged", label: "Acknowledged", icon: "user_check", title: "Somebody is on it",
-    empty: "No acknowledged alerts.", has: (a) => a.acknowledged_by && a.state !== "resolved",
+    key: "acknowledged",
+    label: "Acknowledged",
+    icon: "user_check",
+    title: "Somebody is on it",
+    empty: "No acknowledged alerts.",
+    has: (a) => a.acknowledged_by && a.state !== "resolved",
   },
   {
-    key: "muted", label: "Muted", icon: "bell_off", title: "Kept quiet by a silence or a maintenance window",
-    empty: "No muted alerts.", has: (a) => isMuted(a) && a.state !== "resolved",
+    key: "muted",
+    label: "Muted",
+    icon: "bell_off",
+    title: "Kept quiet by a silence or a maintenance window",
+    empty: "No muted alerts.",
+    has: (a) => isMuted(a) && a.state !== "resolved",
   },
   {
-    key: "resolved", label: "Resolved", icon: "check", title: "Over",
-    empty: "No resolved alerts yet.", has: (a) => a.state === "resolved",
+    key: "resolved",
+    label: "Resolved",
+    icon: "check",
+    title: "Over",
+    empty: "No resolved alerts yet.",
+    has: (a) => a.state === "resolved",
   },
 ];
 
@@ -87,7 +108,10 @@ export async function refreshResolved() {
  * Returns whether it is done.
  */
 export async function act(path, body, done, undo = () => null) {
-  if (!author.value.trim()) return complain("Say who you are first: others will see it."), false;
+  if (!author.value.trim()) {
+    complain("Say who you are first: others will see it.");
+    return false;
+  }
   let answer;
   try {
     answer = await postJson(path, { author: author.value.trim(), ...body });
@@ -108,14 +132,15 @@ export const acknowledge = (ids, what) => act("/api/alerts/acknowledge", { alert
 /** Silences; whoever did not mean it takes it back while it is said that it is done. */
 export const silence = (path, body, what) =>
   act(path, body, `Silenced: ${what}`, ({ silence_id }) => ({
-    label: "Undo", handler: () => act("/api/silences/expire", { silence_id }, `No longer silenced: ${what}`),
+    label: "Undo",
+    handler: () => act("/api/silences/expire", { silence_id }, `No longer silenced: ${what}`),
   }));
 
 /** What alerts can be about other than a metric. */
 export const SUBJECTS = { risk: "Risk as a whole", silence: "Stopped sending" };
 
 /** What an alert is about, for people. */
-export const about = ({ subject, metric }) => (metric ? metricLabel(metric) : SUBJECTS[subject] ?? "Something");
+export const about = ({ subject, metric }) => (metric ? metricLabel(metric) : (SUBJECTS[subject] ?? "Something"));
 
 /** Since when it is what it is. */
 export const since = (alert) => alert.resolved_at || alert.fired_at || alert.started_at;
@@ -123,12 +148,19 @@ export const since = (alert) => alert.resolved_at || alert.fired_at || alert.sta
 const DAY_MS = 86_400_000;
 let days = null;
 const dayAndTime = (ms) => {
-  days ??= new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+  days ??= new Intl.DateTimeFormat(undefined, {
+    month: "short",
+    day: "numeric",
+    hour: "2-digit",
+    minute: "2-digit",
+    hourCycle: "h23",
+  });
   return days.format(ms);
 };
 
 /** A time as short as it can be told apart from now. */
-export const when = (ms, now = Date.now()) => (!ms ? NONE : Math.abs(now - ms) < DAY_MS / 2 ? clock(ms) : dayAndTime(ms));
+export const when = (ms, now = Date.now()) =>
+  !ms ? NONE : Math.abs(now - ms) < DAY_MS / 2 ? clock(ms) : dayAndTime(ms);
 
 /** The same in full, for hovering. */
 export const whenFull = (ms) => (ms ? `${moment(ms)} (${utc(ms)})` : null);

@@ -1,8 +1,9 @@
 // Answers of the dashboard's routes, kept up to date while somebody looks at them. Nothing else asks twice.
-import { computed, onBeforeUnmount, ref, shallowRef, watch } from "vue";
+
 import { getJson } from "argus/api.js";
 import { link } from "argus/feed.js";
 import { held, hold } from "argus/held.js";
+import { computed, onBeforeUnmount, ref, shallowRef, watch } from "vue";
 
 const LEAST_SECONDS = 1;
 const MOST_SECONDS = 3600;
@@ -65,7 +66,12 @@ export function useAnswer(path, { every, follow = null, patience = 0 }) {
     loading.value = slow.value = false;
     if (!outcome.problem) hold(wanted, outcome.found);
     const before = newest.value.path === wanted ? newest.value.found : null;
-    newest.value = { path: wanted, found: outcome.found ?? before, problem: outcome.problem, status: outcome.status ?? 0 };
+    newest.value = {
+      path: wanted,
+      found: outcome.found ?? before,
+      problem: outcome.problem,
+      status: outcome.status ?? 0,
+    };
     if (!follow || isBehind) askLater();
   };
   // A page nobody looks at costs nothing.
@@ -78,11 +84,18 @@ export function useAnswer(path, { every, follow = null, patience = 0 }) {
 
   const stops = [
     // After the render: whoever leaves the view asks for nothing.
-    watch(path, () => {
-      stopAsking();
-      askIfSeen();
-    }, { immediate: true, flush: "post" }),
-    watch(() => link.socket && link.state === "live", (isBack) => isBack && askIfSeen()),
+    watch(
+      path,
+      () => {
+        stopAsking();
+        askIfSeen();
+      },
+      { immediate: true, flush: "post" },
+    ),
+    watch(
+      () => link.socket && link.state === "live",
+      (isBack) => isBack && askIfSeen(),
+    ),
   ];
   // A question under way may be older than the news.
   if (follow) stops.push(watch(follow, () => (asking ? (isBehind = true) : askLater())));
@@ -100,7 +113,8 @@ async function answerOf(path, signal, patience) {
     try {
       return { found: await getJson(path, { signal }), problem: "" };
     } catch (error) {
-      if (signal.aborted || error.status !== TOOK_TOO_LONG || left <= 0) return { problem: error.message || "No answer.", status: error.status };
+      if (signal.aborted || error.status !== TOOK_TOO_LONG || left <= 0)
+        return { problem: error.message || "No answer.", status: error.status };
     }
     await new Promise((done) => setTimeout(done, PAUSE_MS));
     if (signal.aborted) return { problem: "Nobody waits." };

@@ -19,7 +19,8 @@ export const getJson = async (path, options) => (await call(path, options)).body
 export const getAged = (path) => call(path);
 
 export const postJson = async (path, body) =>
-  (await call(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) })).body;
+  (await call(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) }))
+    .body;
 
 /** Path with query parameters; those that are null or empty are left out. */
 export function withQuery(path, parameters) {

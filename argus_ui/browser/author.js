@@ -1,6 +1,7 @@
 // Who somebody says they are, when the dashboard does not know: asked for once per browser.
-import { ref } from "vue";
+
 import { page } from "argus/api.js";
+import { ref } from "vue";
 
 const KEY = "argus-author";
 

@@ -18,7 +18,9 @@ export function palette() {
   const style = getComputedStyle(document.documentElement);
   const of = (name) => style.getPropertyValue(`--${name}`).trim();
   return Object.fromEntries(
-    ["text", "muted", "line", "surface", "accent", "band", "critical", "warning", "degrading", "healthy", "silent"].map((name) => [name, of(name)]),
+    ["text", "muted", "line", "surface", "accent", "band", "critical", "warning", "degrading", "healthy", "silent"].map(
+      (name) => [name, of(name)],
+    ),
   );
 }
 

@@ -4,7 +4,7 @@
 export function downloadCsv(filename, columns, rows) {
   const lines = [columns, ...rows].map((row) => row.map(cell).join(","));
   const anchor = document.createElement("a");
-  anchor.href = URL.createObjectURL(new Blob([lines.join("\r\n") + "\r\n"], { type: "text/csv;charset=utf-8" }));
+  anchor.href = URL.createObjectURL(new Blob([`${lines.join("\r\n")}\r\n`], { type: "text/csv;charset=utf-8" }));
   anchor.download = filename;
   anchor.click();
   setTimeout(() => URL.revokeObjectURL(anchor.href), 10_000);

@@ -1,6 +1,7 @@
 // The fleet as the browser knows it. One copy per page, shared by all components; they watch `fleet` and `link`.
-import { reactive, ref, shallowRef } from "vue";
+
 import { getAged, page } from "argus/api.js";
+import { reactive, ref, shallowRef } from "vue";
 
 const embedded = readEmbedded("argus-fleet");
 
@@ -12,7 +13,13 @@ export const receivedAt = ref(Date.now() - 1000 * page.fleet_age);
 
 /** State of both connections: page to dashboard (`socket`), dashboard to Argus server (all else). */
 export const link = reactive({
-  state: "connecting", error: "", target: "", version: "", services: [], low_is_bad: [], thresholds: {},
+  state: "connecting",
+  error: "",
+  target: "",
+  version: "",
+  services: [],
+  low_is_bad: [],
+  thresholds: {},
   socket: true,
   ...readEmbedded("argus-link"),
 });

@@ -1,9 +1,10 @@
 // Which servers a view is about: search, levels, profile and order, kept in the URL and shared by its parts.
-import { computed } from "vue";
+
 import { fleet } from "argus/feed.js";
 import { LEVELS, SILENT } from "argus/levels.js";
 import { METERS } from "argus/meters.js";
 import { route, setQuery } from "argus/navigation.js";
+import { computed } from "vue";
 
 const text = (value) => value ?? "";
 const up = (value) => (value === null || value === undefined ? Infinity : value);
@@ -23,7 +24,9 @@ const ORDERS = {
 const LEVEL_KEYS = [...LEVELS, SILENT].map(({ key }) => key);
 
 export const search = computed(() => route.query.q ?? "");
-export const levels = computed(() => new Set((route.query.level ?? "").split(",").filter((key) => LEVEL_KEYS.includes(key))));
+export const levels = computed(
+  () => new Set((route.query.level ?? "").split(",").filter((key) => LEVEL_KEYS.includes(key))),
+);
 export const profile = computed(() => route.query.profile ?? "");
 export const sort = computed(() => {
   const [key, direction] = (route.query.sort ?? "").split(":");
@@ -62,14 +65,15 @@ export const matching = computed(() => {
   for (let i = 0; i < servers.name.length; i++) {
     if (wanted && !servers.name[i].toLowerCase().includes(wanted)) continue;
     if (profile.value && servers.profile[i] !== profile.value) continue;
-    const isOfLevel = levels.value.has(LEVELS[servers.level[i]].key) || (levels.value.has("silent") && isSilent(servers, i));
+    const isOfLevel =
+      levels.value.has(LEVELS[servers.level[i]].key) || (levels.value.has("silent") && isSilent(servers, i));
     if (levels.value.size && !isOfLevel) continue;
     found.push(i);
   }
-  const [valueOf, isDescending] = ORDERS[sort.value.key];
+  const [keyOf, isDescending] = ORDERS[sort.value.key];
   // Servers come riskiest first, and sorting keeps the order of equals.
   if (sort.value.key === "risk" && !sort.value.reversed) return found;
-  const values = found.map((i) => valueOf(servers, i));
+  const values = found.map((i) => keyOf(servers, i));
   const sign = isDescending !== sort.value.reversed ? -1 : 1;
   const places = found.map((_, place) => place);
   places.sort((a, b) => (values[a] < values[b] ? -sign : values[a] > values[b] ? sign : a - b));

@@ -1,13 +1,14 @@
 // One server of the fleet table: a line on a wide screen, a card on a phone. Everything goes through text nodes.
-import { h } from "vue";
+
 import { isSilent } from "argus/filters.js";
 import { age, chance, crossing, figure, metricLabel, moment, noDataFor, onHover, utc, withUnit } from "argus/format.js";
 import { Icon } from "argus/icons.js";
 import { LEVELS, SOURCES } from "argus/levels.js";
 import { METERS, tone } from "argus/meters.js";
 import { href, serverPath } from "argus/navigation.js";
-import { Spark, outlookOf } from "argus/spark.js";
+import { outlookOf, Spark } from "argus/spark.js";
 import { breachOf, crossingMoment, leftText } from "argus/time_left.js";
+import { h } from "vue";
 
 const OLD_SECONDS = 600;
 const ON_CARDS = ["cpu", "memory", "iowait", "disk"];
@@ -16,7 +17,10 @@ const CARD_METERS = METERS.filter(({ key }) => ON_CARDS.includes(key));
 /** The word, shape and colour of a level. */
 const levelChip = (servers, i) => {
   const level = LEVELS[servers.level[i]];
-  return h("span", { class: ["a-chip", `a-level-${level.key}`] }, [h(Icon, { name: level.icon, size: 13 }), servers.label[i]]);
+  return h("span", { class: ["a-chip", `a-level-${level.key}`] }, [
+    h(Icon, { name: level.icon, size: 13 }),
+    servers.label[i],
+  ]);
 };
 
 const nameLink = (servers, i) =>
@@ -54,7 +58,8 @@ function meter(servers, i, { key, label, top, unit, metric, of = (same) => same 
     }
   }
   return h("span", { class: look, role: cell && "cell", title, style }, [
-    figure(value), trend ? h("i", { class: trend > 0 ? "a-rising" : "a-falling" }, trend > 0 ? "↑" : "↓") : null,
+    figure(value),
+    trend ? h("i", { class: trend > 0 ? "a-rising" : "a-falling" }, trend > 0 ? "↑" : "↓") : null,
   ]);
 }
 
@@ -62,7 +67,10 @@ function breach(fleet, i, cell) {
   const role = cell && "cell";
   if (isSilent(fleet.servers, i)) {
     const [words, since] = [noDataFor(null), noDataFor(fleet.servers.age[i])];
-    return h("span", { class: [cell, "a-no-data a-level-silent"], role, title: since }, [words, h("small", since.slice(words.length))]);
+    return h("span", { class: [cell, "a-no-data a-level-silent"], role, title: since }, [
+      words,
+      h("small", since.slice(words.length)),
+    ]);
   }
   const found = breachOf(fleet, i);
   if (!found) return h("span", { class: ["a-muted", cell], role }, "–");
@@ -73,25 +81,38 @@ function breach(fleet, i, cell) {
 const risk = (servers, i, cell) => {
   const value = servers.risk[i];
   const level = `a-level-${LEVELS[servers.level[i]].key}`;
-  return h("span", { class: ["a-risk", level, cell], role: cell && "cell", title: servers.cause[i] || null }, Math.round(value));
+  return h(
+    "span",
+    { class: ["a-risk", level, cell], role: cell && "cell", title: servers.cause[i] || null },
+    Math.round(value),
+  );
 };
 
 function dataAge(servers, i, cell) {
   const seconds = servers.age[i];
   const at = servers.sampled_at_ms[i];
   const look = seconds > OLD_SECONDS ? "a-level-warning" : "a-muted";
-  return h("span", { class: [look, cell], role: "cell", ...onHover(() => `Newest sample ${moment(at)} (${utc(at)})`) }, age(seconds));
+  return h(
+    "span",
+    { class: [look, cell], role: "cell", ...onHover(() => `Newest sample ${moment(at)} (${utc(at)})`) },
+    age(seconds),
+  );
 }
 
 const source = (servers, i) =>
-  h("span", { class: ["a-source", `a-source-${servers.source[i].toLowerCase()}`], title: SOURCES[servers.source[i]] }, servers.source[i]);
+  h(
+    "span",
+    { class: ["a-source", `a-source-${servers.source[i].toLowerCase()}`], title: SOURCES[servers.source[i]] },
+    servers.source[i],
+  );
 
 function spark(fleet, i, width, height, role) {
   const outlook = isSilent(fleet.servers, i) ? null : outlookOf(fleet, i);
-  return h("span", { class: "c-spark", role, title: outlook ? `${metricLabel(outlook.metric)}: last 3 hours, next 8` : null }, [
-    h(Spark, { outlook, width, height }),
-    outlook ? h("small", metricLabel(outlook.metric)) : null,
-  ]);
+  return h(
+    "span",
+    { class: "c-spark", role, title: outlook ? `${metricLabel(outlook.metric)}: last 3 hours, next 8` : null },
+    [h(Spark, { outlook, width, height }), outlook ? h("small", metricLabel(outlook.metric)) : null],
+  );
 }
 
 export function FleetRow({ fleet, index, phone, chosen }) {
@@ -101,9 +122,16 @@ export function FleetRow({ fleet, index, phone, chosen }) {
     return h("article", { class: ["a-phone-card", `a-edge-${LEVELS[servers.level[i]].key}`], "data-test": "row" }, [
       h("header", [nameLink(servers, i), risk(servers, i)]),
       h("div", { class: "a-card-line" }, [
-        levelChip(servers, i), h("span", { class: "a-muted", title: servers.profile[i] }, servers.profile[i]), source(servers, i), breach(fleet, i),
+        levelChip(servers, i),
+        h("span", { class: "a-muted", title: servers.profile[i] }, servers.profile[i]),
+        source(servers, i),
+        breach(fleet, i),
       ]),
-      h("div", { class: "a-phone-meters" }, CARD_METERS.map((one) => h("span", [h("small", one.label), meter(servers, i, one)]))),
+      h(
+        "div",
+        { class: "a-phone-meters" },
+        CARD_METERS.map((one) => h("span", [h("small", one.label), meter(servers, i, one)])),
+      ),
       spark(fleet, i, 300, 30),
     ]);
   }

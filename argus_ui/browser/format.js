@@ -5,8 +5,14 @@ import { link } from "argus/feed.js";
 let moments = null;
 const spelled = (ms) => {
   moments ??= new Intl.DateTimeFormat(undefined, {
-    year: "numeric", month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit",
-    hourCycle: "h23", timeZoneName: "short",
+    year: "numeric",
+    month: "short",
+    day: "numeric",
+    hour: "2-digit",
+    minute: "2-digit",
+    second: "2-digit",
+    hourCycle: "h23",
+    timeZoneName: "short",
   });
   return moments.format(ms);
 };
@@ -74,10 +80,20 @@ export const onHover = (text) => ({ onPointerenter: ({ currentTarget }) => (curr
 export const utc = (ms) => (ms ? `${new Date(ms).toISOString().slice(0, 19).replace("T", " ")} UTC` : "");
 
 const METRIC_LABELS = {
-  cpu_user_pct: "CPU user", cpu_sys_pct: "CPU system", cpu_iowait_pct: "I/O wait", cpu_idle_pct: "CPU idle",
-  java_cpu_pct: "Java CPU", mem_used_pct: "Memory", swap_used_pct: "Swap", disk_usage_pct: "Disk",
-  net_in_mb_s: "Net in", net_out_mb_s: "Net out", back_close_wait: "Backend CLOSE_WAIT",
-  front_close_wait: "Frontend CLOSE_WAIT", load_average: "Load", uptime_days: "Uptime",
+  cpu_user_pct: "CPU user",
+  cpu_sys_pct: "CPU system",
+  cpu_iowait_pct: "I/O wait",
+  cpu_idle_pct: "CPU idle",
+  java_cpu_pct: "Java CPU",
+  mem_used_pct: "Memory",
+  swap_used_pct: "Swap",
+  disk_usage_pct: "Disk",
+  net_in_mb_s: "Net in",
+  net_out_mb_s: "Net out",
+  back_close_wait: "Backend CLOSE_WAIT",
+  front_close_wait: "Frontend CLOSE_WAIT",
+  load_average: "Load",
+  uptime_days: "Uptime",
 };
 
 /** Name of a metric for people. */

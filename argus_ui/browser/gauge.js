@@ -9,10 +9,19 @@ const at = (score) => {
 const arc = (from, to) => `M${at(from)}A${RADIUS} ${RADIUS} 0 0 1 ${at(to)}`;
 
 export const Gauge = ({ score, level, label }) =>
-  h("svg", { class: ["a-gauge", `a-level-${level}`], viewBox: "0 0 100 58", role: "img", "aria-label": `${label} ${Math.round(score)} of 100` }, [
-    h("path", { class: "a-gauge-track", d: arc(0, 100) }),
-    h("path", { class: "a-gauge-value", d: arc(0, Math.max(0.5, Math.min(100, score))) }),
-    h("text", { x: 50, y: 47, "text-anchor": "middle" }, Math.round(score)),
-    h("text", { class: "a-gauge-of", x: 50, y: 57, "text-anchor": "middle" }, label),
-  ]);
+  h(
+    "svg",
+    {
+      class: ["a-gauge", `a-level-${level}`],
+      viewBox: "0 0 100 58",
+      role: "img",
+      "aria-label": `${label} ${Math.round(score)} of 100`,
+    },
+    [
+      h("path", { class: "a-gauge-track", d: arc(0, 100) }),
+      h("path", { class: "a-gauge-value", d: arc(0, Math.max(0.5, Math.min(100, score))) }),
+      h("text", { x: 50, y: 47, "text-anchor": "middle" }, Math.round(score)),
+      h("text", { class: "a-gauge-of", x: 50, y: 57, "text-anchor": "middle" }, label),
+    ],
+  );
 Gauge.props = ["score", "level", "label"];

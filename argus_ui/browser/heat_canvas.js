@@ -72,7 +72,16 @@ export function drawHeat(canvas, { grid, lines, scrolled, head, left, width, hei
     if (y + line.height < head) continue;
     if (y > height) break;
     if (line.group !== undefined) drawGroup(pen, line, y, colors);
-    else drawRow(pen, line, y, { grid, edges, left, colors, dark, isChosen: line.name === chosen, level: levels[line.index] });
+    else
+      drawRow(pen, line, y, {
+        grid,
+        edges,
+        left,
+        colors,
+        dark,
+        isChosen: line.name === chosen,
+        level: levels[line.index],
+      });
   }
   pen.restore();
   drawHead(pen, grid, edges, head, colors, height);
@@ -122,7 +131,11 @@ function drawRow(pen, { name, profile, height }, y, { grid, edges, left, colors,
       pen.fillStyle = color.ink;
       pen.textAlign = "center";
       pen.font = `${place >= 1 ? 700 : 400} 11px ${FONT}`;
-      pen.fillText((place >= 1 && w > 44 ? "▲ " : "") + number(grid.cell(name, profile, i).value), x + w / 2, y + height / 2 + 0.5);
+      pen.fillText(
+        (place >= 1 && w > 44 ? "▲ " : "") + number(grid.cell(name, profile, i).value),
+        x + w / 2,
+        y + height / 2 + 0.5,
+      );
     } else if (isTall && place >= 1 && w >= 4) {
       pen.fillStyle = color.ink;
       pen.fillRect(x + w / 2 - 1.5, y + height / 2 - 1.5, 3, 3);
@@ -177,7 +190,7 @@ function drawHead(pen, grid, edges, head, colors, height) {
     // "now" stands there.
     if (!isHour || Math.abs(edges[i] + 18 - edges[grid.past]) < 38) return;
     const label = new Date(column.ms - minute * 60_000);
-    pen.fillText(String(label.getHours()).padStart(2, "0") + ":00", edges[i] + 3, head / 2);
+    pen.fillText(`${String(label.getHours()).padStart(2, "0")}:00`, edges[i] + 3, head / 2);
     free = edges[i] + 46;
   });
   const x = edges[grid.past];
@@ -205,7 +218,9 @@ function drawNames(pen, grid, edges, head) {
       pen.textAlign = "center";
       const width = edges[1] - edges[0] - 6;
       const lines = pen.measureText(label).width > width ? label.split(" ") : [label];
-      return lines.forEach((line, k) => pen.fillText(fitted(pen, line, width), middle, head / 2 + LINE * (k - (lines.length - 1) / 2)));
+      return lines.forEach((line, k) =>
+        pen.fillText(fitted(pen, line, width), middle, head / 2 + LINE * (k - (lines.length - 1) / 2)),
+      );
     }
     pen.save();
     pen.translate(middle, head - 8);

@@ -8,8 +8,22 @@ export const END = 1.25;
 const STEPS = 125;
 // Places and colours.
 const STOPS = {
-  light: [[0, "#f2f5f8"], [0.5, "#e4eaf0"], [WARM, "#f5dc96"], [0.8, "#ee9a47"], [1, "#b8304f"], [END, "#3b0f4a"]],
-  dark: [[0, "#1b222c"], [0.5, "#242e3b"], [WARM, "#5e4324"], [0.8, "#b8582c"], [1, "#f59a52"], [END, "#fff0b8"]],
+  light: [
+    [0, "#f2f5f8"],
+    [0.5, "#e4eaf0"],
+    [WARM, "#f5dc96"],
+    [0.8, "#ee9a47"],
+    [1, "#b8304f"],
+    [END, "#3b0f4a"],
+  ],
+  dark: [
+    [0, "#1b222c"],
+    [0.5, "#242e3b"],
+    [WARM, "#5e4324"],
+    [0.8, "#b8582c"],
+    [1, "#f59a52"],
+    [END, "#fff0b8"],
+  ],
 };
 
 const tables = {};
@@ -18,9 +32,14 @@ const tables = {};
 function table(theme) {
   return (tables[theme] ??= Array.from({ length: STEPS + 1 }, (_, i) => {
     const place = (i / STEPS) * END;
-    const next = Math.max(1, STOPS[theme].findIndex(([stop]) => stop >= place));
+    const next = Math.max(
+      1,
+      STOPS[theme].findIndex(([stop]) => stop >= place),
+    );
     const [[before, low], [after, high]] = STOPS[theme].slice(next - 1, next + 1);
-    const mixed = channels(low).map((from, c) => from + ((channels(high)[c] - from) * (place - before)) / (after - before));
+    const mixed = channels(low).map(
+      (from, c) => from + ((channels(high)[c] - from) * (place - before)) / (after - before),
+    );
     const light = 0.299 * mixed[0] + 0.587 * mixed[1] + 0.114 * mixed[2];
     return { fill: `rgb(${mixed.map(Math.round).join(",")})`, ink: light > 140 ? "#14181d" : "#ffffff" };
   }));

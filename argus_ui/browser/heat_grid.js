@@ -9,14 +9,21 @@ const MINUTE = 60_000;
 export function metricGrid(found, value) {
   const rows = rowsOf(found.servers);
   return {
-    kind: "metrics", origin: found.origin_ms,
+    kind: "metrics",
+    origin: found.origin_ms,
     columns: found.metrics.map((metric) => ({ key: metric.name, label: metricLabel(metric.name) })),
     cell(name, profile, column) {
       const row = rows.get(name);
       const metric = found.metrics[column];
       if (row === undefined) return null;
       const { now, expected, possible } = metric;
-      return { value: metric[value][row], now: now[row], expected: expected[row], possible: possible[row], ...limitsOf(metric, profile) };
+      return {
+        value: metric[value][row],
+        now: now[row],
+        expected: expected[row],
+        possible: possible[row],
+        ...limitsOf(metric, profile),
+      };
     },
   };
 }
@@ -29,7 +36,10 @@ export function timeGrid(found, value) {
   const columns = timeColumns(found.origin_ms, past, width, found[value][0]?.length ?? 0, width);
   const metricOf = (name) => found.metrics[found.metric[rows.get(name)]] ?? null;
   return {
-    kind: "time", origin: found.origin_ms, columns, past,
+    kind: "time",
+    origin: found.origin_ms,
+    columns,
+    past,
     metricOf: (name) => metricOf(name)?.name ?? null,
     cell(name, profile, column) {
       const row = rows.get(name);

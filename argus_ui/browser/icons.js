@@ -4,7 +4,8 @@ import { h } from "vue";
 const PATHS = {
   overview: "M4 5h7v6H4zM13 5h7v9h-7zM4 13h7v6H4zM13 16h7v3h-7z",
   server: "M4 5h16v6H4zM4 13h16v6H4zM8 8h.01M8 16h.01",
-  heatmap: "M4 4h5v5H4zM10 4h5v5h-5zM16 4h4v5h-4zM4 10h5v5H4zM10 10h5v5h-5zM16 10h4v5h-4zM4 16h5v4H4zM10 16h5v4h-5zM16 16h4v4h-4z",
+  heatmap:
+    "M4 4h5v5H4zM10 4h5v5h-5zM16 4h4v5h-4zM4 10h5v5H4zM10 10h5v5h-5zM16 10h4v5h-4zM4 16h5v4H4zM10 16h5v4h-5zM16 16h4v4h-4z",
   risks: "M12 3l9 16H3zM12 10v4M12 17h.01",
   alerts: "M6 17V11a6 6 0 0 1 12 0v6l2 2H4zM10 21h4",
   history: "M4 12a8 8 0 1 0 3-6.2L4 8M4 4v4h4M12 8v4l3 2",
@@ -25,8 +26,10 @@ const PATHS = {
   "trend-up": "M3 17l6-6 4 4 8-8M15 7h6v6",
   triangle: "M12 3.5l9.5 16.5h-19zM12 10v4.5M12 17.5h.01",
   octagon: "M8 3h8l5 5v8l-5 5H8l-5-5V8zM12 8v5M12 16.5h.01",
-  silent: "M3 3l18 18M8.5 14.5a5 5 0 0 1 3.5-1.4M5 11a10 10 0 0 1 4-2.4M15 9a10 10 0 0 1 4 2M2 7.5A15 15 0 0 1 6 5M10 4.1A15 15 0 0 1 22 7.5M12 19h.01",
-  cascade: "M12 7a2 2 0 1 0 0-4 2 2 0 0 0 0 4zM6 21a2 2 0 1 0 0-4 2 2 0 0 0 0 4zM18 21a2 2 0 1 0 0-4 2 2 0 0 0 0 4zM12 7v4M6 17v-3h12v3M12 11v3",
+  silent:
+    "M3 3l18 18M8.5 14.5a5 5 0 0 1 3.5-1.4M5 11a10 10 0 0 1 4-2.4M15 9a10 10 0 0 1 4 2M2 7.5A15 15 0 0 1 6 5M10 4.1A15 15 0 0 1 22 7.5M12 19h.01",
+  cascade:
+    "M12 7a2 2 0 1 0 0-4 2 2 0 0 0 0 4zM6 21a2 2 0 1 0 0-4 2 2 0 0 0 0 4zM18 21a2 2 0 1 0 0-4 2 2 0 0 0 0 4zM12 7v4M6 17v-3h12v3M12 11v3",
   up: "M12 19V5M6 11l6-6 6 6",
   down: "M12 5v14M6 13l6 6 6-6",
   sort_up: "M7 14l5-5 5 5",
@@ -41,8 +44,16 @@ export const Icon = ({ name, size = 18 }) =>
   h(
     "svg",
     {
-      viewBox: "0 0 24 24", width: size, height: size, class: "a-icon", "aria-hidden": "true", fill: "none",
-      stroke: "currentColor", "stroke-width": 1.8, "stroke-linecap": "round", "stroke-linejoin": "round",
+      viewBox: "0 0 24 24",
+      width: size,
+      height: size,
+      class: "a-icon",
+      "aria-hidden": "true",
+      fill: "none",
+      stroke: "currentColor",
+      "stroke-width": 1.8,
+      "stroke-linecap": "round",
+      "stroke-linejoin": "round",
     },
     [h("path", { d: PATHS[name] ?? PATHS.help })],
   );

@@ -9,7 +9,11 @@ const OPERATED = "a, button, summary, [role=button]";
 export function onKey(key, handler) {
   const handlers = bound.get(key) ?? [];
   bound.set(key, [...handlers, handler]);
-  return () => bound.set(key, bound.get(key).filter((other) => other !== handler));
+  return () =>
+    bound.set(
+      key,
+      bound.get(key).filter((other) => other !== handler),
+    );
 }
 
 /** Gives the keyboard to a dialog, as handlers by key; returns what gives it back. */

@@ -1,23 +1,35 @@
 // Which alerts a silence or a maintenance window is about.
-import { computed } from "vue";
+
 import { SUBJECTS } from "argus/alerts.js";
 import { fleet } from "argus/feed.js";
 import { metricLabel } from "argus/format.js";
+import { computed } from "vue";
 
 /** A pattern that matches this server only, whatever is in its name. */
 export const literal = (name) => name.replace(/[*?[]/g, (letter) => `[${letter}]`);
 
 /** Names or patterns in a text of lines or commas. */
-export const patterns = (text) => text.split(/[,\n]/).map((part) => part.trim()).filter(Boolean);
+export const patterns = (text) =>
+  text
+    .split(/[,\n]/)
+    .map((part) => part.trim())
+    .filter(Boolean);
 
 /** A matcher in words. */
 export function describe({ servers, metrics, subjects }) {
   const what = [...metrics.map(metricLabel), ...subjects.map((one) => SUBJECTS[one] ?? one)];
-  return { servers: servers.length ? servers.join(", ") : "all servers", what: what.length ? what.join(", ") : "everything" };
+  return {
+    servers: servers.length ? servers.join(", ") : "all servers",
+    what: what.length ? what.join(", ") : "everything",
+  };
 }
 
 /** A matcher as three cells of a file: servers, metrics, subjects. */
-export const matcherCells = ({ servers, metrics, subjects }) => [servers.join(", "), metrics.join(" "), subjects.join(" ")];
+export const matcherCells = ({ servers, metrics, subjects }) => [
+  servers.join(", "),
+  metrics.join(" "),
+  subjects.join(" "),
+];
 
 /** A matcher as fields; `model` is `{servers, metrics, subjects}`, servers as text. */
 export const MatcherFields = {

@@ -1,9 +1,10 @@
 // One metric of a server: past, band of what is to come, thresholds, now, and the moment of the breach.
-import { computed, onBeforeUnmount, onMounted, ref, shallowRef, watch } from "vue";
+
 import { palette, useEchart } from "argus/charts.js";
 import { clock, metricLabel, metricUnit, minutes, moment, number, utc, withUnit } from "argus/format.js";
 import { pointsOf, topOf, valueAt } from "argus/metric_series.js";
 import { dark } from "argus/theme.js";
+import { computed, onBeforeUnmount, onMounted, ref, shallowRef, watch } from "vue";
 
 // Room around the plot, pixels: the shared cursor is placed by it.
 const LEFT = 36;
@@ -68,7 +69,10 @@ export const MetricChart = {
       { rootMargin: "200px" },
     );
     onMounted(() => seen.observe(box.value));
-    watch(() => [props.metric, props.span, props.breach], () => draw(false));
+    watch(
+      () => [props.metric, props.span, props.breach],
+      () => draw(false),
+    );
     watch([dark, () => props.large], () => draw(true));
     onBeforeUnmount(() => seen.disconnect());
 
@@ -93,8 +97,26 @@ export const MetricChart = {
       return apart > 0 ? `${minutes(apart)} ahead` : apart < 0 ? `${minutes(-apart)} ago` : "now";
     });
     return {
-      BOTTOM, topRoom, at, box, current, cursor, described, distance, label, leave, limits, moment, number, place, point, pointed, ready,
-      unit, utc, withUnit,
+      BOTTOM,
+      topRoom,
+      at,
+      box,
+      current,
+      cursor,
+      described,
+      distance,
+      label,
+      leave,
+      limits,
+      moment,
+      number,
+      place,
+      point,
+      pointed,
+      ready,
+      unit,
+      utc,
+      withUnit,
     };
   },
   template: `
@@ -129,10 +151,13 @@ function seriesData({ metric, span, breach, large }, points, colors) {
   const text = (color, rest) => ({ show: large, color, fontSize: 11, ...rest });
   // Two labels at one place would hide each other; where the breach is now, it says enough.
   const isNear = breach && breach.at_ms - span.origin < 0.08 * (span.end - span.start);
-  const lines = [{
-    xAxis: span.origin, lineStyle: { color: colors.muted, type: "solid", width: 1, opacity: 0.7 },
-    label: text(colors.muted, { show: large && !isNear, formatter: "now" }),
-  }];
+  const lines = [
+    {
+      xAxis: span.origin,
+      lineStyle: { color: colors.muted, type: "solid", width: 1, opacity: 0.7 },
+      label: text(colors.muted, { show: large && !isNear, formatter: "now" }),
+    },
+  ];
   for (const key of ["warning", "critical"]) {
     if (metric[key] === null) continue;
     lines.push({
@@ -146,7 +171,8 @@ function seriesData({ metric, span, breach, large }, points, colors) {
     const align = share > 0.85 ? "right" : share < 0.15 ? "left" : "center";
     const formatter = breach.crossed ? "▼ now" : `▼ breach ${clock(breach.at_ms)}`;
     lines.push({
-      xAxis: breach.at_ms, lineStyle: { color: colors.critical, type: "solid", width: 2 },
+      xAxis: breach.at_ms,
+      lineStyle: { color: colors.critical, type: "solid", width: 2 },
       label: text(colors.critical, { formatter, align, fontWeight: 600 }),
     });
   }
@@ -177,14 +203,26 @@ function frameOption(colors, min, max, y, data, large) {
     animation: false,
     grid: { left: LEFT, right: RIGHT, top: topRoom(large), bottom: BOTTOM },
     xAxis: {
-      type: "time", min, max, splitNumber: large ? 8 : 4,
-      axisLine: { lineStyle: { color: colors.line } }, axisTick: { show: false }, splitLine: { show: false },
+      type: "time",
+      min,
+      max,
+      splitNumber: large ? 8 : 4,
+      axisLine: { lineStyle: { color: colors.line } },
+      axisTick: { show: false },
+      splitLine: { show: false },
       axisLabel: { ...text, formatter: (ms) => (max - min > 3 * DAY || !(ms % DAY) ? dayLabel.format(ms) : clock(ms)) },
     },
     yAxis: {
-      type: "value", min: 0, ...y, splitLine: { lineStyle: { color: colors.line, opacity: 0.7 } },
+      type: "value",
+      min: 0,
+      ...y,
+      splitLine: { lineStyle: { color: colors.line, opacity: 0.7 } },
       axisLabel: { ...text, formatter: (value) => short.format(value) },
     },
-    series: looks.map((look, i) => ({ ...look, ...data[i], markLine: data[i].markLine && { ...mark, ...data[i].markLine } })),
+    series: looks.map((look, i) => ({
+      ...look,
+      ...data[i],
+      markLine: data[i].markLine && { ...mark, ...data[i].markLine },
+    })),
   };
 }

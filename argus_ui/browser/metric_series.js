@@ -14,7 +14,9 @@ export const RANGES = [
 export function pointsOf(metric, { origin, step, start, past, times }) {
   const measured = past
     ? Array.from(times, (ms, i) => [ms, past.actual[i]])
-    : metric.history.map((value, i) => [origin - (metric.history.length - 1 - i) * step, value]).filter(([ms]) => ms >= start);
+    : metric.history
+        .map((value, i) => [origin - (metric.history.length - 1 - i) * step, value])
+        .filter(([ms]) => ms >= start);
   const last = metric.history.at(-1) ?? null;
   // The band opens at what is known.
   const seam = last === null ? [] : [[origin, last]];
@@ -23,7 +25,9 @@ export function pointsOf(metric, { origin, step, start, past, times }) {
     measured,
     lowest: past ? Array.from(times, (ms, i) => [ms, past.minimum[i]]) : [],
     highest: past ? Array.from(times, (ms, i) => [ms, past.maximum[i]]) : [],
-    p10: ahead(metric.p10), p50: ahead(metric.p50), p90: ahead(metric.p90),
+    p10: ahead(metric.p10),
+    p50: ahead(metric.p50),
+    p90: ahead(metric.p90),
   };
 }
 
@@ -31,7 +35,9 @@ export function pointsOf(metric, { origin, step, start, past, times }) {
 export function valueAt(metric, ms, { origin, step, past, times }) {
   if (ms > origin + step / 2) {
     const i = Math.min(metric.p50.length - 1, Math.max(0, Math.round((ms - origin) / step) - 1));
-    return i < 0 ? null : { ms: origin + (i + 1) * step, ahead: true, p10: metric.p10[i], p50: metric.p50[i], p90: metric.p90[i] };
+    return i < 0
+      ? null
+      : { ms: origin + (i + 1) * step, ahead: true, p10: metric.p10[i], p50: metric.p50[i], p90: metric.p90[i] };
   }
   if (past) {
     if (!times.length) return null;
@@ -48,9 +54,11 @@ export function valueAt(metric, ms, { origin, step, past, times }) {
 export function topOf(metric, points) {
   if (metric.name.endsWith("_pct")) return 100;
   let top = 0;
-  for (const one of [points.measured, points.highest, points.p90]) for (const [, value] of one) if (value > top) top = value;
+  for (const one of [points.measured, points.highest, points.p90])
+    for (const [, value] of one) if (value > top) top = value;
   // A threshold far above everything would flatten the rest; the words beside the chart name it.
-  for (const limit of [metric.warning, metric.critical]) if (limit !== null && limit < 2 * top && limit > top) top = limit;
+  for (const limit of [metric.warning, metric.critical])
+    if (limit !== null && limit < 2 * top && limit > top) top = limit;
   return nice(top * 1.08) || 1;
 }
 

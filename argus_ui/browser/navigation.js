@@ -1,14 +1,15 @@
 // Where we are is in the URL, all of it: view, filters, selection, range.
-import { reactive } from "vue";
+
 import { prefix } from "argus/api.js";
 import { leaving } from "argus/timing.js";
+import { reactive } from "vue";
 
 /** The present place: `path` without prefix, `query` as a plain object. */
 export const route = reactive(read());
 
 /** Goes to a view: the address changes at once, and with it what is drawn. */
 export function navigate(target) {
-  const clean = target.startsWith(prefix + "/") && prefix ? target.slice(prefix.length) : target;
+  const clean = target.startsWith(`${prefix}/`) && prefix ? target.slice(prefix.length) : target;
   const before = route.path;
   history.pushState({ page: clean }, "", prefix + clean);
   Object.assign(route, read());
@@ -22,7 +23,10 @@ const STEPS = ["alert", "show", "range"];
 
 /** Changes query parameters of this view; null and "" remove one. Typing in a filter makes no history, a step does. */
 export function setQuery(changes) {
-  change(changes, Object.keys(changes).some((name) => STEPS.includes(name) && (changes[name] ?? "") !== (route.query[name] ?? "")));
+  change(
+    changes,
+    Object.keys(changes).some((name) => STEPS.includes(name) && (changes[name] ?? "") !== (route.query[name] ?? "")),
+  );
 }
 
 let isGoingBack = false;
@@ -66,7 +70,10 @@ export const href = (path) => prefix + path;
 function read() {
   let path = window.location.pathname;
   if (prefix && path.startsWith(prefix)) path = path.slice(prefix.length);
-  return { path: path.replace(/\/+$/, "") || "/", query: Object.fromEntries(new URLSearchParams(window.location.search)) };
+  return {
+    path: path.replace(/\/+$/, "") || "/",
+    query: Object.fromEntries(new URLSearchParams(window.location.search)),
+  };
 }
 
 window.addEventListener("popstate", () => {

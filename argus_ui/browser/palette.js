@@ -1,10 +1,11 @@
 // Ctrl/Cmd+K: any view, any server, without the mouse.
-import { computed, onMounted, ref, watch } from "vue";
+
 import { vDialog } from "argus/dialog.js";
 import { fleet } from "argus/feed.js";
 import { Icon } from "argus/icons.js";
 import { LEVELS } from "argus/levels.js";
 import { navigate, serverPath } from "argus/navigation.js";
+import { computed, onMounted, ref, watch } from "vue";
 
 const MOST = 12;
 
@@ -29,7 +30,11 @@ export const Palette = {
         if (!name.toLowerCase().includes(wanted)) continue;
         const level = LEVELS[columns.level[i]];
         servers.push({
-          key: `s ${name}`, label: name, icon: level.icon, level: level.key, kind: columns.label[i],
+          key: `s ${name}`,
+          label: name,
+          icon: level.icon,
+          level: level.key,
+          kind: columns.label[i],
           path: serverPath(name),
         });
       }

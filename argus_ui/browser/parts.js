@@ -1,6 +1,7 @@
 // Components of views: each fetched once, when its view is opened or while the browser has nothing to do.
-import { markRaw, shallowReactive } from "vue";
+
 import { page, prefix } from "argus/api.js";
+import { markRaw, shallowReactive } from "vue";
 
 /** Components by the address of their module. */
 export const loaded = shallowReactive(new Map());

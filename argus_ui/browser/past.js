@@ -1,22 +1,32 @@
 // Questions about the past: of the range in the URL, patient with long ones.
-import { computed } from "vue";
+
 import { useAnswer } from "argus/answer.js";
 import { link } from "argus/feed.js";
 import { Icon } from "argus/icons.js";
 import { route, setQuery } from "argus/navigation.js";
 import { Waiting } from "argus/waiting.js";
+import { computed } from "vue";
 
 const USUAL = "1d";
 // The first answer about a long range reads all its samples; when its time is up, the server goes on where it was.
 const PATIENCE = 30;
 
-export const RANGE_LABELS = { "30m": "30 min", "1h": "1 h", "3h": "3 h", "8h": "8 h", "1d": "1 day", "1w": "1 week", "1M": "30 days" };
+export const RANGE_LABELS = {
+  "30m": "30 min",
+  "1h": "1 h",
+  "3h": "3 h",
+  "8h": "8 h",
+  "1d": "1 day",
+  "1w": "1 week",
+  "1M": "30 days",
+};
 
 /** Whether the Argus server records a past. */
 export const isRecording = computed(() => link.services.includes("History"));
 
 /** The range of this view, of those there are: `{ "1d": 60, ... }`, with the seconds after which to ask again. */
-export const useRange = (ranges) => computed(() => (Object.hasOwn(ranges, route.query.range ?? "") ? route.query.range : USUAL));
+export const useRange = (ranges) =>
+  computed(() => (Object.hasOwn(ranges, route.query.range ?? "") ? route.query.range : USUAL));
 
 /** An answer about a range, as `useAnswer` gives it. */
 export const usePast = (path, ranges, range) =>

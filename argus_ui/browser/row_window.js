@@ -23,12 +23,14 @@ export function useRowWindow(box, count, height) {
   const last = computed(() => Math.min(count(), part.last));
   const first = computed(() => Math.max(0, Math.min(part.first, last.value - AROUND)));
   const padding = computed(() => ({
-    paddingTop: `${first.value * height()}px`, paddingBottom: `${(count() - last.value) * height()}px`,
+    paddingTop: `${first.value * height()}px`,
+    paddingBottom: `${(count() - last.value) * height()}px`,
   }));
   /** Brings a row into sight, below whatever covers the upper `covered` pixels of the window. */
   const scrollTo = (row, covered) => {
     const top = box.value.getBoundingClientRect().top + row * height();
-    if (top < covered || top + height() > window.innerHeight) window.scrollBy(0, top - (window.innerHeight + covered) / 2);
+    if (top < covered || top + height() > window.innerHeight)
+      window.scrollBy(0, top - (window.innerHeight + covered) / 2);
   };
   onMounted(() => {
     // What is in sight first, what is around it later.

@@ -1,11 +1,12 @@
 // What happened to the alerts of a server.
-import { computed, onMounted, ref, shallowRef, watch } from "vue";
+
+import { about } from "argus/alerts.js";
 import { getJson, withQuery } from "argus/api.js";
 import { downloadCsv } from "argus/csv.js";
-import { about } from "argus/alerts.js";
 import { chance, moment, utc } from "argus/format.js";
 import { Icon } from "argus/icons.js";
 import { LEVELS } from "argus/levels.js";
+import { computed, onMounted, ref, shallowRef, watch } from "vue";
 
 const CSV = ["at_utc", "event", "alert_id", "subject", "metric", "level", "probability", "author", "detail"];
 const FIRST = 12;
@@ -36,15 +37,24 @@ export const ServerEvents = {
     const events = computed(() => {
       const rows = found.value?.events ?? [];
       return (all.value ? rows : rows.slice(0, FIRST)).map((event, i) => ({
-        ...event, key: `${event.at_ms} ${event.alert_id} ${i}`, shown: LEVELS[event.level],
+        ...event,
+        key: `${event.at_ms} ${event.alert_id} ${i}`,
+        shown: LEVELS[event.level],
         about: event.subject === "unspecified" ? "" : about(event),
       }));
     });
     const save = () =>
-      downloadCsv(`argus-${props.name}-alerts.csv`, CSV, found.value.events.map((event) => [
-        new Date(event.at_ms).toISOString(), ...CSV.slice(1).map((key) => (key === "level" ? LEVELS[event.level].key : event[key])),
-      ]));
-    const rangeLabel = computed(() => (last.value === "1d" ? "the last day" : `the last ${props.range.label.replace("1 ", "")}`));
+      downloadCsv(
+        `argus-${props.name}-alerts.csv`,
+        CSV,
+        found.value.events.map((event) => [
+          new Date(event.at_ms).toISOString(),
+          ...CSV.slice(1).map((key) => (key === "level" ? LEVELS[event.level].key : event[key])),
+        ]),
+      );
+    const rangeLabel = computed(() =>
+      last.value === "1d" ? "the last day" : `the last ${props.range.label.replace("1 ", "")}`,
+    );
     return { FIRST, all, chance, events, found, moment, problem, rangeLabel, save, utc };
   },
   template: `

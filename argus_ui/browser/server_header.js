@@ -1,12 +1,13 @@
 // How a server stands, and why, in words.
-import { computed } from "vue";
+
 import { AlertActions } from "argus/alert_actions.js";
 import { about } from "argus/alerts.js";
-import { NONE, age, chance, crossing, moment, noDataFor, utc } from "argus/format.js";
+import { age, chance, crossing, moment, NONE, noDataFor, utc } from "argus/format.js";
 import { Icon } from "argus/icons.js";
 import { LEVELS, SOURCES } from "argus/levels.js";
 import { href, listPath } from "argus/navigation.js";
 import { crossingMoment, leftWords } from "argus/time_left.js";
+import { computed } from "vue";
 
 export const ServerHeader = {
   components: { AlertActions, Icon },
@@ -15,12 +16,29 @@ export const ServerHeader = {
   setup(props) {
     const level = computed(() => LEVELS[props.server.level]);
     const most = computed(() => Math.max(1, ...props.server.causes.map((cause) => cause.points)));
-    const alerts = computed(() => props.server.alerts.map((alert) => ({ ...alert, shown: LEVELS[alert.level], title: about(alert) })));
+    const alerts = computed(() =>
+      props.server.alerts.map((alert) => ({ ...alert, shown: LEVELS[alert.level], title: about(alert) })),
+    );
     const silent = computed(() => props.server.source === "STALE");
     const dataAge = computed(() => (props.server.age === null ? null : props.server.age + props.since));
     return {
-      NONE, SOURCES, age, alerts, chance, crossing, crossingMoment, dataAge, href, leftWords, level, listPath, moment, most, noDataFor,
-      silent, utc,
+      NONE,
+      SOURCES,
+      age,
+      alerts,
+      chance,
+      crossing,
+      crossingMoment,
+      dataAge,
+      href,
+      leftWords,
+      level,
+      listPath,
+      moment,
+      most,
+      noDataFor,
+      silent,
+      utc,
     };
   },
   template: `

@@ -1,11 +1,23 @@
 // A new silence: which alerts, how long, why.
-import { onMounted, reactive, ref } from "vue";
+
 import { silence } from "argus/alerts.js";
 import { author, isKnown } from "argus/author.js";
-import { MatcherFields, describe, literal, patterns } from "argus/matcher.js";
+import { describe, literal, MatcherFields, patterns } from "argus/matcher.js";
+import { onMounted, reactive, ref } from "vue";
 
-const SPANS = [[1800, "30 min"], [3600, "1 h"], [4 * 3600, "4 h"], [8 * 3600, "8 h"], [24 * 3600, "1 day"], [7 * 24 * 3600, "1 week"]];
-const UNITS = [[60, "minutes"], [3600, "hours"], [86_400, "days"]];
+const SPANS = [
+  [1800, "30 min"],
+  [3600, "1 h"],
+  [4 * 3600, "4 h"],
+  [8 * 3600, "8 h"],
+  [24 * 3600, "1 day"],
+  [7 * 24 * 3600, "1 week"],
+];
+const UNITS = [
+  [60, "minutes"],
+  [3600, "hours"],
+  [86_400, "days"],
+];
 
 /** `alert`: the one it is made for, or null for an empty form. */
 export const SilenceForm = {
@@ -28,7 +40,10 @@ export const SilenceForm = {
     const send = async () => {
       busy.value = true;
       const asked = {
-        servers: patterns(model.servers), metrics: model.metrics, subjects: model.subjects, comment: comment.value,
+        servers: patterns(model.servers),
+        metrics: model.metrics,
+        subjects: model.subjects,
+        comment: comment.value,
         seconds: custom.on ? custom.count * custom.unit : seconds.value,
       };
       if (await silence("/api/silences", asked, describe(asked).servers)) emit("done");

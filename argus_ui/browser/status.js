@@ -1,15 +1,20 @@
 // What is always in sight: is this live, how old is it, which model made it, and what is wrong if something is.
-import { computed } from "vue";
+
 import { now } from "argus/clock.js";
 import { vDialog } from "argus/dialog.js";
 import { fleet, link, receivedAt } from "argus/feed.js";
 import { age, moment, onHover, utc } from "argus/format.js";
 import { Icon } from "argus/icons.js";
+import { computed } from "vue";
 
 /** The connection in a word and a sentence. */
 export function connection() {
   if (!link.socket) {
-    return { key: "lost", label: "Page disconnected", text: "This page has lost the dashboard; it reconnects by itself." };
+    return {
+      key: "lost",
+      label: "Page disconnected",
+      text: "This page has lost the dashboard; it reconnects by itself.",
+    };
   }
   const where = link.target ? ` ${link.target}` : "";
   switch (link.state) {
@@ -26,7 +31,8 @@ export function connection() {
 
 /** The share of the fleet up to which servers that warm up are no news for the whole page. */
 export const FEW_COLD = 0.2;
-export const WARMING_UP = "Two hours of metrics make the model's forecasts possible. Until then they are statistical fallbacks.";
+export const WARMING_UP =
+  "Two hours of metrics make the model's forecasts possible. Until then they are statistical fallbacks.";
 
 /** How many servers are warming up, of how many. */
 export function coldServers() {
@@ -100,7 +106,12 @@ export const Banners = {
         found.push({ key: "lost", kind: "bad", icon: "plug", text: text + old });
       }
       if (fleet.value?.degraded) {
-        found.push({ key: "degraded", kind: "bad", icon: "triangle", text: `Degraded: ${fleet.value.degraded_reason}` });
+        found.push({
+          key: "degraded",
+          kind: "bad",
+          icon: "triangle",
+          text: `Degraded: ${fleet.value.degraded_reason}`,
+        });
       }
       const { count, total } = coldServers();
       if (count > FEW_COLD * total) {

@@ -35,29 +35,62 @@ export const gapOf = (seconds, bucketSeconds) => 2500 * Math.max(seconds, bucket
 export const spoken = (what) => ({ enabled: true, label: { description: `${what}; CSV has the numbers.` } });
 
 export const timeAxis = (colors, others = {}) => ({
-  type: "time", axisLine: { lineStyle: { color: colors.line } }, axisTick: { show: false }, splitLine: { show: false },
-  axisLabel: { color: colors.muted, fontSize: 11, hideOverlap: true }, ...others,
+  type: "time",
+  axisLine: { lineStyle: { color: colors.line } },
+  axisTick: { show: false },
+  splitLine: { show: false },
+  axisLabel: { color: colors.muted, fontSize: 11, hideOverlap: true },
+  ...others,
 });
 
 export const valueAxis = (colors, others = {}) => ({
-  type: "value", splitLine: { lineStyle: { color: colors.line, opacity: 0.7 } }, axisLabel: { color: colors.muted, fontSize: 11 },
-  nameTextStyle: { color: colors.muted, fontSize: 11, align: "left" }, ...others,
+  type: "value",
+  splitLine: { lineStyle: { color: colors.line, opacity: 0.7 } },
+  axisLabel: { color: colors.muted, fontSize: 11 },
+  nameTextStyle: { color: colors.muted, fontSize: 11, align: "left" },
+  ...others,
 });
 
 /** Rows of names and values at a time, and what they all are; names are ours, never a server's: this is markup. */
 export const tooltip = (colors, formatOf, what = "") => ({
-  trigger: "axis", confine: true, backgroundColor: colors.surface, borderColor: colors.line, textStyle: { color: colors.text, fontSize: 12 },
+  trigger: "axis",
+  confine: true,
+  backgroundColor: colors.surface,
+  borderColor: colors.line,
+  textStyle: { color: colors.text, fontSize: 12 },
   axisPointer: { lineStyle: { color: colors.muted } },
   formatter(points) {
     const rows = points
       .filter(({ seriesName, value }) => !seriesName.startsWith("_") && value[1] !== null && value[1] !== undefined)
       .map(({ marker, seriesName, value }) => `${marker}${seriesName} <b>${formatOf(seriesName, value.at(-1))}</b>`);
-    const [{ value: [time] }] = points;
-    return [`<b>${moment(time)}</b>`, `<span style="opacity:.7">${utc(time)}</span>`, ...(what ? [what] : []), ...rows].join("<br>");
+    const [
+      {
+        value: [time],
+      },
+    ] = points;
+    return [
+      `<b>${moment(time)}</b>`,
+      `<span style="opacity:.7">${utc(time)}</span>`,
+      ...(what ? [what] : []),
+      ...rows,
+    ].join("<br>");
   },
 });
 
 export const legend = (colors, names) => ({
-  type: "scroll", data: names, top: 0, right: 0, left: 0, icon: "roundRect", itemWidth: 14, itemHeight: 8, itemGap: 14, textStyle: { color: colors.text, fontSize: 12 }, inactiveColor: colors.muted,
-  pageIconColor: colors.muted, pageIconInactiveColor: colors.line, pageTextStyle: { color: colors.muted }, pageIconSize: 11,
+  type: "scroll",
+  data: names,
+  top: 0,
+  right: 0,
+  left: 0,
+  icon: "roundRect",
+  itemWidth: 14,
+  itemHeight: 8,
+  itemGap: 14,
+  textStyle: { color: colors.text, fontSize: 12 },
+  inactiveColor: colors.muted,
+  pageIconColor: colors.muted,
+  pageIconInactiveColor: colors.line,
+  pageTextStyle: { color: colors.muted },
+  pageIconSize: 11,
 });

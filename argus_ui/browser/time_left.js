@@ -1,8 +1,9 @@
 // How long until a threshold is crossed: the one place that counts it, for every view.
-import { computed } from "vue";
+
 import { now } from "argus/clock.js";
 import { fleet, receivedAt } from "argus/feed.js";
 import { minutes, moment, utc } from "argus/format.js";
+import { computed } from "vue";
 
 const MINUTE_MS = 60_000;
 // Ticks move the fleet's clock. Where none has come for this long it goes on in steps of that, so that what is left does
@@ -30,7 +31,9 @@ export function breachOf({ servers, metrics, clock_ms }, i) {
 
 /** The crossing that an alert is about, or null where none is expected. */
 export const crossingOfAlert = (alert) =>
-  alert.state === "resolved" || alert.subject === "silence" || alert.minutes === null ? null : crossingOf(alert.minutes, alert.updated_at);
+  alert.state === "resolved" || alert.subject === "silence" || alert.minutes === null
+    ? null
+    : crossingOf(alert.minutes, alert.updated_at);
 
 /** Minutes until a crossing, by the fleet's clock: 0 for what is crossed and for nothing else, null for none. */
 export function minutesLeft(crossing) {
@@ -51,4 +54,5 @@ export function leftText(crossing) {
 export const leftWords = (crossing) => (minutesLeft(crossing) >= 1 ? `in ${leftText(crossing)}` : leftText(crossing));
 
 /** When that is, for hovering. */
-export const crossingMoment = ({ at_ms, crossed }) => (crossed ? "Crossed already" : `${moment(at_ms)} (${utc(at_ms)})`);
+export const crossingMoment = ({ at_ms, crossed }) =>
+  crossed ? "Crossed already" : `${moment(at_ms)} (${utc(at_ms)})`;

@@ -20,12 +20,16 @@ export function leaving() {
  * said so, the frame that shows it is marked.
  */
 export function shownWhen(view, isReady, of = 1) {
-  const stop = watch(isReady, (ready) => {
-    if (!ready) return;
-    queueMicrotask(() => stop());
-    parts += 1;
-    if (parts === of) mark("argus:shown", view);
-  }, { immediate: true, flush: "post" });
+  const stop = watch(
+    isReady,
+    (ready) => {
+      if (!ready) return;
+      queueMicrotask(() => stop());
+      parts += 1;
+      if (parts === of) mark("argus:shown", view);
+    },
+    { immediate: true, flush: "post" },
+  );
   onBeforeUnmount(stop);
 }
 

@@ -10,7 +10,11 @@ export const complain = (text) => show(text, "a-toast-failed", 10_000);
 function show(message, classes, timeout, action = null) {
   const look = { noCaps: true, flat: true, dense: true, color: "inherit" };
   window.Quasar.Notify.create({
-    message, timeout, classes: `a-toast ${classes}`, position: "bottom", group: false,
+    message,
+    timeout,
+    classes: `a-toast ${classes}`,
+    position: "bottom",
+    group: false,
     // No colour of Quasar, whose classes win over every style sheet.
     textColor: "toast",
     actions: [...(action ? [action] : []), { label: "Close" }].map((one) => ({ ...one, ...look })),

@@ -1,4 +1,3 @@
-import { computed, ref, shallowRef, watch } from "vue";
 import { Acknowledge } from "argus/acknowledge.js";
 import { about, act, active, acts, refreshResolved, resolved, whenFull } from "argus/alerts.js";
 import { getJson, withQuery } from "argus/api.js";
@@ -7,11 +6,12 @@ import { vDialog } from "argus/dialog.js";
 import { link } from "argus/feed.js";
 import { chance, moment, number, utc } from "argus/format.js";
 import { Icon } from "argus/icons.js";
-import { eventLook } from "argus/lifecycle.js";
 import { LEVELS } from "argus/levels.js";
+import { eventLook } from "argus/lifecycle.js";
 import { href, route, serverPath, stepBack } from "argus/navigation.js";
 import { SilenceForm } from "argus/silence_form.js";
 import { crossingMoment, crossingOfAlert, leftWords } from "argus/time_left.js";
+import { computed, ref, shallowRef, watch } from "vue";
 
 const WEEK_MS = 7 * 86_400_000;
 
@@ -20,7 +20,9 @@ export default {
   directives: { dialog: vDialog },
   setup() {
     const id = computed(() => route.query.alert ?? "");
-    const alert = computed(() => [...(active.value ?? []), ...(resolved.value ?? [])].find((one) => one.id === id.value));
+    const alert = computed(() =>
+      [...(active.value ?? []), ...(resolved.value ?? [])].find((one) => one.id === id.value),
+    );
     const known = computed(() => active.value !== null && resolved.value !== null);
     const silencing = ref(false);
     const note = ref("");
@@ -38,7 +40,12 @@ export default {
         { at_ms: one.started_at, event: "pending", detail: one.fired_at ? "" : one.cause },
         { at_ms: one.fired_at, event: "fired", detail: one.cause },
         { at_ms: one.acknowledged_at, event: "acknowledged", author: one.acknowledged_by },
-        ...one.notes.map((written) => ({ at_ms: written.at, event: "note_added", author: written.author, detail: written.text })),
+        ...one.notes.map((written) => ({
+          at_ms: written.at,
+          event: "note_added",
+          author: written.author,
+          detail: written.text,
+        })),
         { at_ms: one.resolved_at, event: "resolved", detail: one.resolution },
       ];
       return found.filter(({ at_ms }) => at_ms).sort((a, b) => a.at_ms - b.at_ms);
@@ -59,12 +66,18 @@ export default {
         recorded.value = null;
       }
     };
-    watch([() => alert.value && JSON.stringify([alert.value, acts.value]), () => link.services.length], read, { immediate: true });
-    watch(id, () => {
-      silencing.value = false;
-      note.value = "";
-      recorded.value = null;
-    }, { immediate: true });
+    watch([() => alert.value && JSON.stringify([alert.value, acts.value]), () => link.services.length], read, {
+      immediate: true,
+    });
+    watch(
+      id,
+      () => {
+        silencing.value = false;
+        note.value = "";
+        recorded.value = null;
+      },
+      { immediate: true },
+    );
     const addNote = async () => {
       busy.value = true;
       if (await act("/api/alerts/note", { alert_id: id.value, text: note.value }, "Note added")) {
@@ -74,8 +87,29 @@ export default {
       busy.value = false;
     };
     return {
-      LEVELS, about, addNote, alert, author, busy, chance, close, crossing, crossingMoment, href, id, isKnown, known, leftWords, moment,
-      note, number, serverPath, silencing, timeline, utc, whenFull,
+      LEVELS,
+      about,
+      addNote,
+      alert,
+      author,
+      busy,
+      chance,
+      close,
+      crossing,
+      crossingMoment,
+      href,
+      id,
+      isKnown,
+      known,
+      leftWords,
+      moment,
+      note,
+      number,
+      serverPath,
+      silencing,
+      timeline,
+      utc,
+      whenFull,
     };
   },
   template: `

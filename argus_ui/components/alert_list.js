@@ -1,6 +1,5 @@
-import { computed, onBeforeUnmount, onMounted, ref } from "vue";
 import { Acknowledge } from "argus/acknowledge.js";
-import { SHOWS, about, active, followAlerts, problem, resolved, since, when, whenFull } from "argus/alerts.js";
+import { about, active, followAlerts, problem, resolved, SHOWS, since, when, whenFull } from "argus/alerts.js";
 import { downloadCsv, isoTime } from "argus/csv.js";
 import { fleet, isStale, link } from "argus/feed.js";
 import { isSilent } from "argus/filters.js";
@@ -11,6 +10,7 @@ import { LEVELS } from "argus/levels.js";
 import { href, route, serverPath, setQuery } from "argus/navigation.js";
 import { crossingMoment, crossingOfAlert, fleetClock, leftWords } from "argus/time_left.js";
 import { shownWhen } from "argus/timing.js";
+import { computed, onBeforeUnmount, onMounted, ref } from "vue";
 
 const QUIET = [
   { key: "silences", label: "Silences", icon: "bell_off" },
@@ -18,20 +18,41 @@ const QUIET = [
 ];
 const STEP = 100;
 const CSV = [
-  "id", "server", "profile", "subject", "metric", "state", "level", "risk", "probability", "minutes", "cause", "started_at", "fired_at",
-  "resolved_at", "resolution", "fired_count", "acknowledged_by", "acknowledged_at", "silence_id", "window_id",
+  "id",
+  "server",
+  "profile",
+  "subject",
+  "metric",
+  "state",
+  "level",
+  "risk",
+  "probability",
+  "minutes",
+  "cause",
+  "started_at",
+  "fired_at",
+  "resolved_at",
+  "resolution",
+  "fired_count",
+  "acknowledged_by",
+  "acknowledged_at",
+  "silence_id",
+  "window_id",
 ];
 
 export default {
   components: { Acknowledge, Icon },
   setup() {
-    const show = computed(() => ([...SHOWS, ...QUIET].some(({ key }) => key === route.query.show) ? route.query.show : "firing"));
+    const show = computed(() =>
+      [...SHOWS, ...QUIET].some(({ key }) => key === route.query.show) ? route.query.show : "firing",
+    );
     const tab = computed(() => SHOWS.find(({ key }) => key === show.value));
     const wantsResolved = computed(() => show.value === "resolved" || Boolean(route.query.alert));
     followAlerts(wantsResolved);
 
     const search = computed(() => route.query.q ?? "");
-    const words = (alert) => [alert.server, alert.profile, about(alert), alert.cause, alert.acknowledged_by].join("\n").toLowerCase();
+    const words = (alert) =>
+      [alert.server, alert.profile, about(alert), alert.cause, alert.acknowledged_by].join("\n").toLowerCase();
     const level = computed(() => (LEVELS.some(({ key }) => key === route.query.level) ? route.query.level : ""));
     const listed = computed(() => {
       const wanted = search.value.trim().toLowerCase();
@@ -44,7 +65,9 @@ export default {
           (!wanted || words(alert).includes(wanted)),
       );
     });
-    const counts = computed(() => Object.fromEntries(SHOWS.map(({ key, has }) => [key, active.value?.filter(has).length ?? 0])));
+    const counts = computed(() =>
+      Object.fromEntries(SHOWS.map(({ key, has }) => [key, active.value?.filter(has).length ?? 0])),
+    );
     const most = ref(STEP);
     const rows = computed(() => listed.value?.slice(0, most.value) ?? []);
     const stale = computed(isStale);
@@ -56,14 +79,17 @@ export default {
     const none = computed(() => {
       const { pending } = counts.value;
       if (show.value !== "firing" || !pending) return tab.value.empty;
-      const critical = active.value.filter((alert) => SHOWS[1].has(alert) && LEVELS[alert.level].key === "critical").length;
+      const critical = active.value.filter(
+        (alert) => SHOWS[1].has(alert) && LEVELS[alert.level].key === "critical",
+      ).length;
       return `None fire yet: ${pending} pending${critical ? `, ${critical} critical` : ""}.`;
     });
     // How long those are silent that an alert is about.
     const ages = computed(() => {
       const servers = fleet.value?.servers;
       const found = new Map();
-      for (let i = 0; servers && i < servers.name.length; i++) if (isSilent(servers, i)) found.set(servers.name[i], servers.age[i]);
+      for (let i = 0; servers && i < servers.name.length; i++)
+        if (isSilent(servers, i)) found.set(servers.name[i], servers.age[i]);
       return found;
     });
     const quiet = ({ subject, state, server }) =>
@@ -76,8 +102,15 @@ export default {
     };
     const open = (alert) => setQuery({ alert: alert.id });
     const save = () =>
-      downloadCsv(`argus-alerts-${show.value}.csv`, CSV, listed.value.map((alert) =>
-        CSV.map((key) => (key === "level" ? LEVELS[alert.level].key : key.endsWith("_at") ? isoTime(alert[key]) : alert[key]))));
+      downloadCsv(
+        `argus-alerts-${show.value}.csv`,
+        CSV,
+        listed.value.map((alert) =>
+          CSV.map((key) =>
+            key === "level" ? LEVELS[alert.level].key : key.endsWith("_at") ? isoTime(alert[key]) : alert[key],
+          ),
+        ),
+      );
 
     shownWhen("alerts", () => active.value || problem.value);
 
@@ -104,9 +137,45 @@ export default {
     );
     onBeforeUnmount(() => unbind.forEach((off) => off()));
     return {
-      LEVELS, QUIET, SHOWS, STEP, about, active, box, calm, chance, chosen, counts, crossingMoment, crossingOfAlert, fleet, fleetClock, go,
-      hold, href, leftWords, level, link, listed, most, none, open, problem, quiet, rows, save, search, serverPath, setQuery, show, since,
-      sinceLabel, stale, tab, when, whenFull,
+      LEVELS,
+      QUIET,
+      SHOWS,
+      STEP,
+      about,
+      active,
+      box,
+      calm,
+      chance,
+      chosen,
+      counts,
+      crossingMoment,
+      crossingOfAlert,
+      fleet,
+      fleetClock,
+      go,
+      hold,
+      href,
+      leftWords,
+      level,
+      link,
+      listed,
+      most,
+      none,
+      open,
+      problem,
+      quiet,
+      rows,
+      save,
+      search,
+      serverPath,
+      setQuery,
+      show,
+      since,
+      sinceLabel,
+      stale,
+      tab,
+      when,
+      whenFull,
     };
   },
   template: `

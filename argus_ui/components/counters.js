@@ -1,9 +1,9 @@
-import { computed } from "vue";
 import { fleet } from "argus/feed.js";
 import { levels, toggleLevel } from "argus/filters.js";
 import { chance } from "argus/format.js";
 import { Icon } from "argus/icons.js";
 import { LEVELS, SILENT } from "argus/levels.js";
+import { computed } from "vue";
 
 // Where the server's own verdict on the fleet changes, too; see argus.v1.FleetHealth.
 const ODDS = [
@@ -17,7 +17,10 @@ export default {
   components: { Icon },
   setup() {
     const tiles = computed(() =>
-      [...LEVELS].reverse().concat(SILENT).map((level) => ({ ...level, count: fleet.value?.summary[`${level.key}_count`] ?? 0 })),
+      [...LEVELS]
+        .reverse()
+        .concat(SILENT)
+        .map((level) => ({ ...level, count: fleet.value?.summary[`${level.key}_count`] ?? 0 })),
     );
     const odds = computed(() => {
       const { incident_probability_30m, incident_probability_8h } = fleet.value.environment;

@@ -1,7 +1,17 @@
-import { computed, nextTick, onBeforeUnmount, onMounted, ref, watch } from "vue";
 import { downloadCsv, fileTime, isoTime } from "argus/csv.js";
 import { fleet, link } from "argus/feed.js";
-import { clearFilters, isFiltered, matching, profile, profiles, search, setProfile, setSearch, sort, sortBy } from "argus/filters.js";
+import {
+  clearFilters,
+  isFiltered,
+  matching,
+  profile,
+  profiles,
+  search,
+  setProfile,
+  setSearch,
+  sort,
+  sortBy,
+} from "argus/filters.js";
 import { FleetRow } from "argus/fleet_row.js";
 import { Icon } from "argus/icons.js";
 import { onKey } from "argus/keys.js";
@@ -9,9 +19,10 @@ import { LEVELS } from "argus/levels.js";
 import { METERS } from "argus/meters.js";
 import { navigate, route, serverPath, setQuery } from "argus/navigation.js";
 import { useRowWindow } from "argus/row_window.js";
-import { FEW_COLD, WARMING_UP, coldServers } from "argus/status.js";
+import { coldServers, FEW_COLD, WARMING_UP } from "argus/status.js";
 import { breachOf, leftCell } from "argus/time_left.js";
 import { painted, shownWhen } from "argus/timing.js";
+import { computed, nextTick, onBeforeUnmount, onMounted, ref, watch } from "vue";
 
 const COLUMNS = [
   { key: "name", label: "Server" },
@@ -25,21 +36,34 @@ const COLUMNS = [
 ];
 const ORDERS = COLUMNS.filter((column) => !column.fixed);
 // Columns of the file: name, and its value of a server.
-const of = (key) => ({ servers }, i) => servers[key][i];
+const of =
+  (key) =>
+  ({ servers }, i) =>
+    servers[key][i];
 const UNITS = { "%": "_pct", "MB/s": "_mb_s" };
 const CSV = [
   ["snapshot_time_utc", ({ clock_ms }) => isoTime(clock_ms)],
-  ["server", of("name")], ["profile", of("profile")], ["state", of("state")],
-  ["level", ({ servers }, i) => LEVELS[servers.level[i]].key], ["level_label", of("label")], ["risk_score", of("risk")],
-  ["forecast_source", of("source")], ["data_age_seconds", of("age")],
+  ["server", of("name")],
+  ["profile", of("profile")],
+  ["state", of("state")],
+  ["level", ({ servers }, i) => LEVELS[servers.level[i]].key],
+  ["level_label", of("label")],
+  ["risk_score", of("risk")],
+  ["forecast_source", of("source")],
+  ["data_age_seconds", of("age")],
   ["newest_sample_utc", ({ servers }, i) => isoTime(servers.sampled_at_ms[i])],
-  ["strongest_cause", of("cause")], ["breach_probability_30m", of("chance_30m")], ["breach_probability_8h", of("chance_8h")],
+  ["strongest_cause", of("cause")],
+  ["breach_probability_30m", of("chance_30m")],
+  ["breach_probability_8h", of("chance_8h")],
   ["first_breach_minutes_left", (found, i) => leftCell(breachOf(found, i))],
   ["first_breach_metric", (found, i) => breachOf(found, i)?.metric],
   ["first_breach_threshold", (found, i) => breachOf(found, i)?.threshold],
   ...METERS.flatMap(({ key, unit }) => {
     const name = key + (UNITS[unit] ?? "");
-    return [[`${name}_now`, of(key)], [`${name}_change_30m`, of(`${key}_delta`)]];
+    return [
+      [`${name}_now`, of(key)],
+      [`${name}_change_30m`, of(`${key}_delta`)],
+    ];
   }),
 ];
 const PHONE = "(max-width: 760px)";
@@ -59,7 +83,11 @@ export default {
     const measure = () => (phone.value = media.matches);
     const chosen = computed(() => route.query.at ?? "");
 
-    const { first, last, padding, scrollTo } = useRowWindow(list, () => matching.value.length, () => (phone.value ? CARD : ROW));
+    const { first, last, padding, scrollTo } = useRowWindow(
+      list,
+      () => matching.value.length,
+      () => (phone.value ? CARD : ROW),
+    );
     const drawn = computed(() => matching.value.slice(first.value, last.value));
 
     const step = (by) => {
@@ -72,8 +100,12 @@ export default {
     };
     const save = () => {
       const found = fleet.value;
-      const rows = matching.value.map((i) => CSV.map(([, valueOf]) => valueOf(found, i)));
-      downloadCsv(`argus-fleet-${fileTime(found.clock_ms)}.csv`, CSV.map(([name]) => name), rows);
+      const rows = matching.value.map((i) => CSV.map(([, cellOf]) => cellOf(found, i)));
+      downloadCsv(
+        `argus-fleet-${fileTime(found.clock_ms)}.csv`,
+        CSV.map(([name]) => name),
+        rows,
+      );
     };
     const unbind = [];
     onMounted(() => {
@@ -101,8 +133,30 @@ export default {
     });
     const arrow = (key) => (sort.value.key === key ? (sort.value.reversed ? "sort_up" : "sort_down") : null);
     return {
-      COLUMNS, ORDERS, WARMING_UP, arrow, box, chosen, clearFilters, cold, drawn, fleet, isFiltered, link, list, matching, padding, phone, profile,
-      profiles, save, search, setProfile, setSearch, sort, sortBy,
+      COLUMNS,
+      ORDERS,
+      WARMING_UP,
+      arrow,
+      box,
+      chosen,
+      clearFilters,
+      cold,
+      drawn,
+      fleet,
+      isFiltered,
+      link,
+      list,
+      matching,
+      padding,
+      phone,
+      profile,
+      profiles,
+      save,
+      search,
+      setProfile,
+      setSearch,
+      sort,
+      sortBy,
     };
   },
   template: `

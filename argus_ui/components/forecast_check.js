@@ -1,4 +1,3 @@
-import { computed, ref, watch } from "vue";
 import { withQuery } from "argus/api.js";
 import { Chart, palette } from "argus/charts.js";
 import { downloadCsv } from "argus/csv.js";
@@ -6,11 +5,12 @@ import { fleet, link } from "argus/feed.js";
 import { age, chance, metricLabel, metricUnit, minutes, withUnit } from "argus/format.js";
 import { Icon } from "argus/icons.js";
 import { route, setQuery } from "argus/navigation.js";
-import { RANGE_LABELS, isRecorded, isRecording, usePast, useRange } from "argus/past.js";
+import { isRecorded, isRecording, RANGE_LABELS, usePast, useRange } from "argus/past.js";
 import { dark } from "argus/theme.js";
 import { gapOf, legend, points, spoken, timeAxis, tooltip, valueAxis } from "argus/time_chart.js";
 import { shownWhen } from "argus/timing.js";
 import { Waiting } from "argus/waiting.js";
+import { computed, ref, watch } from "vue";
 
 const FORECAST_SECONDS = 900;
 // Adapters may send as seldom as once per step.
@@ -31,17 +31,34 @@ export default {
     const metrics = computed(() => (fleet.value?.metrics ?? []).filter((name) => name !== DULL));
     // The riskiest server when the view was opened, and what matters most on it: they stay, in the URL, and can be sent.
     const first = ref(null);
-    watch(fleet, (value) => {
-      if (value?.servers.name.length) first.value ??= { server: value.servers.name[0], metric: firstMetric(value) };
-    }, { immediate: true });
+    watch(
+      fleet,
+      (value) => {
+        if (value?.servers.name.length) first.value ??= { server: value.servers.name[0], metric: firstMetric(value) };
+      },
+      { immediate: true },
+    );
     const server = computed(() => route.query.server || first.value?.server || "");
-    const metric = computed(() => (metrics.value.includes(route.query.metric) ? route.query.metric : first.value?.metric ?? ""));
-    watch([first, () => route.query], () => {
-      if (!first.value || route.path !== "/accuracy" || (route.query.server && route.query.metric)) return;
-      setQuery({ server: server.value, metric: metric.value });
-    }, { immediate: true });
-    const horizon = computed(() => (props.horizons.includes(Number(route.query.horizon)) ? Number(route.query.horizon) : 60));
-    const question = computed(() => ({ server: server.value, metric: metric.value, horizon: horizon.value, range: range.value }));
+    const metric = computed(() =>
+      metrics.value.includes(route.query.metric) ? route.query.metric : (first.value?.metric ?? ""),
+    );
+    watch(
+      [first, () => route.query],
+      () => {
+        if (!first.value || route.path !== "/accuracy" || (route.query.server && route.query.metric)) return;
+        setQuery({ server: server.value, metric: metric.value });
+      },
+      { immediate: true },
+    );
+    const horizon = computed(() =>
+      props.horizons.includes(Number(route.query.horizon)) ? Number(route.query.horizon) : 60,
+    );
+    const question = computed(() => ({
+      server: server.value,
+      metric: metric.value,
+      horizon: horizon.value,
+      range: range.value,
+    }));
     const answer = usePast(
       () => server.value && metric.value && withQuery("/api/accuracy/server", question.value),
       props.ranges,
@@ -72,7 +89,9 @@ export default {
       const labels = { color: colors.muted, fontSize: 11, formatter: (value) => withUnit(value, unit) };
       return {
         animation: false,
-        aria: spoken(`${metricLabel(metric.value)} as measured and as forecast, over the last ${RANGE_LABELS[range.value]}`),
+        aria: spoken(
+          `${metricLabel(metric.value)} as measured and as forecast, over the last ${RANGE_LABELS[range.value]}`,
+        ),
         grid: { left: 48, right: 14, top: 34, bottom: 26 },
         legend: legend(colors, NAMES),
         tooltip: tooltip(colors, (name, value) => (name === NAMES[2] ? value : withUnit(value, unit))),
@@ -81,16 +100,27 @@ export default {
         series: [
           { ...hidden, name: "_p10", data: points(times, p10, gap) },
           {
-            ...hidden, name: NAMES[2], data: band,
-            itemStyle: { color: colors.accent, opacity: 0.5 }, areaStyle: { color: colors.accent, opacity: 0.18 },
+            ...hidden,
+            name: NAMES[2],
+            data: band,
+            itemStyle: { color: colors.accent, opacity: 0.5 },
+            areaStyle: { color: colors.accent, opacity: 0.18 },
           },
           {
-            name: NAMES[1], type: "line", symbolSize: 4, data: points(times, p50, gap),
-            itemStyle: { color: colors.accent }, lineStyle: { width: 1.6, type: "dashed" },
+            name: NAMES[1],
+            type: "line",
+            symbolSize: 4,
+            data: points(times, p50, gap),
+            itemStyle: { color: colors.accent },
+            lineStyle: { width: 1.6, type: "dashed" },
           },
           {
-            name: NAMES[0], type: "line", showSymbol: false, data: points(times, actual, gapOf(SAMPLE_SECONDS, bucket)),
-            itemStyle: { color: colors.text }, lineStyle: { width: 1.6 },
+            name: NAMES[0],
+            type: "line",
+            showSymbol: false,
+            data: points(times, actual, gapOf(SAMPLE_SECONDS, bucket)),
+            itemStyle: { color: colors.text },
+            lineStyle: { width: 1.6 },
           },
         ],
       };
@@ -98,13 +128,35 @@ export default {
     const drawn = ref(false);
     shownWhen("accuracy", () => drawn.value || answer.problem.value || (answer.data.value && !recorded.value), 2);
     const save = () => {
-      const rows = answer.data.value.times_ms.map((time, i) =>
-        [new Date(time).toISOString(), server.value, metric.value, horizon.value, ...COLUMNS.map((name) => found.value[name][i])]);
+      const rows = answer.data.value.times_ms.map((time, i) => [
+        new Date(time).toISOString(),
+        server.value,
+        metric.value,
+        horizon.value,
+        ...COLUMNS.map((name) => found.value[name][i]),
+      ]);
       downloadCsv("argus-accuracy.csv", ["time", "server", "metric", "horizon_minutes", ...COLUMNS], rows);
     };
     return {
-      FEW, age, answer, chance, compared, counted, drawn, horizon, isRecording, metric, metricLabel, metrics, minutes, names,
-      option, recorded, save, server, setQuery,
+      FEW,
+      age,
+      answer,
+      chance,
+      compared,
+      counted,
+      drawn,
+      horizon,
+      isRecording,
+      metric,
+      metricLabel,
+      metrics,
+      minutes,
+      names,
+      option,
+      recorded,
+      save,
+      server,
+      setQuery,
     };
   },
   template: `
@@ -132,5 +184,5 @@ export default {
 function firstMetric({ metrics, servers }) {
   const most = metrics[servers.outlook_metric[0]];
   const limited = metrics.filter((name) => Object.hasOwn(link.thresholds, name));
-  return limited.includes(most) || !limited.length ? most ?? metrics[0] : limited[0];
+  return limited.includes(most) || !limited.length ? (most ?? metrics[0]) : limited[0];
 }

@@ -1,15 +1,15 @@
-import { computed, onBeforeUnmount, onMounted, ref, watch } from "vue";
 import { fetchAhead } from "argus/ahead.js";
 import { vDialog } from "argus/dialog.js";
 import { link } from "argus/feed.js";
 import { Icon } from "argus/icons.js";
 import { onKey } from "argus/keys.js";
 import { href, route } from "argus/navigation.js";
-import { loadAllParts } from "argus/parts.js";
 import { Palette } from "argus/palette.js";
+import { loadAllParts } from "argus/parts.js";
 import { Shortcuts } from "argus/shortcuts.js";
 import { Banners, StatusBar, StatusSheet } from "argus/status.js";
 import { dark, setDark } from "argus/theme.js";
+import { computed, onBeforeUnmount, onMounted, ref, watch } from "vue";
 
 const PHONE_TABS = 4;
 // What j and k move a view by that has no rows to choose, pixels.
@@ -20,11 +20,15 @@ export default {
   directives: { dialog: vDialog },
   props: { views: Array, user: String, canLogOut: Boolean },
   setup(props) {
-    const offered = computed(() => props.views.filter((view) => view.needs.every((name) => link.services.includes(name))));
+    const offered = computed(() =>
+      props.views.filter((view) => view.needs.every((name) => link.services.includes(name))),
+    );
     const menu = computed(() => offered.value.filter((view) => view.menu));
     const here = computed(() => props.views.find((view) => view.path === route.path));
     // What tabs, bookmarks and the history of the browser are called.
-    const title = computed(() => (here.value && !here.value.menu && route.query.name) || here.value?.title || "Not found");
+    const title = computed(
+      () => (here.value && !here.value.menu && route.query.name) || here.value?.title || "Not found",
+    );
     watch(title, (text) => (document.title = `${text} · Argus`), { immediate: true });
     const open = ref("");
     const toggle = (what) => (open.value = open.value === what ? "" : what);

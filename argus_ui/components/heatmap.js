@@ -1,13 +1,12 @@
-import { computed, nextTick, onBeforeUnmount, onMounted, ref, shallowRef, watch } from "vue";
 import { useAnswer } from "argus/answer.js";
 import { withQuery } from "argus/api.js";
 import { palette } from "argus/charts.js";
 import { downloadCsv } from "argus/csv.js";
 import { fleet, link } from "argus/feed.js";
 import { clearFilters, matching, profile, profiles, search, setProfile, setSearch, sort } from "argus/filters.js";
-import { NONE, metricLabel, metricUnit, minutes, moment, utc, withUnit } from "argus/format.js";
-import { END, WARM, gradient } from "argus/heat_colors.js";
+import { metricLabel, metricUnit, minutes, moment, NONE, utc, withUnit } from "argus/format.js";
 import { drawHeat, edgesOf, lineAt, linesOf } from "argus/heat_canvas.js";
+import { END, gradient, WARM } from "argus/heat_colors.js";
 import { cellPlace, metricGrid, timeGrid } from "argus/heat_grid.js";
 import { Icon } from "argus/icons.js";
 import { onKey } from "argus/keys.js";
@@ -15,10 +14,23 @@ import { LEVELS } from "argus/levels.js";
 import { navigate, route, serverPath, setQuery } from "argus/navigation.js";
 import { dark } from "argus/theme.js";
 import { shownWhen } from "argus/timing.js";
+import { computed, nextTick, onBeforeUnmount, onMounted, ref, shallowRef, watch } from "vue";
 
-const VALUES = [["now", "Now"], ["expected", "Expected in 8 h"], ["possible", "Possible in 8 h"]];
-const HOURS = [["3", "3 h"], ["8", "8 h"], ["24", "1 day"]];
-const ORDERS = [["risk", "By risk"], ["name", "By name"], ["breach", "By time left"]];
+const VALUES = [
+  ["now", "Now"],
+  ["expected", "Expected in 8 h"],
+  ["possible", "Possible in 8 h"],
+];
+const HOURS = [
+  ["3", "3 h"],
+  ["8", "8 h"],
+  ["24", "1 day"],
+];
+const ORDERS = [
+  ["risk", "By risk"],
+  ["name", "By name"],
+  ["breach", "By time left"],
+];
 /** Each server by the metric that is nearest to its critical threshold. */
 const NEAREST = "nearest";
 const METRICS = "/api/heatmap/metrics";
@@ -55,11 +67,16 @@ export default {
     const { data, problem, ask } = useAnswer(
       () => {
         if (!fleet.value) return null;
-        return show.value === "metrics" ? METRICS : withQuery("/api/heatmap/time", { metric: metric.value, hours: hours.value });
+        return show.value === "metrics"
+          ? METRICS
+          : withQuery("/api/heatmap/time", { metric: metric.value, hours: hours.value });
       },
       { every: () => EVERY_SECONDS, follow: fleet },
     );
-    watch(() => fleet.value?.servers.name.length, (count, before) => before && ask());
+    watch(
+      () => fleet.value?.servers.name.length,
+      (_, before) => before && ask(),
+    );
 
     const grid = computed(() => {
       if (!fleet.value || !data.value) return null;
@@ -69,9 +86,14 @@ export default {
     shownWhen("heatmap", () => drawn.value || (fleet.value && !matching.value.length));
     const rowHeight = computed(() => (isDense.value ? DENSE : TALL));
     const map = computed(() =>
-      fleet.value ? linesOf(matching.value, fleet.value.servers, rowHeight.value, isGrouped.value) : { lines: [], height: 0 });
+      fleet.value
+        ? linesOf(matching.value, fleet.value.servers, rowHeight.value, isGrouped.value)
+        : { lines: [], height: 0 },
+    );
     const left = computed(() => (isDense.value ? 14 : width.value > WIDE ? 190 : 112));
-    const head = computed(() => (grid.value?.kind === "metrics" && (width.value - left.value) / grid.value.columns.length < 84 ? 166 : 34));
+    const head = computed(() =>
+      grid.value?.kind === "metrics" && (width.value - left.value) / grid.value.columns.length < 84 ? 166 : 34,
+    );
 
     // Only what is in sight is drawn; the canvas stays below the tool bar while the page scrolls.
     const stuckAt = () => canvas.value.getBoundingClientRect().top - box.value.getBoundingClientRect().top;
@@ -84,9 +106,16 @@ export default {
         const height = Math.min(map.value.height + head.value + 2, window.innerHeight - top);
         canvas.value.style.height = `${height}px`;
         drawHeat(canvas.value, {
-          grid: grid.value, lines: map.value.lines, scrolled: Math.max(0, stuckAt()),
-          head: head.value, left: left.value, width: width.value, height,
-          colors: palette(), dark: dark.value, chosen: chosen.value,
+          grid: grid.value,
+          lines: map.value.lines,
+          scrolled: Math.max(0, stuckAt()),
+          head: head.value,
+          left: left.value,
+          width: width.value,
+          height,
+          colors: palette(),
+          dark: dark.value,
+          chosen: chosen.value,
           levels: fleet.value.servers.level.map((level) => LEVELS[level].key),
         });
         drawn.value = width.value > 0;
@@ -131,14 +160,18 @@ export default {
     };
     const spoken = computed(() => {
       const i = chosen.value ? fleet.value?.servers.name.indexOf(chosen.value) : -1;
-      return i >= 0 ? `${chosen.value}: ${fleet.value.servers.label[i]}, risk ${Math.round(fleet.value.servers.risk[i])}` : "";
+      return i >= 0
+        ? `${chosen.value}: ${fleet.value.servers.label[i]}, risk ${Math.round(fleet.value.servers.risk[i])}`
+        : "";
     });
     const unbind = [];
     onMounted(() => {
       window.addEventListener("scroll", draw, { passive: true });
       window.addEventListener("resize", draw);
       unbind.push(
-        onKey("j", () => step(1)), onKey("k", () => step(-1)), onKey("/", () => field.value?.focus()),
+        onKey("j", () => step(1)),
+        onKey("k", () => step(-1)),
+        onKey("/", () => field.value?.focus()),
         onKey("Enter", () => chosen.value && navigate(serverPath(chosen.value))),
       );
     });
@@ -154,23 +187,67 @@ export default {
       const { cell, columns, kind, metricOf } = grid.value;
       const isTime = kind === "time";
       const names = columns.map(({ key, ms }) => key ?? new Date(ms).toISOString());
-      const lines = rows.value.map(({ name, profile: of }) =>
-        [name, of, ...(isTime ? [metricOf(name)] : []), ...columns.map((_, i) => cell(name, of, i)?.value ?? null)]);
+      const lines = rows.value.map(({ name, profile: of }) => [
+        name,
+        of,
+        ...(isTime ? [metricOf(name)] : []),
+        ...columns.map((_, i) => cell(name, of, i)?.value ?? null),
+      ]);
       downloadCsv(`argus-heatmap-${kind}.csv`, ["server", "profile", ...(isTime ? ["metric"] : []), ...names], lines);
     };
     const legend = computed(() => {
       if (value.value === "now") return "As measured last.";
       const what = value.value === "possible" ? "the bad side of the band, as bad as one time in ten" : "the median";
-      return show.value === "time" ? `Left of now as measured, right of it ${what}.` : `The worst from now to 8 hours ahead: now as measured, then ${what}.`;
+      return show.value === "time"
+        ? `Left of now as measured, right of it ${what}.`
+        : `The worst from now to 8 hours ahead: now as measured, then ${what}.`;
     });
     const set = (name, plain) => (event) => {
       const picked = event.target?.value ?? event;
       setQuery({ [name]: picked === plain ? null : picked });
     };
     return {
-      END, HOURS, NEAREST, ORDERS, VALUES, WARM, box, canvas, choices, clearFilters, dark, field, fleet, gradient, grid, head,
-      hours, hover, isDense, isGrouped, legend, link, map, matching, metric, metricLabel, open, problem, profile, profiles, save,
-      search, set, setProfile, setQuery, setSearch, show, sort, spoken, tip, value,
+      END,
+      HOURS,
+      NEAREST,
+      ORDERS,
+      VALUES,
+      WARM,
+      box,
+      canvas,
+      choices,
+      clearFilters,
+      dark,
+      field,
+      fleet,
+      gradient,
+      grid,
+      head,
+      hours,
+      hover,
+      isDense,
+      isGrouped,
+      legend,
+      link,
+      map,
+      matching,
+      metric,
+      metricLabel,
+      open,
+      problem,
+      profile,
+      profiles,
+      save,
+      search,
+      set,
+      setProfile,
+      setQuery,
+      setSearch,
+      show,
+      sort,
+      spoken,
+      tip,
+      value,
     };
   },
   template: `
@@ -227,7 +304,12 @@ export default {
 function described({ line, column, x, y }, grid, servers, width) {
   const { index, name, profile } = line;
   const told = {
-    name, about: `${servers.label[index]} · risk ${Math.round(servers.risk[index])} · ${profile}`, x, y, flip: x > width * 0.6, facts: [],
+    name,
+    about: `${servers.label[index]} · risk ${Math.round(servers.risk[index])} · ${profile}`,
+    x,
+    y,
+    flip: x > width * 0.6,
+    facts: [],
   };
   const cell = column < 0 ? null : grid.cell(name, profile, column);
   if (!cell) return { ...told, facts: column < 0 ? [] : [["Not shown", "nothing measured that has a threshold"]] };
@@ -237,7 +319,10 @@ function described({ line, column, x, y }, grid, servers, width) {
     const { ms, from, ahead } = grid.columns[column];
     told.when = `${moment(ms)}, ${Math.abs(from) < 1 ? "now" : from > 0 ? `${minutes(from)} ahead` : `${minutes(-from)} ago`}`;
     told.utc = utc(ms);
-    told.facts.push([metricLabel(cell.metric), cell.value === null ? NONE : `${withUnit(cell.value, unit)}${ahead ? "" : " measured"}`]);
+    told.facts.push([
+      metricLabel(cell.metric),
+      cell.value === null ? NONE : `${withUnit(cell.value, unit)}${ahead ? "" : " measured"}`,
+    ]);
   } else {
     told.facts.push(
       [metricLabel(cell.metric), `${withUnit(cell.now, unit)} now`],

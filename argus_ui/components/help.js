@@ -1,4 +1,3 @@
-import { computed } from "vue";
 import { useAnswer } from "argus/answer.js";
 import { downloadCsv } from "argus/csv.js";
 import { link } from "argus/feed.js";
@@ -7,6 +6,7 @@ import { Icon } from "argus/icons.js";
 import { LEVELS, SOURCES } from "argus/levels.js";
 import { SHORTCUTS } from "argus/shortcuts.js";
 import { shownWhen } from "argus/timing.js";
+import { computed } from "vue";
 
 const LEAST_SECONDS = 5;
 
@@ -31,10 +31,19 @@ const CSV = ["metric", "profile", "warning", "critical", "unit", "low_is_bad", "
 export default {
   components: { Icon },
   setup() {
-    const { data: told, problem } = useAnswer(() => "/api/help", { every: () => LEAST_SECONDS, follow: () => link.version });
+    const { data: told, problem } = useAnswer(() => "/api/help", {
+      every: () => LEAST_SECONDS,
+      follow: () => link.version,
+    });
     const thresholds = computed(() => told.value?.thresholds ?? []);
-    const limit = (one, value) => `${one.low_is_bad ? "≤" : "≥"} ${number(value)}${one.unit ? ` ${one.unit}` : ""}${one.per_core ? " per core" : ""}`;
-    const save = () => downloadCsv("argus-thresholds.csv", CSV, thresholds.value.map((one) => CSV.map((key) => (typeof one[key] === "boolean" ? String(one[key]) : one[key]))));
+    const limit = (one, value) =>
+      `${one.low_is_bad ? "≤" : "≥"} ${number(value)}${one.unit ? ` ${one.unit}` : ""}${one.per_core ? " per core" : ""}`;
+    const save = () =>
+      downloadCsv(
+        "argus-thresholds.csv",
+        CSV,
+        thresholds.value.map((one) => CSV.map((key) => (typeof one[key] === "boolean" ? String(one[key]) : one[key]))),
+      );
     shownWhen("help", () => told.value);
     return { DOCS, LADDER, SHORTCUTS, SOURCES, limit, metricLabel, problem, save, thresholds, told };
   },

@@ -1,4 +1,3 @@
-import { computed, onBeforeUnmount, ref } from "vue";
 import { about, when, whenFull } from "argus/alerts.js";
 import { downloadCsv } from "argus/csv.js";
 import { Icon } from "argus/icons.js";
@@ -8,9 +7,21 @@ import { EVENTS, eventLook } from "argus/lifecycle.js";
 import { href, route, serverPath, setQuery } from "argus/navigation.js";
 import { isRecording, usePast, useRange } from "argus/past.js";
 import { Waiting } from "argus/waiting.js";
+import { computed, onBeforeUnmount, ref } from "vue";
 
 const STEP = 40;
-const CSV = ["at_ms", "event", "alert_id", "server_name", "subject", "metric", "level", "probability", "author", "detail"];
+const CSV = [
+  "at_ms",
+  "event",
+  "alert_id",
+  "server_name",
+  "subject",
+  "metric",
+  "level",
+  "probability",
+  "author",
+  "detail",
+];
 
 export default {
   components: { Icon, Waiting },
@@ -24,17 +35,48 @@ export default {
     const listed = computed(() => {
       const wanted = search.value.trim().toLowerCase();
       return (answer.data.value?.events ?? []).filter(
-        (event) => (!kind.value || event.event === kind.value) && (!wanted || `${event.server_name}\n${event.author}\n${event.detail}`.toLowerCase().includes(wanted)),
+        (event) =>
+          (!kind.value || event.event === kind.value) &&
+          (!wanted || `${event.server_name}\n${event.author}\n${event.detail}`.toLowerCase().includes(wanted)),
       );
     });
     const rows = computed(() =>
-      listed.value.slice(0, most.value).map((event) => ({ ...event, ...eventLook(event.event), level: LEVELS.find(({ key }) => key === event.level), what: event.alert_id ? about(event) : "" })),
+      listed.value.slice(0, most.value).map((event) => ({
+        ...event,
+        ...eventLook(event.event),
+        level: LEVELS.find(({ key }) => key === event.level),
+        what: event.alert_id ? about(event) : "",
+      })),
     );
-    const save = () => downloadCsv(`argus-events-${range.value}.csv`, ["time", ...CSV.slice(1)], listed.value.map((event) => CSV.map((key) => (key === "at_ms" ? new Date(event.at_ms).toISOString() : event[key]))));
+    const save = () =>
+      downloadCsv(
+        `argus-events-${range.value}.csv`,
+        ["time", ...CSV.slice(1)],
+        listed.value.map((event) =>
+          CSV.map((key) => (key === "at_ms" ? new Date(event.at_ms).toISOString() : event[key])),
+        ),
+      );
     const box = ref(null);
     const unbind = onKey("/", () => box.value?.focus());
     onBeforeUnmount(() => unbind());
-    return { EVENTS, STEP, answer, box, href, isRecording, kind, listed, most, rows, save, search, serverPath, setQuery, when, whenFull };
+    return {
+      EVENTS,
+      STEP,
+      answer,
+      box,
+      href,
+      isRecording,
+      kind,
+      listed,
+      most,
+      rows,
+      save,
+      search,
+      serverPath,
+      setQuery,
+      when,
+      whenFull,
+    };
   },
   template: `
     <section v-if="isRecording" class="a-panel a-past-events" aria-label="Events" data-test="events">

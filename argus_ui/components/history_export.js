@@ -1,8 +1,8 @@
-import { computed, onBeforeUnmount, reactive, ref } from "vue";
 import { getJson, withQuery } from "argus/api.js";
 import { Icon } from "argus/icons.js";
 import { href } from "argus/navigation.js";
-import { RANGE_LABELS, isRecording, useRange } from "argus/past.js";
+import { isRecording, RANGE_LABELS, useRange } from "argus/past.js";
+import { computed, onBeforeUnmount, reactive, ref } from "vue";
 
 const TABLES = {
   metrics: "Samples as they came in",
@@ -25,7 +25,10 @@ export default {
     const downloads = reactive([]);
     const timers = new Set();
     const later = (what) => {
-      const timer = setTimeout(() => (timers.delete(timer), what()), ASK_MS);
+      const timer = setTimeout(() => {
+        timers.delete(timer);
+        what();
+      }, ASK_MS);
       timers.add(timer);
     };
     onBeforeUnmount(() => timers.forEach(clearTimeout));
@@ -44,8 +47,18 @@ export default {
       if (!download.done && download.still < 15) later(() => follow(download));
     };
     const start = (table, format) => {
-      const id = Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, "0")).join("");
-      downloads.unshift({ id, name: `argus-${table}-${chosen.value}.${format}`, bytes: 0, before: -1, still: 0, done: false, error: "" });
+      const id = Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) =>
+        byte.toString(16).padStart(2, "0"),
+      ).join("");
+      downloads.unshift({
+        id,
+        name: `argus-${table}-${chosen.value}.${format}`,
+        bytes: 0,
+        before: -1,
+        still: 0,
+        done: false,
+        error: "",
+      });
       downloads.splice(5);
       const anchor = document.createElement("a");
       anchor.href = href(withQuery("/api/history/export", { table, format, range: chosen.value, id }));
@@ -53,8 +66,14 @@ export default {
       anchor.click();
       later(() => follow(downloads[0]));
     };
-    const size = (bytes) => (bytes < 1e4 ? `${bytes} B` : bytes < 1e6 ? `${Math.round(bytes / 1e3)} kB` : `${(bytes / 1e6).toFixed(1)} MB`);
-    const state = (one) => (one.done ? `complete, ${size(one.bytes)}` : one.error && (one.still >= 15 || !one.bytes) ? `not complete: ${one.error}` : `${size(one.bytes)} so far`);
+    const size = (bytes) =>
+      bytes < 1e4 ? `${bytes} B` : bytes < 1e6 ? `${Math.round(bytes / 1e3)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
+    const state = (one) =>
+      one.done
+        ? `complete, ${size(one.bytes)}`
+        : one.error && (one.still >= 15 || !one.bytes)
+          ? `not complete: ${one.error}`
+          : `${size(one.bytes)} so far`;
     return { FORMATS, RANGE_LABELS, TABLES, chosen, downloads, isRecording, own, start, state };
   },
   template: `

@@ -1,16 +1,21 @@
-import { computed, ref } from "vue";
 import { Chart, palette } from "argus/charts.js";
 import { downloadCsv } from "argus/csv.js";
 import { age, minutes, number } from "argus/format.js";
 import { Icon } from "argus/icons.js";
-import { RANGE_LABELS, isRecorded, isRecording, usePast, useRange } from "argus/past.js";
+import { isRecorded, isRecording, RANGE_LABELS, usePast, useRange } from "argus/past.js";
 import { dark } from "argus/theme.js";
 import { gapOf, legend, missing, points, spoken, timeAxis, tooltip, valueAxis } from "argus/time_chart.js";
 import { shownWhen } from "argus/timing.js";
 import { Waiting } from "argus/waiting.js";
+import { computed, ref } from "vue";
 
 // From the ground up: trouble stands at the bottom, where its height can be read.
-const LEVELS = [["critical", "Critical"], ["warning", "Warning"], ["degrading", "Degrading"], ["healthy", "Healthy"]];
+const LEVELS = [
+  ["critical", "Critical"],
+  ["warning", "Warning"],
+  ["degrading", "Degrading"],
+  ["healthy", "Healthy"],
+];
 const RECORDED_SECONDS = 60;
 const SOON = "Incident in 30 min";
 const LATER = "Incident in 8 h";
@@ -47,33 +52,53 @@ export default {
       const told = (name, value) => (PERCENT.has(name) ? `${number(value)} %` : number(value));
       const atMost = (name, i) => (isMean && worst[name] ? `, at most ${told(name, worst[name][i])}` : "");
       const said = (name, values) => (i) => [`${told(name, values[i])}${atMost(name, i)}`];
-      const line = (name, values, others) =>
-        ({ name, type: "line", ...dots, data: points(times, values, gap, said(name, values)), xAxisIndex: 1, yAxisIndex: 1, ...others });
+      const line = (name, values, others) => ({
+        name,
+        type: "line",
+        ...dots,
+        data: points(times, values, gap, said(name, values)),
+        xAxisIndex: 1,
+        yAxisIndex: 1,
+        ...others,
+      });
       return {
         animation: false,
         aria: spoken(`Servers by level and their risk over the last ${RANGE_LABELS[range.value]}`),
         axisPointer: { link: [{ xAxisIndex: "all" }] },
-        grid: [{ left: 44, right: 14, top: 52, height: 150 }, { left: 44, right: 14, top: 246, height: 110 }],
+        grid: [
+          { left: 44, right: 14, top: 52, height: 150 },
+          { left: 44, right: 14, top: 246, height: 110 },
+        ],
         legend: [
           legend(colors, LEVELS.map(([, name]) => name).reverse()),
           { ...legend(colors, ["Average risk", "Highest risk", ...PERCENT]), top: 212 },
         ],
-        tooltip: tooltip(colors, (name, value) => value, isMean ? `Means of ${age(data.bucket_seconds)}` : ""),
+        tooltip: tooltip(colors, (_, value) => value, isMean ? `Means of ${age(data.bucket_seconds)}` : ""),
         xAxis: [timeAxis(colors, { ...span, axisLabel: { show: false } }), timeAxis(colors, { ...span, ...bottom })],
-        yAxis: [valueAxis(colors, { minInterval: 1, name: "servers" }), valueAxis(colors, { ...bottom, max: 100, min: 0, interval: 50 })],
+        yAxis: [
+          valueAxis(colors, { minInterval: 1, name: "servers" }),
+          valueAxis(colors, { ...bottom, max: 100, min: 0, interval: 50 }),
+        ],
         series: [
           ...LEVELS.map(([key, name]) => ({
-            name, type: "line", stack: "levels", ...dots, lineStyle: { width: 1 }, itemStyle: { color: colors[key] },
+            name,
+            type: "line",
+            stack: "levels",
+            ...dots,
+            lineStyle: { width: 1 },
+            itemStyle: { color: colors[key] },
             areaStyle: { color: colors[key], opacity: key === "healthy" ? 0.18 : 0.6 },
             data: points(times, data[`${key}_count`], gap, said(name, data[`${key}_count`])),
           })),
           line("Average risk", data.average_risk, { itemStyle: { color: colors.accent }, lineStyle: { width: 2 } }),
           line("Highest risk", data.maximum_risk, { itemStyle: { color: colors.critical }, lineStyle: { width: 1.5 } }),
           line(SOON, percent(data.incident_probability_30m), {
-            itemStyle: { color: colors.warning }, lineStyle: { width: 1.2, type: "dashed" },
+            itemStyle: { color: colors.warning },
+            lineStyle: { width: 1.2, type: "dashed" },
           }),
           line(LATER, percent(data.incident_probability_8h), {
-            itemStyle: { color: colors.muted }, lineStyle: { width: 1.2, type: "dotted" },
+            itemStyle: { color: colors.muted },
+            lineStyle: { width: 1.2, type: "dotted" },
           }),
         ],
       };

@@ -1,9 +1,9 @@
-import { computed } from "vue";
-import { NONE, age, minutes, moment, number, utc } from "argus/format.js";
+import { age, minutes, moment, NONE, number, utc } from "argus/format.js";
 import { href } from "argus/navigation.js";
-import { NotRecording, RangeSwitch, isRecording, usePast, useRange } from "argus/past.js";
+import { isRecording, NotRecording, RangeSwitch, usePast, useRange } from "argus/past.js";
 import { shownWhen } from "argus/timing.js";
 import { Waiting } from "argus/waiting.js";
+import { computed } from "vue";
 
 const share = (value) => (value === null ? NONE : `${number(100 * value)} %`);
 
@@ -19,20 +19,60 @@ export default {
     const cards = computed(() => {
       const s = answer.data.value;
       if (!s) return null;
-      const counted = s.watched_since_ms > s.start_ms ? `; Argus has watched since ${moment(s.watched_since_ms)}` : s.watched_since_ms ? "" : "; Argus had not begun to watch";
+      const counted =
+        s.watched_since_ms > s.start_ms
+          ? `; Argus has watched since ${moment(s.watched_since_ms)}`
+          : s.watched_since_ms
+            ? ""
+            : "; Argus had not begun to watch";
       const others = s.alerts - s.critical_alerts;
       return [
-        { key: "alerts", label: "Alerts", value: s.alerts, detail: s.alerts ? `${s.critical_alerts} critical, ${others} lower` : "none fired", title: "Alerts that fired" },
-        { key: "resolved", label: "Resolved", value: share(s.resolution_ratio), detail: `${s.resolved_alerts} of ${s.alerts} alerts`, title: "Of those that fired, within the range" },
-        { key: "mttr", label: "Time to resolve", value: s.mean_time_to_resolve_seconds === null ? NONE : span(s.mean_time_to_resolve_seconds), detail: "on average", title: "From firing to resolved" },
         {
-          key: "acknowledged", label: "Acknowledged", value: `${s.acknowledged_alerts}`,
-          detail: s.mean_time_to_acknowledge_seconds === null ? "nobody has" : `after ${span(s.mean_time_to_acknowledge_seconds)} on average`, title: "Alerts that somebody said to be on",
+          key: "alerts",
+          label: "Alerts",
+          value: s.alerts,
+          detail: s.alerts ? `${s.critical_alerts} critical, ${others} lower` : "none fired",
+          title: "Alerts that fired",
         },
-        { key: "incidents", label: "Incidents", value: s.incidents, detail: `on ${s.servers_with_incidents} of ${s.servers} servers`, title: `Critical thresholds that were really crossed, for 10 minutes or more${counted}` },
         {
-          key: "predicted", label: "Predicted", value: share(s.predicted_ratio),
-          detail: s.incidents ? `${s.predicted_incidents} of ${s.incidents}${s.mean_lead_seconds === null ? "" : `, ${span(s.mean_lead_seconds)} ahead`}` : "no incident", title: `Incidents that an alert was firing for when they began${counted}`,
+          key: "resolved",
+          label: "Resolved",
+          value: share(s.resolution_ratio),
+          detail: `${s.resolved_alerts} of ${s.alerts} alerts`,
+          title: "Of those that fired, within the range",
+        },
+        {
+          key: "mttr",
+          label: "Time to resolve",
+          value: s.mean_time_to_resolve_seconds === null ? NONE : span(s.mean_time_to_resolve_seconds),
+          detail: "on average",
+          title: "From firing to resolved",
+        },
+        {
+          key: "acknowledged",
+          label: "Acknowledged",
+          value: `${s.acknowledged_alerts}`,
+          detail:
+            s.mean_time_to_acknowledge_seconds === null
+              ? "nobody has"
+              : `after ${span(s.mean_time_to_acknowledge_seconds)} on average`,
+          title: "Alerts that somebody said to be on",
+        },
+        {
+          key: "incidents",
+          label: "Incidents",
+          value: s.incidents,
+          detail: `on ${s.servers_with_incidents} of ${s.servers} servers`,
+          title: `Critical thresholds that were really crossed, for 10 minutes or more${counted}`,
+        },
+        {
+          key: "predicted",
+          label: "Predicted",
+          value: share(s.predicted_ratio),
+          detail: s.incidents
+            ? `${s.predicted_incidents} of ${s.incidents}${s.mean_lead_seconds === null ? "" : `, ${span(s.mean_lead_seconds)} ahead`}`
+            : "no incident",
+          title: `Incidents that an alert was firing for when they began${counted}`,
         },
       ];
     });

@@ -1,8 +1,8 @@
-import { computed } from "vue";
 import { chance, minutes, moment, utc } from "argus/format.js";
-import { NotRecording, RangeSwitch, isRecording, usePast, useRange } from "argus/past.js";
+import { isRecording, NotRecording, RangeSwitch, usePast, useRange } from "argus/past.js";
 import { shownWhen } from "argus/timing.js";
 import { Waiting } from "argus/waiting.js";
+import { computed } from "vue";
 
 export default {
   components: { NotRecording, RangeSwitch, Waiting },
@@ -11,7 +11,9 @@ export default {
     const range = useRange(props.ranges);
     const answer = usePast(() => `/api/history/summary?range=${range.value}`, props.ranges, range);
     const told = answer.data;
-    const lead = computed(() => minutes(told.value.mean_lead_seconds === null ? null : told.value.mean_lead_seconds / 60));
+    const lead = computed(() =>
+      minutes(told.value.mean_lead_seconds === null ? null : told.value.mean_lead_seconds / 60),
+    );
     shownWhen("accuracy", () => told.value || answer.problem.value, 2);
     return { answer, chance, isRecording, lead, moment, told, utc };
   },

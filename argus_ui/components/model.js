@@ -1,4 +1,3 @@
-import { computed, nextTick, ref } from "vue";
 import { useAnswer } from "argus/answer.js";
 import { postJson } from "argus/api.js";
 import { now } from "argus/clock.js";
@@ -11,6 +10,7 @@ import { SOURCES } from "argus/levels.js";
 import { forecastAge } from "argus/status.js";
 import { shownWhen } from "argus/timing.js";
 import { Waiting } from "argus/waiting.js";
+import { computed, nextTick, ref } from "vue";
 
 const STATUS_SECONDS = 5;
 const ARTIFACTS_SECONDS = 2;
@@ -25,17 +25,23 @@ const ACTIONS = {
   load: {
     title: (name) => `Load ${name}?`,
     text: "The server loads it beside the running model, checks it, and swaps. If it fails a check, the running model stays. From the next tick on, all forecasts come from it.",
-    button: "Load", busy: (name) => `Loading ${name}`, path: "/api/model/load",
+    button: "Load",
+    busy: (name) => `Loading ${name}`,
+    path: "/api/model/load",
   },
   reload: {
     title: (name) => (name ? `Reload ${name}?` : "Load the configured model?"),
     text: "The server reads the artifact from disk again, checks it, and swaps. If it fails a check, what runs now stays.",
-    button: "Reload", busy: (name) => `Reloading ${name}`, path: "/api/model/reload",
+    button: "Reload",
+    busy: (name) => `Reloading ${name}`,
+    path: "/api/model/reload",
   },
   "roll-back": {
     title: () => "Roll back?",
     text: "The server goes back to the model that ran before this one. Rolling back twice undoes it.",
-    button: "Roll back", busy: () => "Rolling back", path: "/api/model/roll-back",
+    button: "Roll back",
+    busy: () => "Rolling back",
+    path: "/api/model/roll-back",
   },
 };
 
@@ -53,12 +59,22 @@ export default {
   components: { Icon, Waiting },
   directives: { dialog: vDialog },
   setup() {
-    const { data: server, problem, ask: refresh } = useAnswer(() => "/api/model/status", { every: () => STATUS_SECONDS, follow: fleet });
+    const {
+      data: server,
+      problem,
+      ask: refresh,
+    } = useAnswer(() => "/api/model/status", { every: () => STATUS_SECONDS, follow: fleet });
 
     const model = computed(() => fleet.value?.model ?? server.value?.status.model ?? null);
     // Somebody else may have swapped it.
-    const { data: artifacts, problem: listProblem, loading: listing, ask: list } = useAnswer(() => "/api/model/artifacts", {
-      every: () => ARTIFACTS_SECONDS, follow: () => model.value?.revision,
+    const {
+      data: artifacts,
+      problem: listProblem,
+      loading: listing,
+      ask: list,
+    } = useAnswer(() => "/api/model/artifacts", {
+      every: () => ARTIFACTS_SECONDS,
+      follow: () => model.value?.revision,
     });
 
     const runs = computed(() => model.value?.kind === "TFT");
@@ -68,7 +84,12 @@ export default {
       if (!fleet.value || fleet.value.partial) return null;
       const counts = Object.fromEntries(Object.keys(SOURCES).map((key) => [key, 0]));
       for (const source of fleet.value.servers.source) if (Object.hasOwn(counts, source)) counts[source] += 1;
-      return Object.entries(counts).map(([key, number]) => ({ key, css: key.toLowerCase(), number, title: SOURCES[key] }));
+      return Object.entries(counts).map(([key, number]) => ({
+        key,
+        css: key.toLowerCase(),
+        number,
+        title: SOURCES[key],
+      }));
     });
     const warm = computed(() => fleet.value?.summary.warm_servers ?? 0);
     const total = computed(() => fleet.value?.summary.total_servers ?? 0);
@@ -92,7 +113,10 @@ export default {
         const running = await postJson(path, { name });
         result.value = {
           kind: "good",
-          text: running.kind === "TFT" ? `Running now: ${running.revision || running.name}.` : "Done; forecasts come from the fallback.",
+          text:
+            running.kind === "TFT"
+              ? `Running now: ${running.revision || running.name}.`
+              : "Done; forecasts come from the fallback.",
         };
       } catch (error) {
         result.value = { kind: "bad", text: `${REFUSALS[error.status] ?? "That did not work"}. ${error.message}` };
@@ -101,14 +125,48 @@ export default {
     };
     const busy = computed(() => result.value?.kind === "busy");
     const seconds = computed(() => (busy.value ? Math.max(0, Math.round((now.value - began.value) / 1000)) : 0));
-    const save = () => downloadCsv("argus-models.csv", CSV, artifacts.value.map((one) => CSV.map((key) => (typeof one[key] === "boolean" ? String(one[key]) : one[key]))));
+    const save = () =>
+      downloadCsv(
+        "argus-models.csv",
+        CSV,
+        artifacts.value.map((one) => CSV.map((key) => (typeof one[key] === "boolean" ? String(one[key]) : one[key]))),
+      );
 
     shownWhen("model", () => server.value && artifacts.value);
 
     return {
-      ACTIONS, SOURCES, age, artifacts, ask, asked, busy, confirm, confirmButton, count, degraded, fleet, forecastAge, link,
-      list, listing, listProblem, mebibytes, minutes, model, moment, problem, result, runs, save, seconds, server, sources,
-      step, total, utc, warm,
+      ACTIONS,
+      SOURCES,
+      age,
+      artifacts,
+      ask,
+      asked,
+      busy,
+      confirm,
+      confirmButton,
+      count,
+      degraded,
+      fleet,
+      forecastAge,
+      link,
+      list,
+      listing,
+      listProblem,
+      mebibytes,
+      minutes,
+      model,
+      moment,
+      problem,
+      result,
+      runs,
+      save,
+      seconds,
+      server,
+      sources,
+      step,
+      total,
+      utc,
+      warm,
     };
   },
   template: `

@@ -1,4 +1,3 @@
-import { computed, onBeforeUnmount, onMounted, ref } from "vue";
 import { AlertActions } from "argus/alert_actions.js";
 import { fleet } from "argus/feed.js";
 import { isSilent } from "argus/filters.js";
@@ -6,8 +5,9 @@ import { chance, crossing, metricLabel, moment, noDataFor, onHover, utc } from "
 import { Icon } from "argus/icons.js";
 import { LEVELS } from "argus/levels.js";
 import { href, route, serverPath, setQuery } from "argus/navigation.js";
-import { Spark, outlookOf } from "argus/spark.js";
+import { outlookOf, Spark } from "argus/spark.js";
 import { breachOf, crossingMoment, leftWords } from "argus/time_left.js";
+import { computed, onBeforeUnmount, onMounted, ref } from "vue";
 
 // A card is at least this wide, gap included; one full row of them, so that the table stays in sight, and never fewer than three.
 const CARD_WIDTH = 300;
@@ -27,8 +27,8 @@ export default {
       const found = [];
       for (let i = 0; i < servers.name.length; i++) if (servers.breach[i] || isSilent(servers, i)) found.push(i);
       // A server that stopped sending has failed as far as anybody can tell; the one that did so last is the news.
-      const left = (i) => (isSilent(servers, i) ? -1 : servers.breach[i][0] ?? Infinity);
-      const silence = (i) => (isSilent(servers, i) ? servers.age[i] ?? Infinity : 0);
+      const left = (i) => (isSilent(servers, i) ? -1 : (servers.breach[i][0] ?? Infinity));
+      const silence = (i) => (isSilent(servers, i) ? (servers.age[i] ?? Infinity) : 0);
       return found.sort((a, b) => left(a) - left(b) || silence(a) - silence(b) || servers.risk[b] - servers.risk[a]);
     });
     const box = ref(null);
@@ -43,9 +43,16 @@ export default {
         const { servers } = fleet.value;
         const silent = isSilent(servers, i);
         return {
-          name: servers.name[i], level: LEVELS[servers.level[i]], label: servers.label[i], profile: servers.profile[i], silent,
-          age: servers.age[i], sampledAt: servers.sampled_at_ms[i], breach: silent ? null : breachOf(fleet.value, i),
-          cause: silent ? "" : withoutWhen(servers.cause[i]), alerts: servers.alerts[i],
+          name: servers.name[i],
+          level: LEVELS[servers.level[i]],
+          label: servers.label[i],
+          profile: servers.profile[i],
+          silent,
+          age: servers.age[i],
+          sampledAt: servers.sampled_at_ms[i],
+          breach: silent ? null : breachOf(fleet.value, i),
+          cause: silent ? "" : withoutWhen(servers.cause[i]),
+          alerts: servers.alerts[i],
           // What went on from its last values is no outlook on a server that nobody hears of.
           outlook: silent ? null : outlookOf(fleet.value, i),
         };
@@ -54,8 +61,24 @@ export default {
     const more = computed(() => ranked.value.length - cards.value.length);
     const rest = computed(() => ranked.value.length - most.value);
     return {
-      box, cards, chance, crossing, crossingMoment, fleet, href, isOpen, leftWords, metricLabel, moment, more, noDataFor, onHover, rest,
-      serverPath, setQuery, utc,
+      box,
+      cards,
+      chance,
+      crossing,
+      crossingMoment,
+      fleet,
+      href,
+      isOpen,
+      leftWords,
+      metricLabel,
+      moment,
+      more,
+      noDataFor,
+      onHover,
+      rest,
+      serverPath,
+      setQuery,
+      utc,
     };
   },
   template: `

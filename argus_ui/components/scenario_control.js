@@ -1,4 +1,3 @@
-import { computed, ref } from "vue";
 import { useAnswer } from "argus/answer.js";
 import { postJson } from "argus/api.js";
 import { downloadCsv } from "argus/csv.js";
@@ -10,13 +9,38 @@ import { LEVELS } from "argus/levels.js";
 import { href, serverPath } from "argus/navigation.js";
 import { breachOf, leftCell, leftWords } from "argus/time_left.js";
 import { shownWhen } from "argus/timing.js";
+import { computed, ref } from "vue";
 
 // As argus.v1.Scenario describes them.
 const SCENARIOS = [
-  { key: "healthy", label: "Healthy", icon: "check", level: "healthy", text: "Normal operation with its daily and weekly rhythm. Calls off the others." },
-  { key: "degrading", label: "Degrading", icon: "trend-up", level: "degrading", text: "A fifth of the servers slowly get worse." },
-  { key: "critical", label: "Critical", icon: "octagon", level: "critical", text: "A quarter of the servers quickly get critical. After Degrading, the same ones get worse." },
-  { key: "cascade", label: "Cascade", icon: "cascade", level: "warning", text: "Databases fail and take the servers that depend on them along." },
+  {
+    key: "healthy",
+    label: "Healthy",
+    icon: "check",
+    level: "healthy",
+    text: "Normal operation with its daily and weekly rhythm. Calls off the others.",
+  },
+  {
+    key: "degrading",
+    label: "Degrading",
+    icon: "trend-up",
+    level: "degrading",
+    text: "A fifth of the servers slowly get worse.",
+  },
+  {
+    key: "critical",
+    label: "Critical",
+    icon: "octagon",
+    level: "critical",
+    text: "A quarter of the servers quickly get critical. After Degrading, the same ones get worse.",
+  },
+  {
+    key: "cascade",
+    label: "Cascade",
+    icon: "cascade",
+    level: "warning",
+    text: "Databases fail and take the servers that depend on them along.",
+  },
 ];
 const EVERY_SECONDS = 5;
 const CSV = ["name", "level", "risk", "minutes_to_breach", "cause"];
@@ -25,7 +49,11 @@ export default {
   components: { Icon },
   props: { simulator: String },
   setup() {
-    const { data: status, problem, ask } = useAnswer(() => "/api/scenario", { every: () => EVERY_SECONDS, follow: fleet });
+    const {
+      data: status,
+      problem,
+      ask,
+    } = useAnswer(() => "/api/scenario", { every: () => EVERY_SECONDS, follow: fleet });
     const busy = ref("");
     const refusal = ref("");
     const set = async (scenario) => {
@@ -49,14 +77,41 @@ export default {
       return matching.value
         .filter((i) => affected.has(servers.name[i]))
         .map((i) => ({
-          name: servers.name[i], level: LEVELS[servers.level[i]], label: servers.label[i], risk: servers.risk[i],
-          breach: breachOf(fleet.value, i), cause: servers.cause[i], silent: servers.source[i] === "STALE",
+          name: servers.name[i],
+          level: LEVELS[servers.level[i]],
+          label: servers.label[i],
+          risk: servers.risk[i],
+          breach: breachOf(fleet.value, i),
+          cause: servers.cause[i],
+          silent: servers.source[i] === "STALE",
         }));
     });
     const save = () =>
-      downloadCsv("argus-scenario.csv", CSV, rows.value.map((row) => [row.name, row.level.key, row.risk, leftCell(row.breach), row.cause]));
+      downloadCsv(
+        "argus-scenario.csv",
+        CSV,
+        rows.value.map((row) => [row.name, row.level.key, row.risk, leftCell(row.breach), row.cause]),
+      );
     shownWhen("scenario", () => status.value);
-    return { SCENARIOS, busy, clearFilters, fleet, href, isFiltered, leftWords, moment, problem, refusal, rows, running, save, serverPath, set, status, utc };
+    return {
+      SCENARIOS,
+      busy,
+      clearFilters,
+      fleet,
+      href,
+      isFiltered,
+      leftWords,
+      moment,
+      problem,
+      refusal,
+      rows,
+      running,
+      save,
+      serverPath,
+      set,
+      status,
+      utc,
+    };
   },
   template: `
     <div class="a-view">

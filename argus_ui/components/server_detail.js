@@ -1,4 +1,3 @@
-import { computed, onBeforeUnmount, onMounted, ref } from "vue";
 import { useAnswer } from "argus/answer.js";
 import { withQuery } from "argus/api.js";
 import { now } from "argus/clock.js";
@@ -14,6 +13,7 @@ import { ServerEvents } from "argus/server_events.js";
 import { ServerHeader } from "argus/server_header.js";
 import { breachOf } from "argus/time_left.js";
 import { shownWhen } from "argus/timing.js";
+import { computed, onBeforeUnmount, onMounted, ref } from "vue";
 
 const DEFAULT_RANGE = "8h";
 const CSV = ["time_utc", "metric", "measured", "p10", "p50", "p90"];
@@ -23,17 +23,25 @@ const HISTORY_SECONDS = 60;
 export default {
   components: { Icon, MetricChart, ServerEvents, ServerHeader },
   setup() {
-    const name = computed(() => (route.path === "/server" ? route.query.name ?? "" : ""));
-    const answer = useAnswer(() => name.value && withQuery("/api/server", { name: name.value }), { every: () => 1, follow: fleet });
+    const name = computed(() => (route.path === "/server" ? (route.query.name ?? "") : ""));
+    const answer = useAnswer(() => name.value && withQuery("/api/server", { name: name.value }), {
+      every: () => 1,
+      follow: fleet,
+    });
     const { data: detail, problem } = answer;
     const missing = computed(() => answer.status.value === 404);
     // The fleet knows enough to say at once how the server stands.
     const server = computed(() => detail.value ?? ofFleet(fleet.value, name.value));
     const recorded = computed(() => link.services.includes("History"));
     const ranges = computed(() => RANGES.filter((one) => !one.recorded || recorded.value));
-    const range = computed(() => [route.query.range, DEFAULT_RANGE].map((key) => ranges.value.find((one) => one.key === key)).find(Boolean));
+    const range = computed(() =>
+      [route.query.range, DEFAULT_RANGE].map((key) => ranges.value.find((one) => one.key === key)).find(Boolean),
+    );
     const { data: past, problem: pastProblem } = useAnswer(
-      () => name.value && range.value.recorded && withQuery("/api/server/history", { name: name.value, last: range.value.key }),
+      () =>
+        name.value &&
+        range.value.recorded &&
+        withQuery("/api/server/history", { name: name.value, last: range.value.key }),
       { every: () => HISTORY_SECONDS, follow: fleet },
     );
     const drawn = ref(false);
@@ -49,10 +57,15 @@ export default {
       return found.metrics.map((metric, i) => {
         const isUrgent = found.breach?.metric === metric.name;
         return {
-          metric, large: i === 0,
+          metric,
+          large: i === 0,
           breach: isUrgent && found.breach.at_ms !== null ? found.breach : null,
           span: {
-            origin, step, start: origin - range.value.ms, end: origin + horizon * step, times,
+            origin,
+            step,
+            start: origin - range.value.ms,
+            end: origin + horizon * step,
+            times,
             past: past.value?.metrics[metric.name] ?? null,
           },
         };
@@ -72,14 +85,35 @@ export default {
       navigate(serverPath(list.value[next]));
     };
     const unbind = [];
-    onMounted(() => unbind.push(onKey("j", () => go(1)), onKey("k", () => go(-1))));
+    onMounted(() =>
+      unbind.push(
+        onKey("j", () => go(1)),
+        onKey("k", () => go(-1)),
+      ),
+    );
     onBeforeUnmount(() => unbind.forEach((off) => off()));
 
     const setRange = (key) => setQuery({ range: key === DEFAULT_RANGE ? null : key });
     const save = () => downloadCsv(`argus-${name.value}.csv`, CSV, csvRows(detail.value));
     const sinceNews = computed(() => Math.max(0, (now.value - receivedAt.value) / 1000));
     return {
-      charts, detail, drawn, go, list, missing, name, pastProblem, place, problem, range, ranges, recorded, save, server, setRange, sinceNews,
+      charts,
+      detail,
+      drawn,
+      go,
+      list,
+      missing,
+      name,
+      pastProblem,
+      place,
+      problem,
+      range,
+      ranges,
+      recorded,
+      save,
+      server,
+      setRange,
+      sinceNews,
     };
   },
   template: `
@@ -115,10 +149,21 @@ function ofFleet(found, name) {
   if (i < 0) return null;
   const at = (key) => found.servers[key][i];
   return {
-    name, profile: at("profile"), state: at("state"), state_derived: false, level: at("level"), label: at("label"), risk: at("risk"),
-    source: at("source"), sampled_at_ms: at("sampled_at_ms"), age: at("age"), chance_30m: at("chance_30m"), chance_8h: at("chance_8h"),
+    name,
+    profile: at("profile"),
+    state: at("state"),
+    state_derived: false,
+    level: at("level"),
+    label: at("label"),
+    risk: at("risk"),
+    source: at("source"),
+    sampled_at_ms: at("sampled_at_ms"),
+    age: at("age"),
+    chance_30m: at("chance_30m"),
+    chance_8h: at("chance_8h"),
     breach: breachOf(found, i),
-    causes: at("cause") ? [{ text: at("cause"), points: 1 }] : [], alerts: [],
+    causes: at("cause") ? [{ text: at("cause"), points: 1 }] : [],
+    alerts: [],
   };
 }
 

@@ -1,4 +1,3 @@
-import { computed, ref, shallowRef, watch } from "vue";
 import { act, acts, when, whenFull } from "argus/alerts.js";
 import { getJson } from "argus/api.js";
 import { now } from "argus/clock.js";
@@ -9,6 +8,7 @@ import { describe, matcherCells } from "argus/matcher.js";
 import { route, setQuery } from "argus/navigation.js";
 import { SilenceForm } from "argus/silence_form.js";
 import { fleetClock } from "argus/time_left.js";
+import { computed, ref, shallowRef, watch } from "vue";
 
 const CSV = ["silence_id", "servers", "metrics", "subjects", "starts_at", "ends_at", "active", "author", "comment"];
 
@@ -24,20 +24,28 @@ export default {
     const at = fleetClock;
     // What changes here without anybody's doing are beginnings and ends.
     const minute = computed(() => Math.floor(now.value / 30_000));
-    watch([shown, expired, acts, minute], async () => {
-      if (!shown.value) return;
-      try {
-        held.value = (await getJson(`/api/silences${expired.value ? "?expired=1" : ""}`)).silences;
-        problem.value = "";
-      } catch (error) {
-        problem.value = error.message;
-      }
-    }, { immediate: true });
+    watch(
+      [shown, expired, acts, minute],
+      async () => {
+        if (!shown.value) return;
+        try {
+          held.value = (await getJson(`/api/silences${expired.value ? "?expired=1" : ""}`)).silences;
+          problem.value = "";
+        } catch (error) {
+          problem.value = error.message;
+        }
+      },
+      { immediate: true },
+    );
     const isOver = (one) => !one.active && one.ends_at_ms <= at.value;
-    const rows = computed(() => held.value?.map((one) => ({ ...one, words: describe(one.matcher), over: isOver(one) })));
+    const rows = computed(() =>
+      held.value?.map((one) => ({ ...one, words: describe(one.matcher), over: isOver(one) })),
+    );
     const ends = (one) => {
       if (one.over) return "over";
-      return one.active ? `${age((one.ends_at_ms - at.value) / 1000)} left` : `begins ${when(one.starts_at_ms, at.value)}`;
+      return one.active
+        ? `${age((one.ends_at_ms - at.value) / 1000)} left`
+        : `begins ${when(one.starts_at_ms, at.value)}`;
     };
     const expire = async (one) => {
       if (asked.value !== one.silence_id) return void (asked.value = one.silence_id);
@@ -45,10 +53,19 @@ export default {
       asked.value = "";
     };
     const save = () =>
-      downloadCsv("argus-silences.csv", CSV, rows.value.map((one) => [
-        one.silence_id, ...matcherCells(one.matcher), isoTime(one.starts_at_ms), isoTime(one.ends_at_ms), String(one.active), one.author,
-        one.comment,
-      ]));
+      downloadCsv(
+        "argus-silences.csv",
+        CSV,
+        rows.value.map((one) => [
+          one.silence_id,
+          ...matcherCells(one.matcher),
+          isoTime(one.starts_at_ms),
+          isoTime(one.ends_at_ms),
+          String(one.active),
+          one.author,
+          one.comment,
+        ]),
+      );
     return { asked, at, ends, expire, expired, making, problem, rows, save, setQuery, shown, when, whenFull };
   },
   template: `

@@ -1,19 +1,31 @@
-import { computed, onBeforeUnmount, onMounted, ref } from "vue";
 import { AlertActions } from "argus/alert_actions.js";
 import { useAnswer } from "argus/answer.js";
 import { downloadCsv } from "argus/csv.js";
 import { fleet, link } from "argus/feed.js";
 import { isSilent } from "argus/filters.js";
-import { age, chance, crossing, figure, metricLabel, metricUnit, moment, noDataFor, number, utc, withUnit } from "argus/format.js";
+import {
+  age,
+  chance,
+  crossing,
+  figure,
+  metricLabel,
+  metricUnit,
+  moment,
+  noDataFor,
+  number,
+  utc,
+  withUnit,
+} from "argus/format.js";
 import { Gauge } from "argus/gauge.js";
 import { Icon } from "argus/icons.js";
 import { onKey } from "argus/keys.js";
 import { LEVELS, SOURCES } from "argus/levels.js";
 import { METERS } from "argus/meters.js";
 import { href, navigate, route, serverPath, setQuery } from "argus/navigation.js";
-import { Spark, outlookOf } from "argus/spark.js";
+import { outlookOf, Spark } from "argus/spark.js";
 import { breachOf, crossingMoment, leftCell, leftWords } from "argus/time_left.js";
 import { shownWhen } from "argus/timing.js";
+import { computed, onBeforeUnmount, onMounted, ref } from "vue";
 
 const SHOWN = ["cpu", "memory", "iowait", "swap", "load", "disk"];
 const CSV = ["rank", "server", "profile", "level", "risk", "minutes_to_breach", "breach_probability", "causes"];
@@ -22,10 +34,15 @@ export default {
   components: { AlertActions, Gauge, Icon, Spark },
   props: { counts: Array },
   setup(props) {
-    const count = computed(() => (props.counts.includes(Number(route.query.count)) ? Number(route.query.count) : props.counts[0]));
+    const count = computed(() =>
+      props.counts.includes(Number(route.query.count)) ? Number(route.query.count) : props.counts[0],
+    );
     const isAll = computed(() => route.query.all === "1");
     // The strongest cause of each comes with the fleet, the others when they are asked for.
-    const { data: told, problem } = useAnswer(() => `/api/top-risks?count=${count.value}`, { every: () => 1, follow: fleet });
+    const { data: told, problem } = useAnswer(() => `/api/top-risks?count=${count.value}`, {
+      every: () => 1,
+      follow: fleet,
+    });
     const causes = computed(() => new Map((told.value?.servers ?? []).map((row) => [row.name, row])));
     shownWhen("top_risks", () => fleet.value && (told.value || problem.value));
 
@@ -33,13 +50,23 @@ export default {
       const value = servers[key][i];
       if (value === null) return null;
       const now = `${label} ${withUnit(value, unit)}`;
-      if (isSilent(servers, i)) return { key, label, value, soon: null, unit, trend: 0, bar: null, title: `${now} when last heard of` };
+      if (isSilent(servers, i))
+        return { key, label, value, soon: null, unit, trend: 0, bar: null, title: `${now} when last heard of` };
       const delta = servers[`${key}_delta`][i];
       const soon = delta === null ? null : value + delta;
       const share = (one) => `${Math.max(0, Math.min(100, (one / top) * 100))}%`;
       return {
-        key, label, value, soon, unit, trend: servers[`${key}_trend`][i],
-        bar: top && { now: share(value), from: share(Math.min(value, soon ?? value)), width: soon === null ? "0" : share(Math.abs(delta)) },
+        key,
+        label,
+        value,
+        soon,
+        unit,
+        trend: servers[`${key}_trend`][i],
+        bar: top && {
+          now: share(value),
+          from: share(Math.min(value, soon ?? value)),
+          width: soon === null ? "0" : share(Math.abs(delta)),
+        },
         title: `${now}${soon === null ? "" : `, ${withUnit(soon, unit)} in 30 min`}`,
       };
     };
@@ -54,26 +81,56 @@ export default {
         const silent = isSilent(servers, i);
         const outlook = silent ? null : outlookOf(fleet.value, i);
         found.push({
-          rank: found.length + 1, name, profile: servers.profile[i], level: LEVELS[servers.level[i]], label: servers.label[i],
-          risk: servers.risk[i], source: servers.source[i], alerts: servers.alerts[i], silent, age: servers.age[i],
-          sampledAt: servers.sampled_at_ms[i], outlook, sla: more?.sla_seconds ?? 0,
-          causes: more?.causes.length ? more.causes : servers.cause[i] ? [{ text: servers.cause[i], points: null }] : [],
+          rank: found.length + 1,
+          name,
+          profile: servers.profile[i],
+          level: LEVELS[servers.level[i]],
+          label: servers.label[i],
+          risk: servers.risk[i],
+          source: servers.source[i],
+          alerts: servers.alerts[i],
+          silent,
+          age: servers.age[i],
+          sampledAt: servers.sampled_at_ms[i],
+          outlook,
+          sla: more?.sla_seconds ?? 0,
+          causes: more?.causes.length
+            ? more.causes
+            : servers.cause[i]
+              ? [{ text: servers.cause[i], points: null }]
+              : [],
           breach: silent ? null : breachOf(fleet.value, i),
-          chance30: servers.chance_30m[i], chance8: servers.chance_8h[i],
-          meters: METERS.filter(({ key }) => SHOWN.includes(key)).map((one) => meter(servers, i, one)).filter(Boolean),
+          chance30: servers.chance_30m[i],
+          chance8: servers.chance_8h[i],
+          meters: METERS.filter(({ key }) => SHOWN.includes(key))
+            .map((one) => meter(servers, i, one))
+            .filter(Boolean),
         });
       }
       return found;
     });
     const total = computed(() => fleet.value?.summary.total_servers ?? 0);
     const healthy = computed(() => fleet.value?.summary.healthy_count ?? 0);
-    const highest = computed(() => (total.value ? { name: fleet.value.servers.name[0], risk: fleet.value.servers.risk[0] } : null));
-    const limit = (outlook) => (outlook.critical === null ? null : withUnit(outlook.critical * outlook.high, metricUnit(outlook.metric)));
+    const highest = computed(() =>
+      total.value ? { name: fleet.value.servers.name[0], risk: fleet.value.servers.risk[0] } : null,
+    );
+    const limit = (outlook) =>
+      outlook.critical === null ? null : withUnit(outlook.critical * outlook.high, metricUnit(outlook.metric));
     const save = () =>
-      downloadCsv("argus-top-risks.csv", CSV, cards.value.map((card) => [
-        card.rank, card.name, card.profile, card.level.key, card.risk, leftCell(card.breach), card.breach?.probability,
-        card.causes.map(({ text }) => text).join("; "),
-      ]));
+      downloadCsv(
+        "argus-top-risks.csv",
+        CSV,
+        cards.value.map((card) => [
+          card.rank,
+          card.name,
+          card.profile,
+          card.level.key,
+          card.risk,
+          leftCell(card.breach),
+          card.breach?.probability,
+          card.causes.map(({ text }) => text).join("; "),
+        ]),
+      );
 
     const chosen = ref("");
     const step = (by) => {
@@ -86,14 +143,39 @@ export default {
     const unbind = [];
     onMounted(() =>
       unbind.push(
-        onKey("j", () => step(1)), onKey("k", () => step(-1)),
+        onKey("j", () => step(1)),
+        onKey("k", () => step(-1)),
         onKey("Enter", () => chosen.value && navigate(serverPath(chosen.value))),
       ),
     );
     onBeforeUnmount(() => unbind.forEach((off) => off()));
     return {
-      SOURCES, age, cards, chance, chosen, count, crossing, crossingMoment, figure, fleet, healthy, highest, href, isAll, leftWords, limit,
-      link, metricLabel, moment, noDataFor, number, save, serverPath, setQuery, total, utc,
+      SOURCES,
+      age,
+      cards,
+      chance,
+      chosen,
+      count,
+      crossing,
+      crossingMoment,
+      figure,
+      fleet,
+      healthy,
+      highest,
+      href,
+      isAll,
+      leftWords,
+      limit,
+      link,
+      metricLabel,
+      moment,
+      noDataFor,
+      number,
+      save,
+      serverPath,
+      setQuery,
+      total,
+      utc,
     };
   },
   template: `

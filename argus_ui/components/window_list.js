@@ -1,26 +1,44 @@
-import { computed, reactive, ref, shallowRef, watch } from "vue";
-import { act, acts, whenFull, when } from "argus/alerts.js";
+import { act, acts, when, whenFull } from "argus/alerts.js";
 import { getJson } from "argus/api.js";
 import { author, isKnown } from "argus/author.js";
 import { downloadCsv, isoTime } from "argus/csv.js";
 import { Icon } from "argus/icons.js";
-import { MatcherFields, describe, matcherCells, patterns } from "argus/matcher.js";
+import { describe, MatcherFields, matcherCells, patterns } from "argus/matcher.js";
 import { route } from "argus/navigation.js";
 import { complain } from "argus/toasts.js";
+import { computed, reactive, ref, shallowRef, watch } from "vue";
 
 const DAYS = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
 const short = (day) => day[0].toUpperCase() + day.slice(1, 3);
 const DAY_MS = 86_400_000;
 
 const empty = () => ({
-  window_id: "", days: DAYS.slice(0, 5), start_time: "02:00", hours: 1,
+  window_id: "",
+  days: DAYS.slice(0, 5),
+  start_time: "02:00",
+  hours: 1,
   time_zone: Intl.DateTimeFormat().resolvedOptions().timeZone ?? "UTC",
-  expires: "", comment: "", servers: "", metrics: [], subjects: [],
+  expires: "",
+  comment: "",
+  servers: "",
+  metrics: [],
+  subjects: [],
 });
 
 const CSV = [
-  "window_id", "servers", "metrics", "subjects", "days", "start_time", "time_zone", "duration_seconds", "next_start", "expires_at", "active",
-  "author", "comment",
+  "window_id",
+  "servers",
+  "metrics",
+  "subjects",
+  "days",
+  "start_time",
+  "time_zone",
+  "duration_seconds",
+  "next_start",
+  "expires_at",
+  "active",
+  "author",
+  "comment",
 ];
 
 export default {
@@ -34,41 +52,67 @@ export default {
     const busy = ref(false);
     const model = reactive(empty());
     const zones = Intl.supportedValuesOf?.("timeZone") ?? [];
-    watch([shown, acts], async () => {
-      if (!shown.value) return;
-      try {
-        held.value = (await getJson("/api/windows")).windows;
-        problem.value = "";
-      } catch (error) {
-        problem.value = error.message;
-      }
-    }, { immediate: true });
+    watch(
+      [shown, acts],
+      async () => {
+        if (!shown.value) return;
+        try {
+          held.value = (await getJson("/api/windows")).windows;
+          problem.value = "";
+        } catch (error) {
+          problem.value = error.message;
+        }
+      },
+      { immediate: true },
+    );
     const rows = computed(() => held.value?.map((one) => ({ ...one, words: describe(one.matcher) })));
-    const days = (one) => (one.days.length === 7 ? "Every day" : DAYS.filter((day) => one.days.includes(day)).map(short).join(", "));
+    const days = (one) =>
+      one.days.length === 7
+        ? "Every day"
+        : DAYS.filter((day) => one.days.includes(day))
+            .map(short)
+            .join(", ");
     const hours = (one) => `${Math.round(one.duration_seconds / 36) / 100} h`;
     const edit = (one) => {
       Object.assign(model, empty());
       if (one) {
         const { window_id, start_time, time_zone, comment, matcher } = one;
         Object.assign(model, {
-          window_id, start_time, time_zone, comment, days: [...one.days], hours: one.duration_seconds / 3600,
+          window_id,
+          start_time,
+          time_zone,
+          comment,
+          days: [...one.days],
+          hours: one.duration_seconds / 3600,
           expires: one.expires_at_ms ? new Date(one.expires_at_ms).toISOString().slice(0, 10) : "",
-          servers: matcher.servers.join(", ") || "*", metrics: [...matcher.metrics], subjects: [...matcher.subjects],
+          servers: matcher.servers.join(", ") || "*",
+          metrics: [...matcher.metrics],
+          subjects: [...matcher.subjects],
         });
       }
       editing.value = true;
     };
-    const toggle = (day) => (model.days = model.days.includes(day) ? model.days.filter((other) => other !== day) : [...model.days, day]);
+    const toggle = (day) =>
+      (model.days = model.days.includes(day) ? model.days.filter((other) => other !== day) : [...model.days, day]);
     const put = async () => {
       if (!model.days.length) return complain("Choose at least one day.");
       busy.value = true;
       const { window_id, days, start_time, time_zone, comment, metrics, subjects } = model;
       const body = {
-        window_id, days, start_time, time_zone, comment, metrics, subjects, servers: patterns(model.servers), seconds: model.hours * 3600,
+        window_id,
+        days,
+        start_time,
+        time_zone,
+        comment,
+        metrics,
+        subjects,
+        servers: patterns(model.servers),
+        seconds: model.hours * 3600,
         // The last day counts to its end.
         expires_at_ms: model.expires ? Date.parse(model.expires) + DAY_MS : 0,
       };
-      if (await act("/api/windows", body, window_id ? "The window is changed" : "The window is set")) editing.value = false;
+      if (await act("/api/windows", body, window_id ? "The window is changed" : "The window is set"))
+        editing.value = false;
       busy.value = false;
     };
     const remove = async (one) => {
@@ -77,13 +121,45 @@ export default {
       asked.value = "";
     };
     const save = () =>
-      downloadCsv("argus-maintenance.csv", CSV, rows.value.map((one) => [
-        one.window_id, ...matcherCells(one.matcher), one.days.join(" "), one.start_time, one.time_zone, one.duration_seconds,
-        isoTime(one.next_start_ms), isoTime(one.expires_at_ms), String(one.active), one.author, one.comment,
-      ]));
+      downloadCsv(
+        "argus-maintenance.csv",
+        CSV,
+        rows.value.map((one) => [
+          one.window_id,
+          ...matcherCells(one.matcher),
+          one.days.join(" "),
+          one.start_time,
+          one.time_zone,
+          one.duration_seconds,
+          isoTime(one.next_start_ms),
+          isoTime(one.expires_at_ms),
+          String(one.active),
+          one.author,
+          one.comment,
+        ]),
+      );
     return {
-      DAYS, asked, author, busy, days, edit, editing, hours, isKnown, model, problem, put, remove, rows, save, short, shown, toggle, when,
-      whenFull, zones,
+      DAYS,
+      asked,
+      author,
+      busy,
+      days,
+      edit,
+      editing,
+      hours,
+      isKnown,
+      model,
+      problem,
+      put,
+      remove,
+      rows,
+      save,
+      short,
+      shown,
+      toggle,
+      when,
+      whenFull,
+      zones,
     };
   },
   template: `

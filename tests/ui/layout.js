@@ -9,7 +9,13 @@
   const GAP = 4;
 
   const name = (element) => {
-    const said = (element.innerText || element.value || element.getAttribute("aria-label") || element.title || "").trim();
+    const said = (
+      element.innerText ||
+      element.value ||
+      element.getAttribute("aria-label") ||
+      element.title ||
+      ""
+    ).trim();
     return `${element.tagName.toLowerCase()}.${String(element.className.baseVal ?? element.className).replaceAll(" ", ".")} "${said.replace(/\s+/g, " ").slice(0, 40)}"`;
   };
   const isShown = (element) => element.checkVisibility({ visibilityProperty: true, opacityProperty: false });
@@ -42,10 +48,15 @@
         const style = getComputedStyle(at);
         if (!clips(style, "X") && !clips(style, "Y")) continue;
         const box = at.getBoundingClientRect();
-        rects = rects.map((one) => new DOMRect(
-          Math.max(one.left, box.left), Math.max(one.top, box.top),
-          Math.min(one.right, box.right) - Math.max(one.left, box.left), Math.min(one.bottom, box.bottom) - Math.max(one.top, box.top),
-        ));
+        rects = rects.map(
+          (one) =>
+            new DOMRect(
+              Math.max(one.left, box.left),
+              Math.max(one.top, box.top),
+              Math.min(one.right, box.right) - Math.max(one.left, box.left),
+              Math.min(one.bottom, box.bottom) - Math.max(one.top, box.top),
+            ),
+        );
       }
       for (const rect of rects) if (rect.width > 0.5 && rect.height > 0.5) found.push(Object.assign(rect, { node }));
     }
@@ -72,8 +83,10 @@
         const bounds = above.getBoundingClientRect();
         const wide = Math.max(bounds.left - (box.left - more), box.right + more - bounds.right);
         const high = Math.max(bounds.top - (box.top - more), box.bottom + more - bounds.bottom);
-        if (!isScrolled && clips(style, "X") && wide > SLACK) found.push(`${name(control)} is cut by ${Math.round(wide)} px in ${above.className}`);
-        if (["hidden", "clip"].includes(style.overflowY) && high > SLACK) found.push(`${name(control)} is cut by ${Math.round(high)} px of height in ${above.className}`);
+        if (!isScrolled && clips(style, "X") && wide > SLACK)
+          found.push(`${name(control)} is cut by ${Math.round(wide)} px in ${above.className}`);
+        if (["hidden", "clip"].includes(style.overflowY) && high > SLACK)
+          found.push(`${name(control)} is cut by ${Math.round(high)} px of height in ${above.className}`);
         if (style.position === "fixed") break;
       }
       const beyond = Math.max(-box.left, box.right - document.documentElement.clientWidth) + more;
@@ -84,8 +97,14 @@
 
   /** Rectangles of the controls in an element that have an edge of their own. */
   const controlRects = (element) =>
-    [...element.querySelectorAll("button, input, select"), ...(element.matches("button, input, select") ? [element] : [])]
-      .filter((control) => isShown(control) && !isAbove(control, element) && parseFloat(getComputedStyle(control).borderLeftWidth) > 0)
+    [
+      ...element.querySelectorAll("button, input, select"),
+      ...(element.matches("button, input, select") ? [element] : []),
+    ]
+      .filter(
+        (control) =>
+          isShown(control) && !isAbove(control, element) && parseFloat(getComputedStyle(control).borderLeftWidth) > 0,
+      )
       .map((control) => control.getBoundingClientRect());
 
   /** Texts and controls that lie on top of each other, or texts of heads without a gap between them. */
@@ -95,16 +114,31 @@
       const { display } = getComputedStyle(parent);
       if (!/flex|grid|table-row/.test(display) || parent.children.length < 2 || !isShown(parent)) continue;
       const children = [...parent.children]
-        .filter((child) => !["absolute", "fixed", "sticky"].includes(getComputedStyle(child).position) && !child.matches(".a-overlay"))
-        .map((child) => ({ child, rects: [...textRects(child).filter(({ node }) => !isAbove(node.parentElement, child)), ...controlRects(child)] }))
+        .filter(
+          (child) =>
+            !["absolute", "fixed", "sticky"].includes(getComputedStyle(child).position) && !child.matches(".a-overlay"),
+        )
+        .map((child) => ({
+          child,
+          rects: [
+            ...textRects(child).filter(({ node }) => !isAbove(node.parentElement, child)),
+            ...controlRects(child),
+          ],
+        }))
         .filter(({ rects }) => rects.length && rects.length < 60);
       const isHead = parent.querySelector(":scope > [role=columnheader], :scope > th") !== null;
       const gap = isHead ? GAP : 0;
       for (let i = 0; i < children.length; i++) {
         for (let k = i + 1; k < Math.min(children.length, i + 12); k++) {
-          const met = children[i].rects.some((a) => children[k].rects.some((b) =>
-            Math.min(a.right, b.right) - Math.max(a.left, b.left) > SLACK - gap - (isHead ? 1 : 0) && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 2));
-          if (met) found.push(`${name(children[i].child)} and ${name(children[k].child)} ${isHead ? "touch" : "overlap"}`);
+          const met = children[i].rects.some((a) =>
+            children[k].rects.some(
+              (b) =>
+                Math.min(a.right, b.right) - Math.max(a.left, b.left) > SLACK - gap - (isHead ? 1 : 0) &&
+                Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 2,
+            ),
+          );
+          if (met)
+            found.push(`${name(children[i].child)} and ${name(children[k].child)} ${isHead ? "touch" : "overlap"}`);
         }
       }
     }
@@ -135,10 +169,15 @@
       const tops = new Set([...range.getClientRects()].map(({ top }) => Math.round(top)));
       if (tops.size < 2 || (style.overflowWrap === "normal" && style.wordBreak === "normal")) continue;
       for (const { 0: word, index } of rect.node.data.matchAll(WORD)) {
-        if (/[\w\-./=]/.test(rect.node.data[index - 1] ?? "") || /[\w\-./=]/.test(rect.node.data[index + word.length] ?? "")) continue;
+        if (
+          /[\w\-./=]/.test(rect.node.data[index - 1] ?? "") ||
+          /[\w\-./=]/.test(rect.node.data[index + word.length] ?? "")
+        )
+          continue;
         range.setStart(rect.node, index);
         range.setEnd(rect.node, index + word.length);
-        if (new Set([...range.getClientRects()].map(({ top }) => Math.round(top))).size > 1) found.push(`"${word}" is broken in ${name(holder)}`);
+        if (new Set([...range.getClientRects()].map(({ top }) => Math.round(top))).size > 1)
+          found.push(`"${word}" is broken in ${name(holder)}`);
       }
     }
     for (const element of document.querySelectorAll(".a-frame *")) {
@@ -148,7 +187,10 @@
       const hasText = [...element.childNodes].some((node) => node.nodeType === Node.TEXT_NODE && node.data.trim());
       if (clips(style, "X") && wide > SLACK && !element.matches(SCROLLER) && hasText) {
         const isSaid = style.textOverflow === "ellipsis" && element.closest("[title]");
-        if (!isSaid) found.push(`${name(element)} hides ${wide} px of its text${style.textOverflow === "ellipsis" ? ", and no title says it" : ""}`);
+        if (!isSaid)
+          found.push(
+            `${name(element)} hides ${wide} px of its text${style.textOverflow === "ellipsis" ? ", and no title says it" : ""}`,
+          );
       }
       const high = element.scrollHeight - element.clientHeight;
       if (["hidden", "clip"].includes(style.overflowY) && style.webkitLineClamp === "none" && high > SLACK) {
@@ -165,7 +207,10 @@
     const end = document.documentElement.scrollHeight - scrollY;
     const top = end - tabs.getBoundingClientRect().height;
     return [...document.querySelectorAll(".a-body :is(a[href], button, input, select)")]
-      .filter((control) => isShown(control) && !control.closest(".a-overlay") && control.getBoundingClientRect().bottom > top + SLACK)
+      .filter(
+        (control) =>
+          isShown(control) && !control.closest(".a-overlay") && control.getBoundingClientRect().bottom > top + SLACK,
+      )
       .map((control) => `${name(control)} ends beneath the tabs`);
   };
 
@@ -175,7 +220,9 @@
   };
   const over = ([r, g, b, a], [R, G, B]) => [r * a + R * (1 - a), g * a + G * (1 - a), b * a + B * (1 - a)];
   const luminance = (color) => {
-    const [r, g, b] = color.map((value) => (value / 255 <= 0.04045 ? value / 255 / 12.92 : ((value / 255 + 0.055) / 1.055) ** 2.4));
+    const [r, g, b] = color.map((value) =>
+      value / 255 <= 0.04045 ? value / 255 / 12.92 : ((value / 255 + 0.055) / 1.055) ** 2.4,
+    );
     return 0.2126 * r + 0.7152 * g + 0.0722 * b;
   };
   const behind = (element) => {
@@ -197,7 +244,8 @@
       const style = getComputedStyle(element);
       const size = parseFloat(style.fontSize);
       const least = size >= 24 || (size >= 18.66 && Number(style.fontWeight) >= 700) ? 3 : 4.5;
-      if (ratio < least) found.set(`${element.className} ${what}`, `${what}${name(element)} has a contrast of ${ratio.toFixed(2)}`);
+      if (ratio < least)
+        found.set(`${element.className} ${what}`, `${what}${name(element)} has a contrast of ${ratio.toFixed(2)}`);
     };
     for (const rect of textRects(document.querySelector(".a-frame"))) {
       const element = rect.node.parentElement;
@@ -214,7 +262,10 @@
   const ring = (control) => {
     control.focus({ preventScroll: true, focusVisible: true });
     const style = getComputedStyle(control);
-    const reach = document.activeElement === control && style.outlineStyle !== "none" ? parseFloat(style.outlineWidth) + parseFloat(style.outlineOffset) : 0;
+    const reach =
+      document.activeElement === control && style.outlineStyle !== "none"
+        ? parseFloat(style.outlineWidth) + parseFloat(style.outlineOffset)
+        : 0;
     control.blur();
     return Math.max(0, reach);
   };
