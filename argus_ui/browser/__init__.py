@@ -20,7 +20,7 @@ from nicegui.elements import echart
 MODULES: Final = Path(__file__).parent
 COMPONENTS: Final = MODULES.parent / "components"
 
-_IMPORT: Final = re.compile(r'^import .*"argus/(\w+\.js)";$', re.MULTILINE)
+_IMPORT: Final = re.compile(r'^(?:import .*|\} from )"argus/(\w+\.js)";$', re.MULTILINE)
 
 
 def browser_component(file: str) -> Component:

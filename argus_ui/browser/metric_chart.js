@@ -68,7 +68,8 @@ export const MetricChart = {
       },
       { rootMargin: "200px" },
     );
-    onMounted(() => seen.observe(box.value));
+    // The large one is what the view is opened for.
+    onMounted(() => (props.large ? make() : seen.observe(box.value)));
     watch(
       () => [props.metric, props.span, props.breach],
       () => draw(false),

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import re
 from typing import Any
 
+import pytest
 from starlette.types import Message, Receive, Scope, Send
 
 from argus_ui.assets import AssetCache
+from argus_ui.browser import COMPONENTS, MODULES, module_urls
 
 PATH = "/_nicegui/1.0/static/library.js"
 CONTENT = b"export const answer = 42;\n" * 100
@@ -68,3 +71,12 @@ async def test_a_file_is_asked_for_once() -> None:
     app = AssetCache(counting)
     assert [await get(app), await get(app)] == [CONTENT, CONTENT]
     assert asked == 1
+
+
+@pytest.mark.parametrize("component", sorted(path.name for path in COMPONENTS.glob("*.js")))
+def test_what_a_component_imports_is_fetched_ahead(component: str) -> None:
+    ahead = {url.rsplit("/", 1)[1] for url in module_urls([component])}
+    files = [COMPONENTS / component, *(MODULES / name for name in ahead)]
+    assert ahead == {
+        name for path in files for name in re.findall(r'from "argus/(\w+\.js)"', path.read_text())
+    }
