@@ -124,10 +124,10 @@ def _number(value: float, decimals: int = 1) -> float | None:
 
 
 def minutes_left(value: float) -> float | None:
-    """Minutes until a crossing, to a tenth; 0 for what is crossed, and for nothing else."""
+    """Minutes until a crossing, to a hundredth; 0 for what is crossed, and for nothing else."""
     if not math.isfinite(value):
         return None
-    return max(round(value, 1), 0.1) if value > 0 else 0.0
+    return max(round(value, 2), 0.01) if value > 0 else 0.0
 
 
 def _breach(row: ServerPrediction) -> list[Any] | None:

@@ -198,7 +198,8 @@ def _below(value: float, threshold: float) -> str:
 
 def duration_text(minutes: float) -> str:
     """Minutes for people: "17 min", "3 h 20 min", "2 d 3 h"."""
-    whole = max(1, round(minutes))
+    # Halves go up, as people round, and as every reader of the same number does.
+    whole = max(1, math.floor(minutes + 0.5))
     hours, rest = divmod(whole, 60)
     days, hours_of_day = divmod(hours, 24)
     if days:

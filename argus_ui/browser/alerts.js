@@ -34,7 +34,7 @@ export const SHOWS = [
     icon: "clock",
     title: "Its condition holds, but not for long enough to fire",
     empty: "No pending alerts.",
-    has: (a) => a.state === "pending" && !isMuted(a),
+    has: (a) => a.state === "pending" && !a.acknowledged_by && !isMuted(a),
   },
   {
     key: "acknowledged",

@@ -1,7 +1,19 @@
 // One server of the fleet table: a line on a wide screen, a card on a phone. Everything goes through text nodes.
 
 import { isSilent } from "argus/filters.js";
-import { age, chance, crossing, figure, metricLabel, moment, noDataFor, onHover, utc, withUnit } from "argus/format.js";
+import {
+  age,
+  chance,
+  crossing,
+  figure,
+  metricLabel,
+  moment,
+  noDataFor,
+  onHover,
+  riskText,
+  utc,
+  withUnit,
+} from "argus/format.js";
 import { Icon } from "argus/icons.js";
 import { LEVELS, SOURCES } from "argus/levels.js";
 import { METERS, tone } from "argus/meters.js";
@@ -84,7 +96,7 @@ const risk = (servers, i, cell) => {
   return h(
     "span",
     { class: ["a-risk", level, cell], role: cell && "cell", title: servers.cause[i] || null },
-    Math.round(value),
+    riskText(value),
   );
 };
 

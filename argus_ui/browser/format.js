@@ -33,6 +33,9 @@ export function figure(value) {
 
 export const percent = (value) => (value === null || value === undefined ? NONE : `${number(value)} %`);
 
+/** A risk score in whole points. It is never rounded up: the ladder's rungs are whole, and none is reached before. */
+export const riskText = (value) => (value === null || value === undefined ? NONE : String(Math.floor(value)));
+
 /** A probability of 0 to 1. Never 0 % or 100 % for what is not certain. */
 export function chance(value) {
   if (value === null || value === undefined) return NONE;

@@ -10,6 +10,8 @@ import { computed, onBeforeUnmount, onMounted, ref, shallowRef, watch } from "vu
 const LEFT = 36;
 const RIGHT = 10;
 const BOTTOM = 20;
+// From the middle of one label to that of the next.
+const LABELS_APART = 66;
 const topRoom = (large) => (large ? 24 : 8);
 const DAY = 86_400_000;
 
@@ -46,7 +48,7 @@ export const MetricChart = {
 
     const draw = (whole) => {
       if (!chart) return;
-      const data = seriesData(props, points.value, palette());
+      const data = seriesData(props, points.value, palette(), chart.getWidth() - LEFT - RIGHT);
       const { start, end } = props.span;
       const max = topOf(props.metric, points.value);
       const y = { max, interval: max / (props.large ? 5 : 2) };
@@ -148,10 +150,10 @@ const difference = (upper, lower) =>
   upper.map(([ms, value], i) => [ms, value === null || lower[i][1] === null ? null : value - lower[i][1]]);
 
 /** What changes with every tick. Series are merged by their place. */
-function seriesData({ metric, span, breach, large }, points, colors) {
+function seriesData({ metric, span, breach, large }, points, colors, width) {
   const text = (color, rest) => ({ show: large, color, fontSize: 11, ...rest });
   // Two labels at one place would hide each other; where the breach is now, it says enough.
-  const isNear = breach && breach.at_ms - span.origin < 0.08 * (span.end - span.start);
+  const isNear = breach && (breach.at_ms - span.origin) / (span.end - span.start) < LABELS_APART / width;
   const lines = [
     {
       xAxis: span.origin,

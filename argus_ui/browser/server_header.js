@@ -2,7 +2,7 @@
 
 import { AlertActions } from "argus/alert_actions.js";
 import { about } from "argus/alerts.js";
-import { age, chance, crossing, moment, NONE, noDataFor, utc } from "argus/format.js";
+import { age, chance, crossing, moment, NONE, noDataFor, riskText, utc } from "argus/format.js";
 import { Icon } from "argus/icons.js";
 import { LEVELS, SOURCES } from "argus/levels.js";
 import { href, listPath } from "argus/navigation.js";
@@ -38,6 +38,7 @@ export const ServerHeader = {
       most,
       noDataFor,
       silent,
+      riskText,
       utc,
     };
   },
@@ -54,7 +55,7 @@ export const ServerHeader = {
         </nav>
       </div>
       <dl class="a-server-facts">
-        <div><dt>Risk</dt><dd class="a-fact-big" :class="'a-level-' + level.key" data-test="server-risk">{{ Math.round(server.risk) }}<small>of 100</small></dd></div>
+        <div><dt>Risk</dt><dd class="a-fact-big" :class="'a-level-' + level.key" data-test="server-risk">{{ riskText(server.risk) }}<small>of 100</small></dd></div>
         <div><dt>Critical threshold</dt>
           <dd v-if="silent" class="a-fact-big" data-test="server-breach"><Icon name="silent" :size="17" /> {{ noDataFor(dataAge) }}<small>stopped sending: not known</small></dd>
           <dd v-else-if="server.breach" class="a-fact-big" data-test="server-breach" :title="crossingMoment(server.breach)">

@@ -10,7 +10,7 @@ const MINUTE_MS = 60_000;
 // not stand still behind a lost connection.
 const QUIET_MS = 30_000;
 // What is near is not yet crossed.
-const LEAST = 0.1;
+const LEAST = 0.01;
 
 /** The fleet's clock, Unix milliseconds; it may replay the past. */
 export const fleetClock = computed(() => {

@@ -5,13 +5,13 @@ import { Icon } from "argus/icons.js";
 import { LEVELS, SILENT } from "argus/levels.js";
 import { computed } from "vue";
 
-// Where the server's own verdict on the fleet changes, too; see argus.v1.FleetHealth.
-const ODDS = [
-  { above: 0.6, word: "high", key: "critical", icon: "octagon" },
-  { above: 0.3, word: "raised", key: "warning", icon: "triangle" },
-  { above: -1, word: "low", key: "", icon: "" },
-];
-const oddsOf = (value, when) => ({ value, when, ...(ODDS.find(({ above }) => value > above) ?? ODDS.at(-1)) });
+// What the server makes of the chance within 30 minutes; the one within 8 hours it does not judge.
+const HEALTH = {
+  healthy: { word: "healthy", key: "", icon: "" },
+  warning: { word: "warning", key: "warning", icon: "triangle" },
+  critical: { word: "critical", key: "critical", icon: "octagon" },
+};
+const UNJUDGED = { word: "", key: "", icon: "" };
 
 export default {
   components: { Icon },
@@ -23,8 +23,11 @@ export default {
         .map((level) => ({ ...level, count: fleet.value?.summary[`${level.key}_count`] ?? 0 })),
     );
     const odds = computed(() => {
-      const { incident_probability_30m, incident_probability_8h } = fleet.value.environment;
-      return [oddsOf(incident_probability_30m, "in 30 min"), oddsOf(incident_probability_8h, "in 8 h")];
+      const { incident_probability_30m: soon, incident_probability_8h: later, fleet_health } = fleet.value.environment;
+      return [
+        { ...(HEALTH[fleet_health] ?? UNJUDGED), value: soon, when: "in 30 min" },
+        { ...UNJUDGED, value: later, when: "in 8 h" },
+      ];
     });
     return { fleet, tiles, odds, levels, toggleLevel, chance };
   },
@@ -36,11 +39,11 @@ export default {
         <span class="a-tile-label" :class="'a-level-' + tile.key"><Icon :name="tile.icon" :size="15" />{{ tile.label }}</span>
         <strong>{{ tile.count }}</strong>
       </button>
-      <div class="a-tile a-tile-wide" title="Probability that at least one server is beyond a critical threshold within that time">
+      <div class="a-tile a-tile-wide" title="Probability that at least one server is beyond a critical threshold within that time. Healthy, warning or critical is what the Argus server calls the fleet, by the next 30 minutes">
         <span class="a-tile-label a-muted">Chance of an incident</span>
         <div class="a-odds">
           <div v-for="one in odds" :key="one.when" :class="one.key && 'a-level-' + one.key" data-test="odds">
-            <Icon v-if="one.icon" :name="one.icon" :size="17" /><strong>{{ chance(one.value) }}</strong><small><b>{{ one.word }}</b><br>{{ one.when }}</small></div>
+            <Icon v-if="one.icon" :name="one.icon" :size="17" /><strong>{{ chance(one.value) }}</strong><small><template v-if="one.word"><b>{{ one.word }}</b><br></template>{{ one.when }}</small></div>
         </div>
       </div>
     </section>`,

@@ -4,7 +4,7 @@ import { palette } from "argus/charts.js";
 import { downloadCsv } from "argus/csv.js";
 import { fleet, link } from "argus/feed.js";
 import { clearFilters, matching, profile, profiles, search, setProfile, setSearch, sort } from "argus/filters.js";
-import { metricLabel, metricUnit, minutes, moment, NONE, utc, withUnit } from "argus/format.js";
+import { metricLabel, metricUnit, minutes, moment, NONE, riskText, utc, withUnit } from "argus/format.js";
 import { drawHeat, edgesOf, lineAt, linesOf } from "argus/heat_canvas.js";
 import { END, gradient, WARM } from "argus/heat_colors.js";
 import { cellPlace, metricGrid, timeGrid } from "argus/heat_grid.js";
@@ -161,7 +161,7 @@ export default {
     const spoken = computed(() => {
       const i = chosen.value ? fleet.value?.servers.name.indexOf(chosen.value) : -1;
       return i >= 0
-        ? `${chosen.value}: ${fleet.value.servers.label[i]}, risk ${Math.round(fleet.value.servers.risk[i])}`
+        ? `${chosen.value}: ${fleet.value.servers.label[i]}, risk ${riskText(fleet.value.servers.risk[i])}`
         : "";
     });
     const unbind = [];
@@ -305,7 +305,7 @@ function described({ line, column, x, y }, grid, servers, width) {
   const { index, name, profile } = line;
   const told = {
     name,
-    about: `${servers.label[index]} · risk ${Math.round(servers.risk[index])} · ${profile}`,
+    about: `${servers.label[index]} · risk ${riskText(servers.risk[index])} · ${profile}`,
     x,
     y,
     flip: x > width * 0.6,

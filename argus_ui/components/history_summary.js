@@ -54,9 +54,9 @@ export default {
           value: `${s.acknowledged_alerts}`,
           detail:
             s.mean_time_to_acknowledge_seconds === null
-              ? "nobody has"
+              ? `of ${s.alerts} that fired`
               : `after ${span(s.mean_time_to_acknowledge_seconds)} on average`,
-          title: "Alerts that somebody said to be on",
+          title: "Of the alerts that fired, those that somebody said to be on",
         },
         {
           key: "incidents",

@@ -3,7 +3,7 @@ import { postJson } from "argus/api.js";
 import { downloadCsv } from "argus/csv.js";
 import { fleet } from "argus/feed.js";
 import { clearFilters, isFiltered, matching } from "argus/filters.js";
-import { moment, utc } from "argus/format.js";
+import { moment, riskText, utc } from "argus/format.js";
 import { Icon } from "argus/icons.js";
 import { LEVELS } from "argus/levels.js";
 import { href, serverPath } from "argus/navigation.js";
@@ -110,6 +110,7 @@ export default {
       serverPath,
       set,
       status,
+      riskText,
       utc,
     };
   },
@@ -148,7 +149,7 @@ export default {
             <tr v-for="row in rows" :key="row.name" data-test="affected-server">
               <td data-label="Server" class="a-any"><a class="a-name a-link" :href="href(serverPath(row.name))">{{ row.name }}</a></td>
               <td data-label="Level"><span><span class="a-chip" :class="'a-level-' + row.level.key"><Icon :name="row.level.icon" :size="13" />{{ row.label }}</span></span></td>
-              <td data-label="Risk" class="a-end">{{ row.risk === null ? "–" : Math.round(row.risk) }}</td>
+              <td data-label="Risk" class="a-end">{{ riskText(row.risk) }}</td>
               <td data-label="Breach" class="a-nowrap">{{ row.breach ? leftWords(row.breach) : "–" }}</td>
               <td data-label="Cause" class="a-any">{{ row.cause || "–" }}</td>
             </tr>

@@ -13,6 +13,7 @@ import {
   moment,
   noDataFor,
   number,
+  riskText,
   utc,
   withUnit,
 } from "argus/format.js";
@@ -175,6 +176,7 @@ export default {
       serverPath,
       setQuery,
       total,
+      riskText,
       utc,
     };
   },
@@ -195,7 +197,7 @@ export default {
         </div>
         <div v-if="!cards.length" class="a-empty" data-test="calm">
           <template v-if="total"><span class="a-level-healthy"><Icon name="check" :size="38" /></span><h2>All {{ total }} servers are healthy</h2>
-            <p v-if="highest">The highest risk is {{ number(highest.risk) }} of 100, of <a class="a-link" :href="href(serverPath(highest.name))">{{ highest.name }}</a>.
+            <p v-if="highest">The highest risk is {{ riskText(highest.risk) }} of 100, of <a class="a-link" :href="href(serverPath(highest.name))">{{ highest.name }}</a>.
               <button class="a-link" @click="setQuery({ all: '1' })">Show the riskiest anyway</button></p></template>
           <template v-else><h2>No servers yet</h2><p>Send metrics: <code>argus host</code> on a machine, or <code>argus simulate</code> for a fleet to try it with.</p></template>
         </div>

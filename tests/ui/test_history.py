@@ -77,7 +77,7 @@ async def test_a_range_in_numbers_and_charts(
     await expect(page.get_by_test_id("card-alerts")).to_contain_text("3 critical, 5 lower")
     await expect(page.get_by_test_id("card-resolved")).to_contain_text("75 %")
     await expect(page.get_by_test_id("card-mttr")).to_contain_text("30 min")
-    await expect(page.get_by_test_id("card-acknowledged")).to_contain_text("nobody has")
+    await expect(page.get_by_test_id("card-acknowledged")).to_contain_text("of 8 that fired")
     await expect(page.get_by_test_id("card-predicted")).to_contain_text("4 of 5, 40 min ahead")
     await expect(page.get_by_test_id("watched")).to_contain_text("incidents since")
     await expect(page.get_by_test_id("fleet-chart").locator("canvas")).to_be_visible()

@@ -218,3 +218,25 @@ async def test_a_chart_that_cannot_be_drawn_leaves_the_others_alone(probe: Probe
         }"""
     )
     assert drawn == [1, 3, 4]
+
+
+async def test_what_is_over_has_nothing_left(probe: Probe) -> None:
+    left = await probe.page.evaluate(
+        """async () => {
+            const { crossingOfAlert } = await import("argus/time_left.js");
+            const alert = { subject: "metric", minutes: 12, updated_at: 1000 };
+            const at = (state) => crossingOfAlert({ ...alert, state })?.at_ms ?? null;
+            return ["pending", "firing", "resolved"].map(at);
+        }"""
+    )
+    assert left == [721_000, 721_000, None]
+
+
+async def test_a_risk_is_not_rounded_to_a_level_it_has_not_reached(probe: Probe) -> None:
+    texts = await probe.page.evaluate(
+        """async () => {
+            const { riskText } = await import("argus/format.js");
+            return [79.7, 80, 0.4, null].map(riskText);
+        }"""
+    )
+    assert texts == ["79", "80", "0", "\u2013"]

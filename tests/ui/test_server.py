@@ -131,7 +131,7 @@ async def test_it_says_how_a_server_stands(
     open_page: Open, dashboard: DashboardProcess, argus: FakeServer
 ) -> None:
     page = await open_page(f"{dashboard.url}servers/web-0001", ready=NAME)
-    await expect(page.get_by_test_id("server-risk")).to_contain_text("75")
+    await expect(page.get_by_test_id("server-risk")).to_contain_text("74")
     await expect(page.get_by_test_id("server-level")).to_have_text("Danger")
     await expect(page.get_by_test_id("server-breach")).to_contain_text("in 12 min")
     await expect(page.get_by_test_id("server-breach")).to_contain_text("Memory above 98 % · 83 % likely")

@@ -35,7 +35,7 @@ async def test_cards_say_how_bad_why_and_when(open_page: Open, dashboard: Dashbo
     # The same moment as everywhere else.
     await expect(cards.nth(4).locator(".a-when")).to_have_text("in 12 min")
     await expect(second).to_contain_text("Memory above 98 %, probability 83 %")
-    await expect(second.get_by_role("img", name="risk 87 of 100")).to_be_visible()
+    await expect(second.get_by_role("img", name="risk 86 of 100")).to_be_visible()
     await expect(second.get_by_test_id("acknowledge")).to_be_visible()
     await page.get_by_test_id("top-10").click()
     # Six of them are above healthy; the others only when asked for.
