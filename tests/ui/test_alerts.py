@@ -354,7 +354,7 @@ async def test_what_is_refused_is_said(
     await expect(page.locator(".a-toast-failed", has_text="there is no such alert")).to_be_visible()
 
 
-async def test_what_is_not_answered_may_be_done_and_is_looked_at(
+async def test_what_is_not_answered_is_not_called_undone(
     open_page: Open, dashboard: DashboardProcess, argus: FakeServer
 ) -> None:
     page = await open_page(f"{dashboard.url}alerts", ready=ROW)
@@ -362,8 +362,7 @@ async def test_what_is_not_answered_may_be_done_and_is_looked_at(
     argus.fail_next("AcknowledgeAlert", "DEADLINE_EXCEEDED", "Stream removed (Deadline Exceeded)")
     await row(page, "db-first").get_by_test_id("acknowledge").click()
     await page.get_by_test_id("author").fill("ada")
-    async with page.expect_request("**/api/alerts"):
-        await page.get_by_test_id("confirm").click()
+    await page.get_by_test_id("confirm").click()
     failed = page.locator(".a-toast-failed .q-notification__message")
     await expect(failed).to_have_text("No answer from the Argus server; it may have been done: look.")
 
