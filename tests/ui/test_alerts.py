@@ -365,6 +365,9 @@ async def test_what_is_not_answered_is_not_called_undone(
     await page.get_by_test_id("confirm").click()
     failed = page.locator(".a-toast-failed .q-notification__message")
     await expect(failed).to_have_text("No answer from the Argus server; it may have been done: look.")
+    await page.route("**/api/alerts/acknowledge", lambda route: route.abort(), times=1)
+    await page.get_by_test_id("confirm").click()
+    await expect(failed.last).to_have_text("The dashboard does not answer. It may have been done: look.")
 
 
 async def test_keys_choose_and_take(open_page: Open, dashboard: DashboardProcess) -> None:
