@@ -59,10 +59,15 @@ class ArgusError(Exception):
     Attributes:
         retryable: True when the same call may succeed later, unchanged.
         stream_retryable: True when a stream that ended with this is worth opening again.
+        maybe_done: True when the server may have done what it was asked for, although this came instead of its answer:
+            an attempt at the call, not only the last one, may have reached it.
+        advice: What to do next, the end of `message`; empty when the client has none of its own.
     """
 
     retryable = False
     stream_retryable = False
+    maybe_done = False
+    advice = ""
 
     def __init__(self, message: str, *, code: str = "", retry_delay: float | None = None) -> None:
         super().__init__(message)
@@ -76,6 +81,7 @@ class ConnectionLost(ArgusError):
 
     retryable = True
     stream_retryable = True
+    maybe_done = True
 
 
 class NotReady(ArgusError):
@@ -89,6 +95,7 @@ class DeadlineExceeded(ArgusError):
     """The time the caller allowed is over."""
 
     stream_retryable = True
+    maybe_done = True
 
 
 class Throttled(ArgusError):
@@ -100,6 +107,8 @@ class Throttled(ArgusError):
 
 class MessageTooLarge(ArgusError):
     """A message exceeds the limit of client or server."""
+
+    maybe_done = True  # it may have been the answer
 
 
 class InvalidArgument(ArgusError):
@@ -153,16 +162,20 @@ class Cancelled(ArgusError):
     """The call was cancelled."""
 
     stream_retryable = True
+    maybe_done = True
 
 
 class ServerError(ArgusError):
     """The server failed. It logs why; the client is not told."""
 
     stream_retryable = True
+    maybe_done = True
 
 
 class Incompatible(ArgusError):
     """Client and server do not speak the same contract."""
+
+    maybe_done = True  # the answer could not be read
 
 
 class Rejected(ArgusError):
@@ -193,3 +206,5 @@ class BufferFull(ArgusError):
 
 class Closed(ArgusError):
     """The client, publisher or subscription was closed."""
+
+    maybe_done = True  # a call may have been under way

@@ -32,14 +32,19 @@ class RetryBudget:
         self._uniform = uniform
         self._deadline = None if timeout is None else monotonic() + timeout
         self._failures = 0
+        self._maybe_done = False
 
     def remaining(self) -> float | None:
         """Seconds the next attempt may take; None has no end."""
         return None if self._deadline is None else max(0.0, self._deadline - self._monotonic())
 
     def delay_after(self, error: ArgusError) -> float | None:
-        """Seconds to wait before the next attempt; None when there is none and `error` is the outcome."""
+        """Seconds to wait before the next attempt; None when there is none and `error` is the outcome.
+
+        As the outcome it speaks for all attempts: `maybe_done` if any of them may be.
+        """
         self._failures += 1
+        self._maybe_done = error.maybe_done = self._maybe_done or error.maybe_done
         if not error.retryable or self._backoff.exhausted(self._failures):
             return None
         delay = max(self._backoff.delay(self._failures, self._uniform), error.retry_delay or 0.0)

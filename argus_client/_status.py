@@ -47,6 +47,8 @@ _ADVICE: Final[dict[type[ArgusError], str]] = {
 }
 
 _CONNECTING_PHRASE: Final = "failed to connect"
+# What gRPC says of a call that has not left this process.
+_NEVER_SENT: Final = ("failed to connect to all addresses", "DNS resolution failed")
 _CONNECTING_ADVICE: Final = (
     (
         "WRONG_VERSION_NUMBER",
@@ -119,7 +121,11 @@ def error_from_status(
         message = f"{message.rstrip('.')}. {advice}"
     if kind is _errors.InvalidArgument:
         return _errors.InvalidArgument(message, code=name, retry_delay=retry_delay, violations=violations)
-    return kind(message, code=name, retry_delay=retry_delay)
+    error = kind(message, code=name, retry_delay=retry_delay)
+    error.advice = advice or ""
+    if kind is _errors.ConnectionLost and details.startswith(_NEVER_SENT):
+        error.maybe_done = False
+    return error
 
 
 def _parse_details(

@@ -8,8 +8,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from argus_client import AlertMatcher, FailedPrecondition, InvalidArgument, NotFound
+from argus_client import AlertMatcher, ArgusError, FailedPrecondition, InvalidArgument, NotFound
 from argus_ui.bodies import needed_text_of, number_of, read_json, texts_of
+from argus_ui.refusals import told_of
 from argus_ui.view import ViewContext
 
 # A server has an alert per metric and two more at most.
@@ -33,6 +34,13 @@ def alert_routes(context: ViewContext) -> list[Route]:
                 # One of several that is over by now is nothing to act on.
                 if alert_id == ids[-1] and not done:
                     raise
+            except ArgusError as error:
+                if not done:
+                    raise
+                # That nothing was changed is true of this one only.
+                reason = told_of(error, acted=error.maybe_done)
+                problem = f"{done} of {len(ids)} acknowledged: {reason}"
+                return JSONResponse({"acknowledged": done, "problem": problem})
             else:
                 done += 1
         return JSONResponse({"acknowledged": done})

@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse, Response
 
 from argus_client import (
     ArgusError,
+    Cancelled,
     ConnectionLost,
     DeadlineExceeded,
     FailedPrecondition,
@@ -33,14 +34,15 @@ _STATUS: Final[dict[type[ArgusError], int]] = {
     DeadlineExceeded: 504,
 }
 
-# What gRPC says of a call that has not left this process.
-_NEVER_SENT: Final = ("failed to connect", "DNS resolution failed")
+_UNANSWERED: Final = (ConnectionLost, DeadlineExceeded, Cancelled)
 
 
 async def refuse(request: Request, error: Exception) -> Response:
-    """Answers with an error; a handler of exceptions."""
+    """Answers with an error; a handler of exceptions. `not_done` says whether it is known that nothing was changed."""
     status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 503)
-    return JSONResponse({"detail": told_of(error, acted=request.method != "GET")}, status)
+    acted = request.method != "GET"
+    not_done = isinstance(error, ArgusError) and not error.maybe_done
+    return JSONResponse({"detail": told_of(error, acted), "not_done": not_done}, status)
 
 
 def told_of(error: Exception, acted: bool) -> str:
@@ -50,11 +52,29 @@ def told_of(error: Exception, acted: bool) -> str:
         error: What came instead of an answer.
         acted: Whether something was to be changed.
     """
-    if not isinstance(error, ConnectionLost):
+    if acted and isinstance(error, ArgusError) and error.maybe_done:
+        if not isinstance(error, _UNANSWERED):
+            return f"{str(error).rstrip('.')}. It may have been done: look."
+        _LOG.info("%s", error)
+        return "No answer from the Argus server; it may have been done: look."
+    if not _is_of_transport(error):
         return str(error)
     _LOG.info("%s", error)
-    if not acted:
-        return "The Argus server cannot be reached."
-    if any(phrase in str(error) for phrase in _NEVER_SENT):
+    if acted:
         return "The Argus server cannot be reached; nothing was changed."
-    return "The connection to the Argus server broke before it answered; look whether it was done."
+    if isinstance(error, ConnectionLost):
+        return "The Argus server cannot be reached."
+    return "The Argus server did not answer in time."
+
+
+def reason_of(error: ArgusError) -> str:
+    """Why the server does not answer, to be read after its address: what to do about it, without sockets."""
+    if not _is_of_transport(error):
+        return str(error)
+    _LOG.info("%s", error)
+    return (error.advice or str(error)) if isinstance(error, ConnectionLost) else ""
+
+
+def _is_of_transport(error: Exception) -> bool:
+    """Whether its words are gRPC's own. What the client notices by itself has no code, and says it in its own."""
+    return isinstance(error, _UNANSWERED) and bool(error.code)

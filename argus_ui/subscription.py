@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from argus_client import ArgusError, AsyncArgusClient, ConnectionState, MetricThreshold, ServerInfo
 from argus_ui.feed import EMPTY, Fleet
+from argus_ui.refusals import reason_of
 
 # A subscription ends for good when, say, the key is refused. Somebody may mend that while the dashboard runs.
 _RETRY_SECONDS: Final = 5.0
@@ -79,7 +80,7 @@ class FleetSubscription:
     def _enter(self, state: ConnectionState, error: ArgusError | None) -> None:
         if state is ConnectionState.CLOSED:
             return  # it is opened again
-        self.link = replace(self.link, state=str(state), error=str(error or ""))
+        self.link = replace(self.link, state=str(state), error="" if error is None else reason_of(error))
         self._on_change()
         if state is ConnectionState.LIVE:
             self._ask()

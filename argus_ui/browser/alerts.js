@@ -105,25 +105,28 @@ export async function refreshResolved() {
 
 /**
  * Does something that others will see; says `done` when it is, beside `undo(answer)` where there is one: `{ label, handler }`.
- * Returns whether it is done.
+ * Says the `problem` of the answer instead when only a part of it is. Returns whether all of it is done.
  */
 export async function act(path, body, done, undo = () => null) {
   if (!author.value.trim()) {
     complain("Say who you are first: others will see it.");
     return false;
   }
-  let answer;
   try {
-    answer = await postJson(path, { author: author.value.trim(), ...body });
+    const answer = await postJson(path, { author: author.value.trim(), ...body });
+    rememberAuthor();
+    if (answer.problem) complain(answer.problem);
+    else say(done, undo(answer));
+    return !answer.problem;
   } catch (error) {
-    complain(`Not done. ${error.message}`);
+    const unsure = error.status ? "" : " It may have been done: look.";
+    complain(error.notDone ? `Not done. ${error.message}` : error.message + unsure);
     return false;
+  } finally {
+    // What is not answered may be done all the same.
+    acts.value += 1;
+    refresh();
   }
-  rememberAuthor();
-  say(done, undo(answer));
-  acts.value += 1;
-  refresh();
-  return true;
 }
 
 /** Says for all to see that somebody is on these alerts; `what` names them. */

@@ -7,9 +7,11 @@ export const page = JSON.parse(document.getElementById("argus-page").textContent
 export const { prefix } = page;
 
 export class ApiError extends Error {
-  constructor(status, message) {
+  /** `notDone`: whether it is known that nothing was changed. */
+  constructor(status, message, notDone = false) {
     super(message);
     this.status = status;
+    this.notDone = notDone;
   }
 }
 
@@ -42,6 +44,9 @@ async function call(path, options = {}) {
   if (response.status === 401) window.location.reload();
   const isJson = response.headers.get("Content-Type")?.startsWith("application/json");
   const body = isJson ? await response.json() : null;
-  if (!response.ok) throw new ApiError(response.status, body?.detail ?? `The dashboard answered ${response.status}.`);
+  if (!response.ok) {
+    const told = body?.detail ?? `The dashboard answered ${response.status}.`;
+    throw new ApiError(response.status, told, body?.not_done ?? false);
+  }
   return { body, age: Number(response.headers.get("Age") ?? 0) };
 }

@@ -187,6 +187,20 @@ async def test_health_is_per_service(twin: Twin, server: FakeServer) -> None:
         await twin.call(client.health, "no.such.Service")
 
 
+async def test_an_attempt_that_may_have_arrived_is_told_with_the_last(twin: Twin, server: FakeServer) -> None:
+    client = twin.client(server.target)
+    server.fail_next("ExpireSilence", "UNAVAILABLE", "Socket closed")
+    server.fail_next("ExpireSilence", "NOT_FOUND", "there is no such silence")
+    with pytest.raises(NotFound) as raised:
+        await twin.call(client.expire_silence, "quiet", author="ada")
+    assert raised.value.maybe_done
+
+    server.fail_next("ExpireSilence", "NOT_FOUND", "there is no such silence")
+    with pytest.raises(NotFound) as raised:
+        await twin.call(client.expire_silence, "quiet", author="ada")
+    assert not raised.value.maybe_done
+
+
 async def test_a_server_that_is_away_is_asked_again(twin: Twin, server: FakeServer) -> None:
     server.fail_next("GetStatus", "UNAVAILABLE", times=2)
     client = twin.client(server.target, backoff=Backoff(initial_seconds=0.01, maximum_seconds=0.02))

@@ -113,3 +113,21 @@ def test_damaged_details_do_not_hide_the_status() -> None:
 
     assert type(error) is argus_client.NotFound
     assert error.retry_delay is None
+
+
+def test_only_a_call_that_never_left_is_known_not_to_be_done() -> None:
+    unreachable = (
+        "failed to connect to all addresses; last error: UNKNOWN: ipv4:127.0.0.1:1: Failed to connect"
+    )
+    assert not status(grpc.StatusCode.UNAVAILABLE, unreachable).maybe_done
+    assert not status(grpc.StatusCode.UNAVAILABLE, "DNS resolution failed for nowhere:1").maybe_done
+    assert status(grpc.StatusCode.UNAVAILABLE, "Socket closed").maybe_done
+    assert status(grpc.StatusCode.DEADLINE_EXCEEDED).maybe_done
+    assert not status(grpc.StatusCode.NOT_FOUND).maybe_done
+
+
+def test_advice_ends_the_message() -> None:
+    error = status(grpc.StatusCode.UNAVAILABLE, "failed to connect to all addresses; WRONG_VERSION_NUMBER")
+    assert "does not speak TLS" in error.advice
+    assert str(error).endswith(error.advice)
+    assert status(grpc.StatusCode.NOT_FOUND).advice == ""

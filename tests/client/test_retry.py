@@ -57,3 +57,16 @@ def test_the_server_may_ask_for_longer_than_the_backoff() -> None:
 
 def test_what_cannot_succeed_is_not_tried_again() -> None:
     assert budget(Clock(), timeout=60.0).delay_after(InvalidArgument("wrong")) is None
+
+
+def test_the_outcome_speaks_for_every_attempt() -> None:
+    clock = Clock()
+    call, unreachable = budget(clock, timeout=60.0), ConnectionLost("nobody there")
+    unreachable.maybe_done = False
+    call.delay_after(unreachable)
+    assert not unreachable.maybe_done
+
+    call.delay_after(ConnectionLost("broke under way"))
+    refused = InvalidArgument("wrong")
+    call.delay_after(refused)
+    assert refused.maybe_done

@@ -347,10 +347,27 @@ async def test_what_is_refused_is_said(
     await page.get_by_test_id("author").fill("ada")
     await page.get_by_test_id("confirm").click()
     await expect(page.locator(".a-toast-failed")).to_contain_text("the key may read, not act")
+    await expect(page.locator(".a-toast-failed")).to_contain_text("Not done.")
     await expect(row(page, "db-first")).to_be_visible()
     argus.fail_next("AcknowledgeAlert", "NOT_FOUND", "there is no such alert")
     await page.get_by_test_id("confirm").click()
     await expect(page.locator(".a-toast-failed", has_text="there is no such alert")).to_be_visible()
+
+
+async def test_what_is_not_answered_is_not_called_undone(
+    open_page: Open, dashboard: DashboardProcess, argus: FakeServer
+) -> None:
+    page = await open_page(f"{dashboard.url}alerts", ready=ROW)
+    page.complaints.expected.append("504")
+    argus.fail_next("AcknowledgeAlert", "DEADLINE_EXCEEDED", "Stream removed (Deadline Exceeded)")
+    await row(page, "db-first").get_by_test_id("acknowledge").click()
+    await page.get_by_test_id("author").fill("ada")
+    await page.get_by_test_id("confirm").click()
+    failed = page.locator(".a-toast-failed .q-notification__message")
+    await expect(failed).to_have_text("No answer from the Argus server; it may have been done: look.")
+    await page.route("**/api/alerts/acknowledge", lambda route: route.abort(), times=1)
+    await page.get_by_test_id("confirm").click()
+    await expect(failed.last).to_have_text("The dashboard does not answer. It may have been done: look.")
 
 
 async def test_keys_choose_and_take(open_page: Open, dashboard: DashboardProcess) -> None:

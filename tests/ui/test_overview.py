@@ -315,6 +315,33 @@ async def test_a_server_is_taken_with_all_of_it_that_fires(
     await expect(page.get_by_test_id("show-silences")).to_have_attribute("aria-selected", "true")
 
 
+async def test_what_is_half_taken_is_counted_and_the_rest_may_be_taken_again(
+    open_page: Open, dashboard: DashboardProcess, argus: FakeServer
+) -> None:
+    several = fleet()
+    alerts = several.servers[1].active_alerts
+    alerts.add(alert_id="half-2", state=snapshot_pb2.ALERT_STATE_FIRING)
+    argus.publish(several)
+    argus.put_alerts(*(make_alert("web-0001", alert_id=alert.alert_id) for alert in alerts))
+    argus.calls.clear()
+    page = await open_page(dashboard.url)
+    card = page.get_by_test_id("next-card").nth(2)
+    await card.get_by_test_id("acknowledge").click()
+    await page.keyboard.type("Ada")
+    await page.route(
+        "**/api/alerts/acknowledge",
+        lambda route: route.fulfill(json={"acknowledged": 1, "problem": "1 of 2 acknowledged: no answer"}),
+        times=1,
+    )
+    async with page.expect_request("**/api/alerts"):
+        await page.keyboard.press("Enter")
+    await expect(page.locator(".a-toast-failed")).to_contain_text("1 of 2 acknowledged: no answer")
+    await expect(page.get_by_text("You are on it")).to_have_count(0)
+    await card.get_by_test_id("confirm").click()
+    await expect(page.get_by_text("You are on it: web-0001, 2 alerts", exact=True)).to_be_visible()
+    assert argus.calls.count("AcknowledgeAlert") == 2
+
+
 async def test_alerts_are_acknowledged_and_silenced(
     open_page: Open, dashboard: DashboardProcess, argus: FakeServer
 ) -> None:
