@@ -16,7 +16,7 @@ ROOMS = {"argus_client", "argus_server", "argus_ui", "models", "proto", "tests"}
 LATER_ROOMS = {"deploy", "docs"}
 FILES = {
     *(".gitignore", ".pre-commit-config.yaml", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "Makefile"),
-    *("README.md", "buf.yaml", "constraints.txt", "pyproject.toml"),
+    *("README.md", "biome.json", "buf.yaml", "constraints.txt", "pyproject.toml"),
 }
 MACHINERY = {".ci", ".gitattributes", ".github"}
 
