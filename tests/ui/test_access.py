@@ -60,7 +60,7 @@ async def test_a_phone_logs_in_and_out(open_page: Open, locked: DashboardProcess
     assert await page.evaluate("document.documentElement.scrollWidth") == small["width"]
     await page.fill("input[type=password]", PASSWORD)
     await page.click("button")
-    await page.get_by_role("button", name="More").click()
+    await page.get_by_role("button", name="More", exact=True).click()
     await page.get_by_role("dialog", name="More views").get_by_title("Log out").click()
     await page.wait_for_selector("input[type=password]")
 

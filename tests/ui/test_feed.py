@@ -49,7 +49,7 @@ def test_every_column_has_an_item_per_server() -> None:
 
 
 @pytest.mark.parametrize(
-    ("minutes", "told"), [(0.0, 0.0), (1e-6, 0.1), (0.04, 0.1), (12.34, 12.3), (math.nan, None)]
+    ("minutes", "told"), [(0.0, 0.0), (1e-6, 0.01), (0.04, 0.04), (12.345, 12.35), (math.nan, None)]
 )
 def test_only_what_is_crossed_has_no_time_left(minutes: float, told: float | None) -> None:
     assert minutes_left(minutes) == told
