@@ -41,8 +41,8 @@ export function minutesLeft(crossing) {
   return crossing.crossed ? 0 : Math.max(LEAST, (crossing.at_ms - fleetClock.value) / MINUTE_MS);
 }
 
-/** The same for a cell of a file: to a tenth. */
-export const leftCell = (crossing) => (crossing ? Math.round(10 * minutesLeft(crossing)) / 10 : null);
+/** The same for a cell of a file: to a hundredth, which is the least of what is not crossed. */
+export const leftCell = (crossing) => (crossing ? Math.round(100 * minutesLeft(crossing)) / 100 : null);
 
 /** The same in words: "now", "< 1 min", "42 min". */
 export function leftText(crossing) {

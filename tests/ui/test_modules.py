@@ -240,3 +240,14 @@ async def test_a_risk_is_not_rounded_to_a_level_it_has_not_reached(probe: Probe)
         }"""
     )
     assert texts == ["79", "80", "0", "\u2013"]
+
+
+async def test_what_is_near_is_not_crossed_in_a_file_either(probe: Probe) -> None:
+    cells = await probe.page.evaluate(
+        """async () => {
+            const { fleetClock, leftCell } = await import("argus/time_left.js");
+            const soon = { at_ms: fleetClock.value - 60_000, crossed: false };
+            return [leftCell(soon), leftCell({ ...soon, crossed: true }), leftCell(null)];
+        }"""
+    )
+    assert cells == [0.01, 0, None]

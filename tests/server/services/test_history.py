@@ -26,6 +26,7 @@ from argus.v1 import (
 from argus_server.history.schemas import ALERT_EVENTS, FLEET_RISK, SCHEMAS, SERVER_RISK
 from argus_server.history.span import DAY_MS
 from argus_server.metrics import METRICS
+from argus_server.store.catalog import Part
 from argus_server.store.tables import METRICS_SCHEMA, METRICS_TABLE
 from tests.server.running import START_MS, STEP_MS, IngestStream, Running, rows, running
 from tests.server.store.rows import spoil
@@ -501,21 +502,27 @@ async def test_a_server_with_a_store_says_so(argus: Running) -> None:
     assert "argus.v1.HistoryService" in info.capabilities
 
 
+async def rolled_part(argus: Running) -> Part:
+    """Sends a minute of all servers, and waits until it is a Parquet file."""
+    stream = IngestStream(argus.ingest)
+    await stream.hello()
+    await stream.send(1, rows(NAMES, [START_MS] * 3, **measured(0)))
+    store = argus.server._store
+    assert store is not None
+    catalog = store.catalog(METRICS_TABLE)
+    await asyncio.wrap_future(store._writer.rotate())
+
+    async def rolled() -> object:
+        return catalog.parts
+
+    await eventually(rolled)
+    (part,) = catalog.parts
+    return part
+
+
 async def test_a_damaged_file_is_named_and_none_of_its_rows_is_told(tmp_path: Path) -> None:
     async with running(data_dir=tmp_path) as argus:
-        stream = IngestStream(argus.ingest)
-        await stream.hello()
-        await stream.send(1, rows(NAMES, [START_MS] * 3, **measured(0)))
-        store = argus.server._store
-        assert store is not None
-        catalog = store.catalog(METRICS_TABLE)
-        await asyncio.wrap_future(store._writer.rotate())
-
-        async def rolled() -> object:
-            return catalog.parts
-
-        await eventually(rolled)
-        (part,) = catalog.parts
+        part = await rolled_part(argus)
         spoil(part.path)
         history = history_pb2_grpc.HistoryServiceStub(argus.channel)
         metrics, arrow = history_pb2.HISTORY_TABLE_METRICS, history_pb2.EXPORT_FORMAT_ARROW
@@ -538,18 +545,7 @@ async def test_a_shortage_is_no_damage_and_worth_another_try(
     tmp_path: Path, error: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with running(data_dir=tmp_path) as argus:
-        stream = IngestStream(argus.ingest)
-        await stream.hello()
-        await stream.send(1, rows(NAMES, [START_MS] * 3, **measured(0)))
-        store = argus.server._store
-        assert store is not None
-        catalog = store.catalog(METRICS_TABLE)
-        await asyncio.wrap_future(store._writer.rotate())
-
-        async def rolled() -> object:
-            return catalog.parts
-
-        await eventually(rolled)
+        await rolled_part(argus)
 
         def short(*_: object) -> None:
             raise error

@@ -67,11 +67,6 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
 
 
 @pytest.fixture
-def root(tmp_path: Path) -> Path:
-    return tmp_path / "data"
-
-
-@pytest.fixture
 def store(root: Path, disk: Disk) -> Iterator[Store]:
     store = Store(root, QUICK)
     yield store
